@@ -1,0 +1,70 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+/// One floor of the house: a target, what it may import, and its tests.
+func floor(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name + "Tests", dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+  name: "moontap",
+  products: [.executable(name: "moontap", targets: ["moontap"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    // 6: the commands; the only place where the parts meet
+    .executableTarget(
+      name: "moontap",
+      dependencies: [
+        "Capture", "Policy", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+    // 5: sources and sinks that touch files and the machine
+    floor("Capture", ["DataPath", "Mirroring", "Wire", "CPcap", "CZlib"]),
+    // 4: frames in, copies out | Lua to domain
+    floor("DataPath", ["Mirroring", "Inventory", "Wire"]),
+    floor("Policy", ["LuaRuntime", "Mirroring", "Inventory", "Wire"]),
+    // 3: what a mirror is, what makes one valid, what a verdict is
+    floor("Mirroring", ["Inventory", "JSONText", "Wire"]),
+    // 2: whose address is this, what is the next hop | one sandboxed interpreter
+    floor("Inventory", ["JSONText", "Wire"]),
+    floor("LuaRuntime", ["CLuaShims"]),
+    // 1: bytes <-> values | text <-> values
+    floor("Wire", []),
+    floor("JSONText", []),
+    // C: macros as functions, limiting allocator, budget hook, trampoline
+    .target(
+      name: "CLuaShims", dependencies: ["CLua"],
+      cSettings: [.treatAllWarnings(as: .error)]),
+    .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
+    .systemLibrary(name: "CPcap", providers: [.apt(["libpcap-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+    tests("Wire", ["Wire"]),
+    tests("JSONText", ["JSONText"]),
+    tests("Inventory", ["Inventory", "JSONText", "Wire"]),
+    tests("Mirroring", ["Mirroring", "Inventory", "JSONText", "Wire"]),
+    tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "Wire"]),
+    tests("LuaRuntime", ["LuaRuntime"]),
+    tests("Policy", ["Policy", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
+    tests("Capture", ["Capture", "DataPath", "Mirroring", "Wire"]),
+    tests("Moontap", [
+      "Capture", "Policy", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire",
+    ]),
+  ],
+  swiftLanguageModes: [.v6]
+)

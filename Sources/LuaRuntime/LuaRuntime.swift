@@ -1,0 +1,2 @@
+internal import CLuaShims
+public func luaVersionNumber() -> Int { Int(mts_lua_version_number()) }
