@@ -1,0 +1,47 @@
+public import Mirroring
+public import Wire
+
+/// What a sink must know of the plan: flat tables that the indices of `Copy` point into.
+public struct SinkPlan: Sendable {
+  /// One mirror's one receiver.
+  public struct Route: Sendable {
+    public var mirrorName: String
+    public var receiver: IPAddress
+    public var encapsulation: Encapsulation
+    /// File stem of the receiver, unique among the plan's receivers: the address (`:` written `-`), preceded by
+    /// the VPC id and `_` when two VPCs have receivers of one address.
+    public var fileStem: String
+
+    public init(mirrorName: String, receiver: IPAddress, encapsulation: Encapsulation, fileStem: String) {
+      self.mirrorName = mirrorName
+      self.receiver = receiver
+      self.encapsulation = encapsulation
+      self.fileStem = fileStem
+    }
+  }
+
+  /// One ENI: where a packet was observed.
+  public struct Origin: Sendable {
+    /// The ENI's id: interface name in pcapng. Unlisted ENIs share one origin per subnet: `subnet-web (unlisted)`.
+    public var name: String
+    public var mac: MACAddress?
+    /// Outer source address of copies by family; nil: unspecified address.
+    public var v4: IPAddress?
+    public var v6: IPAddress?
+
+    public init(name: String, mac: MACAddress?, v4: IPAddress?, v6: IPAddress?) {
+      self.name = name
+      self.mac = mac
+      self.v4 = v4
+      self.v6 = v6
+    }
+  }
+
+  public var routes: [Route]
+  public var origins: [Origin]
+
+  public init(routes: [Route], origins: [Origin]) {
+    self.routes = routes
+    self.origins = origins
+  }
+}

@@ -1,0 +1,64 @@
+public import Inventory
+public import Wire
+
+/// What a mirror wants (section 6), strict: every name resolved, every value in range.
+public indirect enum FilterExpression: Sendable, Hashable {
+  /// No filter: everything in range and direction, non-IP included.
+  case any
+  /// Conditions that must all match.
+  case quintuple([QuintupleCondition])
+  case nat(NATGatewayIndex, bidirectional: Bool)
+  /// Priority rules by direction, sorted by priority.
+  case rules(inbound: [PriorityRule], outbound: [PriorityRule])
+  /// A pcap-filter expression; the text is kept, the program compiled per link type.
+  case bpf(String)
+  /// The first packets or bytes of each conversation that reach this filter; nil: no such bound. `id` tells filters apart.
+  case first(packets: UInt64?, bytes: UInt64?, id: Int)
+  /// Deterministic by flow hash: collected when the hash, as a fraction of 2^64, is under `threshold`.
+  case sample(threshold: UInt64)
+  case script(ScriptFunction)
+  case all([FilterExpression])
+  case anyOf([FilterExpression])
+  case not(FilterExpression)
+}
+
+/// One quintuple condition; a field that is nil was not given (section 6.1).
+public struct QuintupleCondition: Sendable, Hashable {
+  public var `protocol`: IPProtocol?
+  public var source: CIDR?
+  public var destination: CIDR?
+  public var sourcePort: ClosedRange<UInt16>?
+  public var destinationPort: ClosedRange<UInt16>?
+  public var isBidirectional: Bool
+
+  public init(
+    protocol: IPProtocol? = nil, source: CIDR? = nil, destination: CIDR? = nil,
+    sourcePort: ClosedRange<UInt16>? = nil, destinationPort: ClosedRange<UInt16>? = nil, isBidirectional: Bool = false
+  ) {
+    self.protocol = `protocol`
+    self.source = source
+    self.destination = destination
+    self.sourcePort = sourcePort
+    self.destinationPort = destinationPort
+    self.isBidirectional = isBidirectional
+  }
+
+  /// Nothing given: matches everything, non-IP too.
+  public var isEmpty: Bool {
+    self.protocol == nil && source == nil && destination == nil && sourcePort == nil && destinationPort == nil
+  }
+}
+
+/// One accept or drop rule (section 6.4).
+public struct PriorityRule: Sendable, Hashable {
+  public enum Action: String, Sendable, Hashable { case accept, drop }
+  public var priority: Int
+  public var action: Action
+  public var condition: QuintupleCondition
+
+  public init(priority: Int, action: Action, condition: QuintupleCondition) {
+    self.priority = priority
+    self.action = action
+    self.condition = condition
+  }
+}
