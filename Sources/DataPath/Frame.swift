@@ -1,7 +1,7 @@
 public import Wire
 
 /// One captured frame, borrowed from its source: valid until the source fills the next batch.
-@frozen public struct Frame {
+@safe @frozen public struct Frame {
   /// First captured byte of the link-layer frame.
   public var bytes: UnsafeRawPointer
   /// Nanoseconds since 1970-01-01 UTC.
@@ -53,7 +53,7 @@ public struct CaptureInterface: Sendable, Hashable {
 /// A fixed block of frames, filled by a source and walked by the pipeline.
 ///
 /// Safe because: `frames` is owned memory for `capacity` frames, `count <= capacity`, and only `append` raises `count`.
-public final class FrameBatch {
+@safe public final class FrameBatch {
   /// Frames a batch holds at most.
   public static let capacity = 128
 

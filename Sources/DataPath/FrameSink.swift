@@ -1,5 +1,3 @@
-public import Wire
-
 /// One copy of a frame on its way to a receiver.
 @frozen public struct Copy {
   /// Index into the frames of the batch.

@@ -1,5 +1,3 @@
-public import Wire
-
 /// Where frames come from: a capture file, several of them, an interface.
 public protocol FrameSource: AnyObject {
   associatedtype Failure: Error

@@ -1,2 +1,3 @@
 internal import CLuaShims
+
 public func luaVersionNumber() -> Int { Int(mts_lua_version_number()) }
