@@ -136,6 +136,8 @@ struct FilterProgram {
   static let reject: Int32 = -2
 
   var operations: [FilterOperation] = []
+  /// What each operation asks, in words: for `explain`.
+  var descriptions: [String] = []
   var conditions: [CompiledCondition] = []
   var rules: [CompiledRules] = []
   var natGateways: [(gateway: Int, isBidirectional: Bool)] = []
@@ -157,34 +159,42 @@ struct FilterProgram {
     case .quintuple(let given): return appendQuintuple(given, onTrue, onFalse)
     case .nat(let gateway, let isBidirectional):
       natGateways.append((gateway, isBidirectional))
-      return emit(.nat, natGateways.count, onTrue, onFalse)
+      return emit(.nat, natGateways.count, onTrue, onFalse, isBidirectional ? "nat, bidirectional" : "nat")
     case .rules(let inbound, let outbound):
       rules.append(CompiledRules(inbound: inbound, outbound: outbound))
-      return emit(.rules, rules.count, onTrue, onFalse)
+      return emit(.rules, rules.count, onTrue, onFalse, "rules: \(inbound.count) inbound, \(outbound.count) outbound")
     case .sample(let threshold):
       thresholds.append(threshold)
-      return emit(.sample, thresholds.count, onTrue, onFalse)
+      return emit(.sample, thresholds.count, onTrue, onFalse, "sample")
     case .bpf(let text):
       bpfTexts.append(text)
-      return emit(.bpf, bpfTexts.count, onTrue, onFalse)
+      return emit(.bpf, bpfTexts.count, onTrue, onFalse, "bpf \(text)")
     case .first(let packets, let bytes, let id):
       firsts.append((packets ?? .max, bytes ?? .max, id))
-      return emit(.first, firsts.count, onTrue, onFalse)
+      return emit(.first, firsts.count, onTrue, onFalse, Self.describeFirst(packets, bytes))
     case .script(let function):
       scripts.append(function)
-      return emit(.script, scripts.count, onTrue, onFalse)
+      return emit(.script, scripts.count, onTrue, onFalse, "lua \(function.name)")
     }
   }
 
   private mutating func appendQuintuple(_ given: [QuintupleCondition], _ onTrue: Int32, _ onFalse: Int32) -> Int32 {
     given.filter { !$0.isEmpty }.reversed().reduce(onTrue) { target, condition in
       conditions.append(CompiledCondition(condition))
-      return emit(.quintuple, conditions.count, target, onFalse)
+      return emit(.quintuple, conditions.count, target, onFalse, "quintuple \(condition)")
     }
   }
 
-  private mutating func emit(_ kind: FilterOperation.Kind, _ count: Int, _ onTrue: Int32, _ onFalse: Int32) -> Int32 {
+  private mutating func emit(
+    _ kind: FilterOperation.Kind, _ count: Int, _ onTrue: Int32, _ onFalse: Int32, _ text: String
+  ) -> Int32 {
+    descriptions.append(text)
     operations.append(FilterOperation(kind: kind, onTrue: onTrue, onFalse: onFalse, operand: Int32(count - 1)))
     return Int32(operations.count - 1)
+  }
+
+  private static func describeFirst(_ packets: UInt64?, _ bytes: UInt64?) -> String {
+    let bounds = [packets.map { "\($0) packets" }, bytes.map { "\($0) bytes" }]
+    return "first " + bounds.compactMap { $0 }.joined(separator: ", ")
   }
 }

@@ -28,6 +28,7 @@ extension Pipeline {
         let mirror = Int(action.mirror)
         let receiver = unsafe chooseReceiver(mirror, state, frame, summary, entry)
         unsafe note(frame, position, mirror, receiver, state, isOutbound: action.out.isPresent, entry)
+        if trace != nil { trace!.conclude(mirror, .collected, receiver, state, isOutbound: action.out.isPresent) }
       } else {
         unsafe ask(Subject(frame: frame, position: position, summary: summary, link: link, entry: entry), action)
       }
@@ -43,6 +44,9 @@ extension Pipeline {
     let (state, verdict, receiver) = furthest(subject, action)
     cells.observe(Int(state.cell), length)
     cells.judge(Int(state.cell), verdict, length)
+    if trace != nil {
+      trace!.conclude(mirror, verdict, receiver, state, isOutbound: state.cell == action.out.cell)
+    }
     guard verdict == .collected else { return }
     let isOutbound = state.cell == action.out.cell
     unsafe note(subject.frame, subject.position, mirror, receiver, state, isOutbound: isOutbound, subject.entry)
@@ -95,13 +99,17 @@ extension Pipeline {
         let function = plan.program.scripts[Int(test.operand)]
         let said = unsafe scripts[function.host].judge(
           function: function.function, mirror: mirror, packet: &packet)
-        if said == .failed { return .failed }
+        if said == .failed {
+          trace?.step(mirror, isOutbound, plan.program.descriptions[Int(operation)], .failed)
+          return .failed
+        }
         answer = said == .yes
       case .quintuple, .nat, .rules, .sample:
         let hash = unsafe conversations.entries[subject.entry].key.hash(.fixed)
         answer = judge.answers(
           test, subject.summary, Side(origin: state.origin), isOutbound: isOutbound, flowHash: hash)
       }
+      trace?.step(mirror, isOutbound, plan.program.descriptions[Int(operation)], answer ? .yes : .no)
       operation = answer ? test.onTrue : test.onFalse
     }
     return operation == FilterProgram.accept ? .accept : .reject

@@ -110,12 +110,14 @@ extension Pipeline {
     _ mirror: Int, _ packet: PacketSummary, _ side: Side, isOutbound: Bool, _ early: Verdict?, _ flowHash: UInt64
   ) -> SideState {
     guard side.isPresent else { return .absent }
+    trace?.side(mirror, side, isOutbound: isOutbound)
     let entry = plan.entries[mirror]
     let cell = cells.cell(CellKey(mirror: mirror, origin: side.origin, isOutbound: isOutbound))
     if let reason = early ?? judge.reasonBeforeFilter(entry, side, isOutbound: isOutbound) {
       return .decided(reason, cell: cell, side)
     }
     let operation = judge.filterByFlow(entry.filter, packet, side, isOutbound: isOutbound, flowHash: flowHash)
+    if trace != nil { traceFilter(mirror, packet, side, isOutbound: isOutbound, flowHash: flowHash) }
     if operation == FilterProgram.reject { return .decided(.filtered, cell: cell, side) }
     if operation != FilterProgram.accept || entry.balance.isPerPacket {
       return .pending(at: operation, cell: cell, side)

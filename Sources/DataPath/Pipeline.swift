@@ -51,6 +51,9 @@ public import Wire
   var knownFirst: FragmentTable.First?
   var recordNumber: UInt64 = 0
 
+  /// Set while a frame is explained: the slow functions write down what they find.
+  var trace: Trace?
+
   public private(set) var records = Tally()
   public private(set) var undecodable = Tally()
   public internal(set) var fragmentsWithoutPorts: UInt64 = 0
@@ -187,7 +190,8 @@ public import Wire
       path.source == summary.sourceMAC << 16 | UInt64(link.number)
       && path.destination >> 16 == summary.destinationMAC
     let number = Int(path.destination & 0xffff)
-    guard isSamePath, number != 0 else {
+    guard isSamePath, number != 0, trace == nil else {
+      trace?.isRemembered = isSamePath && number != 0
       unsafe processNewPath(frame, position, summary, link, found, isSwapped, remembers: true)
       return
     }
@@ -244,6 +248,7 @@ public import Wire
     let record = unsafe Record(
       summary: summary, binding: link.binding, captureDirection: frame.pointee.direction)
     let number = classify(record, flowHash: unsafe conversations.entries[entry].key.hash(.fixed))
+    if trace != nil { trace!.settle(outcome, cells.keys) }
     if remembers {
       let path = Path(
         source: summary.sourceMAC << 16 | UInt64(link.number),

@@ -62,3 +62,21 @@ public struct PriorityRule: Sendable, Hashable {
     self.condition = condition
   }
 }
+
+extension QuintupleCondition: CustomStringConvertible {
+  /// The fields given, in the words of the definition: `protocol tcp, destination port 443`.
+  public var description: String {
+    var parts: [String] = []
+    if let value = self.protocol { parts.append("protocol \(value)") }
+    if let source { parts.append("source \(source)") }
+    if let destination { parts.append("destination \(destination)") }
+    if let sourcePort { parts.append("source port \(Self.describe(sourcePort))") }
+    if let destinationPort { parts.append("destination port \(Self.describe(destinationPort))") }
+    if isBidirectional { parts.append("bidirectional") }
+    return parts.isEmpty ? "any" : parts.joined(separator: ", ")
+  }
+
+  private static func describe(_ ports: ClosedRange<UInt16>) -> String {
+    ports.count == 1 ? "\(ports.lowerBound)" : "\(ports.lowerBound)-\(ports.upperBound)"
+  }
+}
