@@ -1,0 +1,19 @@
+import Foundation
+import Synchronization
+
+/// Ctrl-C: the first asks for a clean stop with the summary so far, the second ends at once.
+enum Interrupt {
+  private static let flag = Atomic<Bool>(false)
+
+  static var isRequested: Bool { flag.load(ordering: .relaxed) }
+
+  /// From now on SIGINT and SIGTERM ask for a clean stop.
+  static func catchSignals() {
+    for number in [SIGINT, SIGTERM] {
+      unsafe signal(number) { number in
+        // Async-signal-safe (signal-safety(7)): an atomic exchange and restoring the default action.
+        if Interrupt.flag.exchange(true, ordering: .relaxed) { _exit(128 + number) }
+      }
+    }
+  }
+}

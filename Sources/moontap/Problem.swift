@@ -1,0 +1,54 @@
+/// How a command ends (product.md).
+enum Ending: Int32 {
+  case ok = 0
+  /// Findings, or failed tests.
+  case findings = 1
+  /// Something could not be evaluated: a script failed, a capture was damaged midway.
+  case failed = 2
+  /// Unreadable or invalid file.
+  case badInput = 3
+  case usage = 64
+  case interrupted = 130
+}
+
+/// One thing that is wrong, as people and programs read it.
+struct Problem: Error {
+  /// `inventory.json:12` or `web-to-ids.lua:8`; nil when no file is to blame.
+  var place: String?
+  /// Stable: `receivers.no-route`.
+  var code: String
+  var sentence: String
+  var hint: String?
+  var isWarning = false
+  var exit: Ending
+
+  init(
+    place: String? = nil, code: String, sentence: String, hint: String? = nil, isWarning: Bool = false,
+    exit: Ending = .badInput
+  ) {
+    self.place = place
+    self.code = code
+    self.sentence = sentence
+    self.hint = hint
+    self.isWarning = isWarning
+    self.exit = exit
+  }
+
+  /// `web.lua:8: receivers.empty: sentence` and, on a line of its own, the hint.
+  var text: String {
+    let prefix = place.map { $0 + ": " } ?? ""
+    let mark = isWarning ? "warning: " : ""
+    return prefix + mark + code + ": " + sentence + (hint.map { "\n  hint: " + $0 } ?? "") + "\n"
+  }
+}
+
+/// Several problems at once: all are shown, the gravest decides the exit code.
+struct Problems: Error {
+  var list: [Problem]
+}
+
+extension [Problem] {
+  func complain() {
+    for problem in self { Terminal.complain(problem.text) }
+  }
+}

@@ -1,0 +1,45 @@
+import Foundation
+
+/// What the terminal is, and what may be written to it.
+enum Terminal {
+  /// Standard error is a terminal: progress may be drawn there.
+  static let errorIsTerminal = isatty(STDERR_FILENO) == 1
+
+  /// Colours on standard output: only on a terminal, never with NO_COLOR (no-color.org).
+  static let hasColour =
+    isatty(STDOUT_FILENO) == 1 && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
+    && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+
+  static let hasErrorColour =
+    errorIsTerminal && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
+    && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+
+  static func bold(_ text: String) -> String { hasColour ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
+  static func dim(_ text: String) -> String { hasColour ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
+
+  /// Writes all of the text to standard output.
+  ///
+  /// - Throws: `Problem` when it cannot be written (closed pipe, full disk): output that is not whole is no success.
+  static func write(_ text: String) throws {
+    try write(Array(text.utf8), to: STDOUT_FILENO)
+  }
+
+  /// Writes all of the text to standard error, as far as that can be done.
+  static func complain(_ text: String) {
+    try? write(Array(text.utf8), to: STDERR_FILENO)
+  }
+
+  private static func write(_ bytes: [UInt8], to descriptor: Int32) throws {
+    var written = 0
+    while written < bytes.count {
+      let count = unsafe bytes.withUnsafeBytes { buffer in
+        unsafe Foundation.write(descriptor, buffer.baseAddress! + written, buffer.count - written)
+      }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else {
+        throw Problem(code: "output", sentence: unsafe "standard output: \(String(cString: strerror(errno)))", exit: .failed)
+      }
+      written += count
+    }
+  }
+}
