@@ -24,7 +24,8 @@ import Wire
     for (frame, row) in zip(reading.frames, rows) {
       #expect(frame.bytes.count == Int(row[1]))
       #expect(frame.original == UInt32(row[2]))
-      if !row[0].isEmpty, row[0] != "0.000000000" { #expect(describe(frame.time) == row[0]) }
+      // Beyond 2262 a time is clamped; tshark prints such times of a broken writer as they are.
+      if frame.time == .max { #expect(row[0].count > 20) } else { #expect(describe(frame.time) == row[0]) }
     }
   }
 

@@ -79,13 +79,14 @@ struct Reading {
   var error: CaptureError?
 
   init(_ path: String) {
-    do {
-      let source = try CaptureFileSource(path: path)
-      self.init(source)
+    do throws(CaptureError) {
+      try self.init(CaptureFileSource(path: path))
     } catch {
-      self.error = error
+      self.init(error: error)
     }
   }
+
+  private init(error: CaptureError) { self.error = error }
 
   init<Source: FrameSource>(_ source: Source) where Source.Failure == CaptureError {
     do throws(CaptureError) {
