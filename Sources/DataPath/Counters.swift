@@ -1,0 +1,60 @@
+internal import Mirroring
+
+/// Packets and bytes (length on the wire).
+public struct Tally: BitwiseCopyable, Sendable, Hashable {
+  public var packets: UInt64 = 0
+  public var bytes: UInt64 = 0
+
+  public init(packets: UInt64 = 0, bytes: UInt64 = 0) {
+    self.packets = packets
+    self.bytes = bytes
+  }
+
+  @inline(__always)
+  mutating func count(_ length: UInt32) {
+    packets &+= 1
+    bytes &+= UInt64(length)
+  }
+
+  public static func += (a: inout Tally, b: Tally) {
+    a.packets += b.packets
+    a.bytes += b.bytes
+  }
+}
+
+/// One mirror, one ENI (or the unlisted of one subnet), one direction.
+struct CellKey: Hashable {
+  var mirror: Int
+  var origin: Int32
+  var isOutbound: Bool
+}
+
+/// What happened to the observations of each cell, by verdict. Cells are made when first met.
+struct CounterCells: ~Copyable {
+  static let width = Int(Verdict.collected.rawValue) + 1
+  private(set) var keys: [CellKey] = []
+  private var positions: [CellKey: Int] = [:]
+  /// `tallies[cell * width + verdict]`; verdict 0 counts observations on their own, as the other side of the identity.
+  private var tallies = FlatArray<Tally>()
+
+  mutating func cell(_ key: CellKey) -> Int {
+    if let position = positions[key] { return position }
+    positions[key] = keys.count
+    keys.append(key)
+    for _ in 0..<Self.width { tallies.append(Tally()) }
+    return keys.count - 1
+  }
+
+  /// One observation met.
+  @inline(__always)
+  mutating func observe(_ cell: Int, _ tally: Tally) { tallies[cell &* Self.width] += tally }
+
+  /// One observation judged.
+  @inline(__always)
+  mutating func judge(_ cell: Int, _ verdict: Verdict, _ tally: Tally) {
+    tallies[cell &* Self.width &+ Int(verdict.rawValue)] += tally
+  }
+
+  func observed(_ cell: Int) -> Tally { tallies[cell * Self.width] }
+  func judged(_ cell: Int, _ verdict: Verdict) -> Tally { tallies[cell * Self.width + Int(verdict.rawValue)] }
+}

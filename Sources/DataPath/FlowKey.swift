@@ -1,0 +1,103 @@
+internal import Wire
+
+/// A conversation's identity: both directions of a flow have the same key.
+///
+/// The endpoint with the lower (address, port) stands first. Nothing of the link layer is in it: a conversation seen on
+/// two segments is one.
+@frozen @usableFromInline
+struct FlowKey: Equatable {
+  var lowHigh: UInt64
+  var lowLow: UInt64
+  var highHigh: UInt64
+  var highLow: UInt64
+  /// Ports of the lower and the higher endpoint (16 bits each), IP protocol (8), what is known (8), EtherType (16).
+  var meta: UInt64
+
+  /// What the key says beyond addresses and ports, so that equal keys mean equal knowledge.
+  static let portsKnown: UInt64 = 1
+  static let protocolKnown: UInt64 = 2
+  static let isIPv4: UInt64 = 4
+  static let isIPv6: UInt64 = 8
+  static let laterFragment: UInt64 = 16
+}
+
+extension FlowKey {
+  /// The key of an IP packet whose summary is not malformed, and whether source and destination were swapped.
+  @inline(__always)
+  static func make(_ summary: PacketSummary) -> (key: FlowKey, isSwapped: Bool) {
+    let flags = summary.flags
+    var known: UInt64 = summary.ipVersion == 4 ? isIPv4 : isIPv6
+    known |= UInt64(flags.rawValue >> 4 & 1) * portsKnown
+    known |= UInt64(flags.rawValue >> 3 & 1) * protocolKnown
+    known |= UInt64(flags.rawValue >> 6 & 1) * laterFragment
+    let tail = UInt64(summary.protocol) << 24 | known << 16
+    let isSwapped: Bool
+    if summary.sourceHigh != summary.destinationHigh {
+      isSwapped = summary.sourceHigh > summary.destinationHigh
+    } else if summary.sourceLow != summary.destinationLow {
+      isSwapped = summary.sourceLow > summary.destinationLow
+    } else {
+      isSwapped = summary.sourcePort > summary.destinationPort
+    }
+    if isSwapped {
+      let ports = UInt64(summary.ports << 16 | summary.ports >> 16)
+      return (
+        FlowKey(
+          lowHigh: summary.destinationHigh, lowLow: summary.destinationLow, highHigh: summary.sourceHigh,
+          highLow: summary.sourceLow, meta: ports << 32 | tail), true
+      )
+    }
+    return (
+      FlowKey(
+        lowHigh: summary.sourceHigh, lowLow: summary.sourceLow, highHigh: summary.destinationHigh,
+        highLow: summary.destinationLow, meta: UInt64(summary.ports) << 32 | tail), false
+    )
+  }
+
+  /// The key of a frame without readable addresses: the pair of MACs and the EtherType.
+  static func makeLinkLayer(_ summary: PacketSummary) -> (key: FlowKey, isSwapped: Bool) {
+    let isSwapped = summary.sourceMAC > summary.destinationMAC
+    let key = FlowKey(
+      lowHigh: 0, lowLow: isSwapped ? summary.destinationMAC : summary.sourceMAC, highHigh: 0,
+      highLow: isSwapped ? summary.sourceMAC : summary.destinationMAC, meta: UInt64(summary.etherType))
+    return (key, isSwapped)
+  }
+}
+
+/// Multiply-and-fold: the 128-bit product's halves, exclusive-or.
+@inline(__always)
+func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
+  let product = a.multipliedFullWidth(by: b)
+  return product.high ^ product.low
+}
+
+/// Six secret or fixed words that make one hash function of the family.
+@frozen @usableFromInline
+struct HashSeed {
+  var a: UInt64
+  var b: UInt64
+  var c: UInt64
+  var d: UInt64
+  var e: UInt64
+
+  /// The same on every host and in every run: for decisions that must repeat (balance, sampling).
+  static let fixed = HashSeed(
+    a: 0x9e37_79b9_7f4a_7c15, b: 0xbf58_476d_1ce4_e5b9, c: 0x94d0_49bb_1331_11eb, d: 0xd6e8_feb8_6659_fd93,
+    e: 0xa076_1d64_78bd_642f)
+
+  /// Secret, for tables whose keys strangers choose.
+  static func random() -> HashSeed {
+    HashSeed(
+      a: .random(in: 1...UInt64.max), b: .random(in: 1...UInt64.max), c: .random(in: 1...UInt64.max),
+      d: .random(in: 1...UInt64.max), e: .random(in: 1...UInt64.max) | 1)
+  }
+}
+
+extension FlowKey {
+  @inline(__always)
+  func hash(_ seed: HashSeed) -> UInt64 {
+    let low = fold(lowHigh &+ seed.a, lowLow ^ seed.b)
+    let high = fold(highHigh &+ seed.c, highLow ^ seed.d)
+    return fold(low &+ meta ^ seed.e, high ^ seed.b &+ meta)
+  }
+}

@@ -1,0 +1,49 @@
+/// Remembers the ports of first fragments, so that later ones can follow them: same addresses, identification and
+/// protocol, seen before, at most 30 s old.
+///
+/// Bounded: 16,384 datagrams in a ring; the oldest gives way, in order of arrival.
+struct FragmentTable {
+  struct Key: Hashable {
+    var sourceHigh: UInt64
+    var sourceLow: UInt64
+    var destinationHigh: UInt64
+    var destinationLow: UInt64
+    var identification: UInt32
+    /// IPv4: the protocol, part of a datagram's identity (RFC 791); IPv6: 0 (RFC 8200 section 4.5).
+    var `protocol`: UInt8
+  }
+
+  /// What the first fragment said.
+  struct First {
+    var ports: UInt32
+    var `protocol`: UInt8
+    var time: Int64
+    fileprivate var serial: Int
+  }
+
+  static let limit = 16_384
+  static let lifetime: Int64 = 30_000_000_000
+
+  private var firsts: [Key: First] = [:]
+  private var ring: [Key] = []
+  private var serial = 0
+
+  mutating func remember(_ key: Key, ports: UInt32, protocol: UInt8, time: Int64) {
+    let position = serial % Self.limit
+    if ring.count < Self.limit {
+      ring.append(key)
+    } else {
+      let old = ring[position]
+      if firsts[old]?.serial == serial - Self.limit { firsts[old] = nil }
+      ring[position] = key
+    }
+    firsts[key] = First(ports: ports, protocol: `protocol`, time: time, serial: serial)
+    serial += 1
+  }
+
+  func first(_ key: Key, time: Int64) -> First? {
+    guard let first = firsts[key] else { return nil }
+    let age = time.subtractingReportingOverflow(first.time)
+    return age.overflow || age.partialValue > Self.lifetime || age.partialValue < -Self.lifetime ? nil : first
+  }
+}

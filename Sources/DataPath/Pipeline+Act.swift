@@ -1,0 +1,226 @@
+// What is left when the class is known: ask each packet where the flow alone does not decide, choose a receiver, note
+// the copy.
+
+internal import Inventory
+internal import Mirroring
+internal import Wire
+
+extension Pipeline {
+  /// The packet as the actions need it.
+  @safe struct Subject {
+    var frame: UnsafeMutablePointer<Frame>
+    var position: Int
+    var summary: PacketSummary
+    var link: BoundLink
+    var entry: Int
+  }
+
+  @inline(__always)
+  func act(
+    _ frame: UnsafeMutablePointer<Frame>, _ position: Int, _ summary: PacketSummary, _ link: BoundLink, _ entry: Int,
+    class number: Int
+  ) {
+    let known = unsafe classes.classes.base[number]
+    for offset in 0..<Int(known.actionCount) {
+      let action = unsafe classes.actions.base[Int(known.firstAction) &+ offset]
+      if action.isDecided {
+        let state = action.out.isPresent ? action.out : action.in
+        let mirror = Int(action.mirror)
+        let receiver = unsafe chooseReceiver(mirror, state, frame, summary, entry)
+        unsafe note(frame, position, mirror, receiver, state, isOutbound: action.out.isPresent, entry)
+      } else {
+        unsafe ask(Subject(frame: frame, position: position, summary: summary, link: link, entry: entry), action)
+      }
+    }
+  }
+
+  // MARK: Asking the packet
+
+  @inline(never)
+  private func ask(_ subject: Subject, _ action: Action) {
+    let mirror = Int(action.mirror)
+    let length = unsafe Tally(packets: 1, bytes: UInt64(subject.frame.pointee.original))
+    let (state, verdict, receiver) = furthest(subject, action)
+    cells.observe(Int(state.cell), length)
+    cells.judge(Int(state.cell), verdict, length)
+    guard verdict == .collected else { return }
+    let isOutbound = state.cell == action.out.cell
+    unsafe note(subject.frame, subject.position, mirror, receiver, state, isOutbound: isOutbound, subject.entry)
+  }
+
+  /// The outgoing side first, the incoming only if that was not collected; else the one that came furthest.
+  private func furthest(_ subject: Subject, _ action: Action) -> (SideState, Verdict, receiver: Int) {
+    let mirror = Int(action.mirror)
+    guard action.out.isPresent else {
+      let (verdict, receiver) = decide(subject, mirror, action.in, isOutbound: false)
+      return (action.in, verdict, receiver)
+    }
+    let (outVerdict, outReceiver) = decide(subject, mirror, action.out, isOutbound: true)
+    guard outVerdict != .collected, action.in.isPresent else { return (action.out, outVerdict, outReceiver) }
+    let (inVerdict, inReceiver) = decide(subject, mirror, action.in, isOutbound: false)
+    return inVerdict > outVerdict ? (action.in, inVerdict, inReceiver) : (action.out, outVerdict, outReceiver)
+  }
+
+  /// Stages 7 to 9 of one side for this packet.
+  private func decide(
+    _ subject: Subject, _ mirror: Int, _ state: SideState, isOutbound: Bool
+  ) -> (Verdict, receiver: Int) {
+    guard state.isPending else {
+      guard state.verdict == .collected else { return (state.verdict, -1) }
+      return unsafe (
+        .collected, chooseReceiver(mirror, state, subject.frame, subject.summary, subject.entry)
+      )
+    }
+    var packet = observed(subject, mirror, state, isOutbound: isOutbound)
+    switch runFilter(subject, mirror, state, &packet, isOutbound: isOutbound) {
+    case .reject: return (.filtered, -1)
+    case .failed where !plan.entries[mirror].collectsOnError: return (.scriptError, -1)
+    case .accept, .failed: return balance(subject, mirror, state, &packet)
+    }
+  }
+
+  private enum FilterAnswer { case accept, reject, failed }
+
+  private func runFilter(
+    _ subject: Subject, _ mirror: Int, _ state: SideState, _ packet: inout ObservedPacket, isOutbound: Bool
+  ) -> FilterAnswer {
+    var operation = state.operation
+    while operation >= 0 {
+      let test = plan.program.operations[Int(operation)]
+      let answer: Bool
+      switch test.kind {
+      case .bpf: answer = matchesBPF(subject, Int(test.operand))
+      case .first: answer = isWithinFirst(subject, Int(test.operand))
+      case .script:
+        let function = plan.program.scripts[Int(test.operand)]
+        let said = unsafe scripts[function.host].judge(
+          function: function.function, mirror: mirror, packet: &packet)
+        if said == .failed { return .failed }
+        answer = said == .yes
+      case .quintuple, .nat, .rules, .sample:
+        let hash = unsafe conversations.entries[subject.entry].key.hash(.fixed)
+        answer = judge.answers(
+          test, subject.summary, Side(origin: state.origin), isOutbound: isOutbound, flowHash: hash)
+      }
+      operation = answer ? test.onTrue : test.onFalse
+    }
+    return operation == FilterProgram.accept ? .accept : .reject
+  }
+
+  private func matchesBPF(_ subject: Subject, _ expression: Int) -> Bool {
+    let interface = unsafe Int(subject.frame.pointee.interface)
+    guard interface < bpf.count, let program = bpf[interface][expression] else { return false }
+    return unsafe program.run(
+      subject.frame.pointee.bytes, captured: Int(subject.frame.pointee.captured),
+      original: Int(subject.frame.pointee.original)) != 0
+  }
+
+  private func isWithinFirst(_ subject: Subject, _ operand: Int) -> Bool {
+    let bounds = plan.program.firsts[operand]
+    return unsafe conversations.countFirst(
+      subject.entry, id: bounds.id, record: recordNumber, bytes: UInt64(subject.frame.pointee.original),
+      maxPackets: bounds.maxPackets, maxBytes: bounds.maxBytes)
+  }
+
+  /// The packet as scripts may see it.
+  private func observed(_ subject: Subject, _ mirror: Int, _ state: SideState, isOutbound: Bool) -> ObservedPacket {
+    let origin = Int(state.origin)
+    let eniCount = plan.inventory.enis.count
+    let conversation = unsafe conversations.entries + subject.entry
+    let flow = unsafe ObservedPacket.Flow(
+      id: UInt32(subject.entry), packets: UInt64(conversation.pointee.packets), bytes: conversation.pointee.bytes,
+      firstSeen: conversation.pointee.firstSeen)
+    return unsafe ObservedPacket(
+      bytes: subject.frame.pointee.bytes, captured: Int(subject.frame.pointee.captured),
+      original: Int(subject.frame.pointee.original), time: subject.frame.pointee.time,
+      decoder: subject.link.binding.decoder, summary: subject.summary, vpc: plan.entries[mirror].vpc,
+      eni: origin < eniCount ? origin : nil,
+      subnet: origin < eniCount ? plan.inventory.enis[origin].subnet : origin - eniCount, isOutbound: isOutbound,
+      flow: flow)
+  }
+
+  // MARK: Balance
+
+  /// Stage 9. A script that fails leaves the packet uncollected, or, with `on_error = "collect"`, to the flow hash.
+  private func balance(
+    _ subject: Subject, _ mirror: Int, _ state: SideState, _ packet: inout ObservedPacket
+  ) -> (Verdict, receiver: Int) {
+    guard case .script(let host, let function) = plan.entries[mirror].balance else {
+      return unsafe (
+        .collected, chooseReceiver(mirror, state, subject.frame, subject.summary, subject.entry)
+      )
+    }
+    switch unsafe scripts[host].choose(function: function, mirror: mirror, packet: &packet) {
+    case .receiver(let receiver) where receiver >= 0 && receiver < plan.entries[mirror].receiverCount:
+      return (.collected, receiver)
+    case .none: return (.noReceiver, -1)
+    case .receiver, .failed:
+      guard plan.entries[mirror].collectsOnError else { return (.scriptError, -1) }
+      let hash = unsafe conversations.entries[subject.entry].key.hash(.fixed)
+      return (.collected, plan.entries[mirror].rendezvous.choose(hash))
+    }
+  }
+
+  /// The built-in methods (section 6.5): the position of a receiver.
+  @inline(__always)
+  func chooseReceiver(
+    _ mirror: Int, _ state: SideState, _ frame: UnsafeMutablePointer<Frame>, _ summary: PacketSummary, _ entry: Int
+  ) -> Int {
+    let kept = conversations.receiver(of: entry, mirror: mirror)
+    return kept >= 0 ? kept : newReceiver(mirror, state, summary, entry)
+  }
+
+  /// A receiver for a conversation that has none: kept for its life where the method goes by conversation.
+  @inline(never)
+  private func newReceiver(_ mirror: Int, _ state: SideState, _ summary: PacketSummary, _ entry: Int) -> Int {
+    let count = plan.entries[mirror].receiverCount
+    guard count > 1 else {
+      conversations.setReceiver(of: entry, mirror: mirror, to: 0)
+      return 0
+    }
+    switch plan.entries[mirror].balance {
+    case .eniHash: return plan.entries[mirror].rendezvous.choose(eniKey(state, summary))
+    case .roundRobin:
+      nextInTurn[mirror] = (nextInTurn[mirror] + 1) % count
+      return (nextInTurn[mirror] + count - 1) % count
+    case .even:
+      let first = plan.entries[mirror].firstRoute
+      var least = 0
+      for receiver in 1..<count where routed[first + receiver].bytes < routed[first + least].bytes { least = receiver }
+      conversations.setReceiver(of: entry, mirror: mirror, to: least)
+      return least
+    case .flowHash, .weighted, .script:
+      let hash = unsafe conversations.entries[entry].key.hash(.fixed)
+      let chosen = plan.entries[mirror].rendezvous.choose(hash)
+      conversations.setReceiver(of: entry, mirror: mirror, to: chosen)
+      return chosen
+    }
+  }
+
+  /// The id of the ENI; of an unlisted ENI its address.
+  private func eniKey(_ state: SideState, _ summary: PacketSummary) -> UInt64 {
+    let origin = Int(state.origin)
+    if origin < plan.inventory.enis.count { return Rendezvous.key(id: plan.inventory.enis[origin].id) }
+    let isOutbound = cells.keys[Int(state.cell)].isOutbound
+    let address = isOutbound ? summary.source : summary.destination
+    return Rendezvous.key(id: address?.description ?? "")
+  }
+
+  // MARK: Copies
+
+  @inline(__always)
+  private func note(
+    _ frame: UnsafeMutablePointer<Frame>, _ position: Int, _ mirror: Int, _ receiver: Int, _ state: SideState,
+    isOutbound: Bool, _ entry: Int
+  ) {
+    let route = plan.entries[mirror].firstRoute &+ receiver
+    unsafe routed.base[route].count(frame.pointee.original)
+    guard wantsCopies else { return }
+    let hash = unsafe conversations.entries[entry].key.hash(.fixed)
+    copies.append(
+      Copy(
+        frame: UInt32(truncatingIfNeeded: position), route: UInt32(truncatingIfNeeded: route),
+        origin: UInt32(bitPattern: state.origin), isOutbound: isOutbound,
+        sourcePort: 0xc000 | UInt16(truncatingIfNeeded: hash >> 50)))
+  }
+}

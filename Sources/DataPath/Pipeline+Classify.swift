@@ -1,0 +1,177 @@
+// Records that no path remembers: all stages, for every mirror, as far as the flow decides.
+
+internal import Mirroring
+internal import Wire
+
+extension Pipeline {
+  /// Frames whose verdict is not remembered: fragments, ICMP (errors follow the flow they quote), what is not IP.
+  @inline(never)
+  func processUnremembered(
+    _ frame: UnsafeMutablePointer<Frame>, _ position: Int, _ original: PacketSummary, _ link: BoundLink
+  ) {
+    var summary = original
+    let (key, isSwapped, isPlain) = unsafe followedKey(frame, &summary)
+    let hash = key.hash(conversations.seed)
+    let found = conversations.find(key, hash: hash)
+    let entry = unsafe conversation(key, hash: hash, found: found, time: frame.pointee.time)
+    unsafe processNewPath(frame, position, summary, link, entry, isSwapped, remembers: isPlain)
+  }
+
+  /// The key of the conversation a frame belongs to: fragments follow their first fragment, ICMP errors the flow they
+  /// quote, frames without readable addresses go by MACs.
+  private func followedKey(
+    _ frame: UnsafeMutablePointer<Frame>, _ summary: inout PacketSummary
+  ) -> (FlowKey, isSwapped: Bool, isPlain: Bool) {
+    guard summary.isIP else {
+      let (key, isSwapped) = FlowKey.makeLinkLayer(summary)
+      return (key, isSwapped, false)
+    }
+    if summary.flags.contains(.fragment) { return unsafe followFragment(frame, &summary) }
+    if let quoted = unsafe summary.quotedFlow(frame.pointee.bytes) {
+      let (key, isSwapped) = FlowKey.make(quoted)
+      return (key, !isSwapped, false)
+    }
+    let (key, isSwapped) = FlowKey.make(summary)
+    return (key, isSwapped, true)
+  }
+
+  private func followFragment(
+    _ frame: UnsafeMutablePointer<Frame>, _ summary: inout PacketSummary
+  ) -> (FlowKey, isSwapped: Bool, isPlain: Bool) {
+    let name = FragmentTable.Key(
+      sourceHigh: summary.sourceHigh, sourceLow: summary.sourceLow, destinationHigh: summary.destinationHigh,
+      destinationLow: summary.destinationLow, identification: summary.fragmentID,
+      protocol: summary.ipVersion == 4 ? summary.protocol : 0)
+    guard summary.flags.contains(.laterFragment) else {
+      if summary.flags.contains(.portsKnown) {
+        unsafe fragments.remember(
+          name, ports: summary.ports, protocol: summary.protocol, time: frame.pointee.time)
+      }
+      let (key, isSwapped) = FlowKey.make(summary)
+      return (key, isSwapped, false)
+    }
+    var followed = summary
+    if let first = unsafe fragments.first(name, time: frame.pointee.time) {
+      followed.ports = first.ports
+      followed.protocol = first.protocol
+      followed.flags.insert([.portsKnown, .protocolKnown])
+      followed.flags.remove(.laterFragment)
+      knownFirst = first
+    } else {
+      knownFirst = nil
+    }
+    if plan.options.tracksFragments, followed.flags.contains(.portsKnown) {
+      summary.ports = followed.ports
+      summary.protocol = followed.protocol
+      summary.flags.insert([.portsKnown, .protocolKnown])
+    } else if !summary.flags.contains(.protocolKnown) || IPProtocol(rawValue: summary.protocol).hasPorts {
+      fragmentsWithoutPorts += 1
+    }
+    let (key, isSwapped) = FlowKey.make(followed)
+    return (key, isSwapped, false)
+  }
+
+  /// The class of a record: every mirror's outcome as far as the flow decides it.
+  func classify(_ record: Record, flowHash: UInt64) -> Int {
+    outcome.clear()
+    let isCopy = judge.isCopy(record.summary)
+    for group in plan.groups {
+      let sides = judge.resolver.resolve(
+        record.summary, binding: record.binding, captureDirection: record.captureDirection, vpc: group.vpc)
+      let early: Verdict? =
+        isCopy ? .copy : judge.isFromReceiver(record.summary, sides: sides, vpc: group.vpc) ? .receiver : nil
+      for mirror in group.entries { classify(mirror, record.summary, sides, early, flowHash) }
+    }
+    if classes.isFull { restartClasses() }
+    return classes.intern(outcome)
+  }
+
+  private func classify(_ mirror: Int, _ packet: PacketSummary, _ sides: Sides, _ early: Verdict?, _ flowHash: UInt64) {
+    let isPerENI = plan.entries[mirror].isPerENI
+    let out = state(mirror, packet, sides.out, isOutbound: true, early, flowHash)
+    // Of a record that is copied once, the second side is judged only if the first may not be collected.
+    let isDone = !isPerENI && out.isPresent && out.verdict == .collected
+    let inbound =
+      isDone ? .absent : state(mirror, packet, sides.in, isOutbound: false, early, flowHash)
+    guard out.isPresent || inbound.isPresent else {
+      outcome.settleUnattributed(mirror: mirror)
+      return
+    }
+    if isPerENI {
+      if out.isPresent { conclude(mirror, out, .absent) }
+      if inbound.isPresent { conclude(mirror, .absent, inbound) }
+    } else {
+      conclude(mirror, out, inbound)
+    }
+  }
+
+  /// One side of one mirror: absent, decided, or pending.
+  private func state(
+    _ mirror: Int, _ packet: PacketSummary, _ side: Side, isOutbound: Bool, _ early: Verdict?, _ flowHash: UInt64
+  ) -> SideState {
+    guard side.isPresent else { return .absent }
+    let entry = plan.entries[mirror]
+    let cell = cells.cell(CellKey(mirror: mirror, origin: side.origin, isOutbound: isOutbound))
+    if let reason = early ?? judge.reasonBeforeFilter(entry, side, isOutbound: isOutbound) {
+      return .decided(reason, cell: cell, side)
+    }
+    let operation = judge.filterByFlow(entry.filter, packet, side, isOutbound: isOutbound, flowHash: flowHash)
+    if operation == FilterProgram.reject { return .decided(.filtered, cell: cell, side) }
+    if operation != FilterProgram.accept || entry.balance.isPerPacket {
+      return .pending(at: operation, cell: cell, side)
+    }
+    return .decided(.collected, cell: cell, side)
+  }
+
+  /// Settles what is decided for every packet of the class; leaves an action for the rest.
+  private func conclude(_ mirror: Int, _ out: SideState, _ inbound: SideState) {
+    if out.isPending || inbound.isPending {
+      outcome.act(Action(mirror: Int32(mirror), out: out, in: inbound, isDecided: false))
+      return
+    }
+    let furthest = !inbound.isPresent || out.isPresent && out.verdict >= inbound.verdict ? out : inbound
+    outcome.settle(cell: Int(furthest.cell), furthest.verdict)
+    guard furthest.verdict == .collected else { return }
+    let isOut = furthest.cell == out.cell
+    outcome.act(
+      Action(
+        mirror: Int32(mirror), out: isOut ? furthest : .absent, in: isOut ? .absent : furthest, isDecided: true))
+  }
+
+  /// There are more different outcomes than a path can name: settle, forget, and begin again.
+  private func restartClasses() {
+    settle()
+    classes.removeAll()
+    conversations.forgetPaths()
+  }
+
+  /// Brings the cells up to date with the classes.
+  func settle() {
+    settledUnattributed += classes.settle(into: &cells, unattributed: &unattributedByMirror)
+  }
+}
+
+extension MirrorPlan.Balance {
+  /// A script's choice may be "none": whether a packet is collected is known only when it was asked.
+  var isPerPacket: Bool {
+    if case .script = self { true } else { false }
+  }
+}
+
+extension PacketSummary {
+  /// The flow an ICMP (RFC 792) or ICMPv6 (RFC 4443) error message quotes.
+  func quotedFlow(_ bytes: UnsafeRawPointer) -> PacketSummary? {
+    let start = Int(transportOffset)
+    let quoted = start + 8
+    guard flags.contains(.protocolKnown), Int(packetEnd) > quoted else { return nil }
+    let type = unsafe bytes.load(fromByteOffset: start, as: UInt8.self)
+    let isError =
+      self.protocol == 1
+      ? type == 3 || type == 4 || type == 5 || type == 11 || type == 12
+      : self.protocol == 58 && type >= 1 && type <= 4
+    guard isError else { return nil }
+    let inner = unsafe PacketSummary.parse(
+      bytes + quoted, captured: Int(packetEnd) - quoted, decoder: ipVersion == 4 ? .ipv4 : .ipv6)
+    return inner.isIP ? inner : nil
+  }
+}

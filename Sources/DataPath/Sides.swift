@@ -1,0 +1,102 @@
+// Which observations a record stands for (semantics section 5).
+
+internal import Inventory
+internal import Mirroring
+internal import Wire
+
+/// The ENI of one side of a record: a listed ENI, or an unlisted one of a subnet.
+///
+/// The raw value is the index into `SinkPlan.origins`: listed ENIs first, then one for each subnet.
+struct Side: BitwiseCopyable, Equatable {
+  var origin: Int32
+  static let absent = Side(origin: -1)
+  var isPresent: Bool { origin >= 0 }
+}
+
+/// The sides of one record within one VPC.
+struct Sides: BitwiseCopyable {
+  var out: Side = .absent
+  var `in`: Side = .absent
+}
+
+/// What the capture says about where it was taken: the ENI of a named interface, or the whole VPC.
+struct LinkBinding: BitwiseCopyable, Hashable {
+  var decoder: LinkDecoder
+  /// ENI index, or -1: a tap of the whole VPC.
+  var eni: Int32
+}
+
+/// Finds sides: by MAC, else by address, per VPC.
+struct SideResolver {
+  private let inventory: Inventory
+  private let includesUnlisted: Bool
+  /// MAC to ENIs: unique within a VPC, so usually one.
+  private let byMAC: [UInt64: [Int]]
+
+  init(inventory: Inventory, includesUnlisted: Bool) {
+    self.inventory = inventory
+    self.includesUnlisted = includesUnlisted
+    var byMAC: [UInt64: [Int]] = [:]
+    for (index, eni) in inventory.enis.enumerated() {
+      if let mac = eni.mac { byMAC[mac.value, default: []].append(index) }
+    }
+    self.byMAC = byMAC
+  }
+
+  func resolve(
+    _ packet: PacketSummary, binding: LinkBinding, captureDirection: CaptureDirection, vpc: Int
+  ) -> Sides {
+    if binding.eni >= 0 {
+      return bound(packet, Int(binding.eni), captureDirection, vpc)
+    }
+    let sources = packet.flags.contains(.sourceMACKnown) ? byMAC[packet.sourceMAC] : nil
+    let isGroup = packet.flags.contains(.groupDestination)
+    let destinations = packet.flags.contains(.destinationMACKnown) && !isGroup ? byMAC[packet.destinationMAC] : nil
+    var sides = Sides(out: member(sources, vpc), in: member(destinations, vpc))
+    // Rule 4: the MAC of an ENI of another VPC only.
+    let isForeign = sources != nil && !sides.out.isPresent || destinations != nil && !sides.in.isPresent
+    if isForeign { return sides }
+    let isByAddressAlone = sources == nil && destinations == nil
+    if !sides.out.isPresent, let source = packet.source {
+      sides.out = byAddress(source, vpc, anyENI: isByAddressAlone)
+    }
+    if !sides.in.isPresent, !isGroup, let destination = packet.destination {
+      sides.in = byAddress(destination, vpc, anyENI: isByAddressAlone)
+    }
+    return sides
+  }
+
+  private func member(_ enis: [Int]?, _ vpc: Int) -> Side {
+    guard let enis, let eni = enis.first(where: { inventory.enis[$0].vpc == vpc }) else { return .absent }
+    return Side(origin: Int32(eni))
+  }
+
+  /// Rules 2 and 3. With one MAC known the other side counts only for ENIs whose MAC the inventory does not know.
+  private func byAddress(_ address: IPAddress, _ vpc: Int, anyENI: Bool) -> Side {
+    if let eni = inventory.eni(vpc: vpc, address: address) {
+      return anyENI || inventory.enis[eni].mac == nil ? Side(origin: Int32(eni)) : .absent
+    }
+    guard includesUnlisted, let subnet = inventory.subnet(vpc: vpc, address: address) else { return .absent }
+    return Side(origin: Int32(inventory.enis.count + subnet))
+  }
+
+  /// A named interface: one side, as live. The source MAC decides, else the source address, else the capture.
+  private func bound(
+    _ packet: PacketSummary, _ eni: Int, _ captureDirection: CaptureDirection, _ vpc: Int
+  ) -> Sides {
+    let bound = inventory.enis[eni]
+    guard bound.vpc == vpc else { return Sides() }
+    let isOut: Bool
+    if let mac = bound.mac, packet.flags.contains(.sourceMACKnown) {
+      isOut = packet.sourceMAC == mac.value
+    } else if let source = packet.source {
+      isOut = bound.addresses.contains(source)
+    } else if packet.flags.contains(.directionKnown) {
+      isOut = packet.flags.contains(.sentByHost)
+    } else {
+      isOut = captureDirection == .outbound
+    }
+    let side = Side(origin: Int32(eni))
+    return isOut ? Sides(out: side) : Sides(in: side)
+  }
+}

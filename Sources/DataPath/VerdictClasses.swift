@@ -1,0 +1,206 @@
+// Equal outcomes are one class: flows remember a class, the loop counts classes, and mirrors are counted when classes
+// are settled. So a packet costs the same whether one mirror or a hundred look at it without collecting it.
+//
+// Invariants
+// 1. A class is its words: two records with equal words have equal outcomes for every mirror.
+// 2. `tally` of a class counts the records since it was last settled; settling adds them to the cells and clears it.
+// 3. Class 0 does not exist: 0 means "nothing remembered".
+
+internal import Mirroring
+
+/// One mirror's part in a record that takes more than counting: it collects, or must ask about each packet.
+struct Action: BitwiseCopyable {
+  /// Entry of the plan.
+  var mirror: Int32
+  /// The judgement of each side, see `SideState`; per-ENI mirrors have one action a side.
+  var out: SideState
+  var `in`: SideState
+  /// Both sides are decided and the cells are counted when the class is settled: only the copy is left to do.
+  var isDecided: Bool
+}
+
+/// What is known of one side of a mirror before the packet itself is asked.
+struct SideState: BitwiseCopyable {
+  /// Counter cell, or -1: there is no such side.
+  var cell: Int32
+  var origin: Int32
+  /// Decided, or `pending` at `operation`.
+  var verdict: Verdict
+  /// Filter operation to go on with, if `isPending`; `FilterProgram.accept`: only the balancer is left.
+  var operation: Int32
+  var isPending: Bool
+
+  static let absent = SideState(cell: -1, origin: -1, verdict: .copy, operation: 0, isPending: false)
+  var isPresent: Bool { cell >= 0 }
+
+  static func decided(_ verdict: Verdict, cell: Int, _ side: Side) -> SideState {
+    SideState(cell: Int32(cell), origin: side.origin, verdict: verdict, operation: 0, isPending: false)
+  }
+
+  static func pending(at operation: Int32, cell: Int, _ side: Side) -> SideState {
+    SideState(cell: Int32(cell), origin: side.origin, verdict: .filtered, operation: operation, isPending: true)
+  }
+
+  var word: UInt64 {
+    UInt64(UInt32(bitPattern: cell)) << 32 | UInt64(verdict.rawValue) << 24
+      | UInt64(UInt32(bitPattern: operation) & 0x7f_ffff) << 1 | (isPending ? 1 : 0)
+  }
+}
+
+/// A mirror's observation that every packet of the class counts alike.
+struct Settlement: BitwiseCopyable {
+  /// Counter cell; or, if `isUnattributed`, the mirror that has no side of the record.
+  var cell: Int32
+  var verdict: Verdict
+  var isUnattributed: Bool
+}
+
+/// The outcome of one record for all mirrors, while it is put together.
+struct OutcomeBuilder: ~Copyable {
+  var words = FlatArray<UInt64>(capacity: 64)
+  var settlements = FlatArray<Settlement>(capacity: 64)
+  var actions = FlatArray<Action>(capacity: 16)
+  var hasSide = false
+
+  mutating func clear() {
+    words.removeAll()
+    settlements.removeAll()
+    actions.removeAll()
+    hasSide = false
+  }
+
+  mutating func settle(cell: Int, _ verdict: Verdict) {
+    hasSide = true
+    words.append(UInt64(cell) << 8 | UInt64(verdict.rawValue))
+    settlements.append(Settlement(cell: Int32(cell), verdict: verdict, isUnattributed: false))
+  }
+
+  mutating func settleUnattributed(mirror: Int) {
+    words.append(UInt64(mirror) << 8 | 0xff)
+    settlements.append(Settlement(cell: Int32(mirror), verdict: .copy, isUnattributed: true))
+  }
+
+  mutating func act(_ action: Action) {
+    hasSide = true
+    words.append(1 << 63 | UInt64(UInt32(bitPattern: action.mirror)) << 1 | (action.isDecided ? 1 : 0))
+    words.append(action.out.word)
+    words.append(action.in.word)
+    actions.append(action)
+  }
+}
+
+/// The classes met so far.
+struct VerdictClasses: ~Copyable {
+  struct Class: BitwiseCopyable {
+    var tally: Tally
+    var firstSettlement: Int32
+    var settlementCount: Int32
+    var firstAction: Int32
+    var actionCount: Int32
+    var firstWord: Int32
+    var wordCount: Int32
+    var hash: UInt64
+    var isUnattributed: Bool
+  }
+
+  /// A path remembers its class in 16 bits.
+  static let limit = 65_535
+
+  var classes = FlatArray<Class>(capacity: 64)
+  var actions = FlatArray<Action>(capacity: 64)
+  private var settlements = FlatArray<Settlement>(capacity: 256)
+  private var words = FlatArray<UInt64>(capacity: 256)
+  /// Open addressing, at most half full: class or 0.
+  private var index = [UInt32](repeating: 0, count: 256)
+
+  init() { addPlaceholder() }
+
+  private mutating func addPlaceholder() {
+    classes.append(
+      Class(
+        tally: Tally(), firstSettlement: 0, settlementCount: 0, firstAction: 0, actionCount: 0, firstWord: 0,
+        wordCount: 0, hash: 0, isUnattributed: false))
+  }
+
+  var isFull: Bool { classes.count >= Self.limit }
+
+  /// The class of an outcome, made when it is new. Not to be called when full.
+  mutating func intern(_ outcome: borrowing OutcomeBuilder) -> Int {
+    var hash: UInt64 = HashSeed.fixed.a
+    for position in 0..<outcome.words.count { hash = fold(hash ^ outcome.words[position], HashSeed.fixed.b) }
+    let mask = index.count - 1
+    var slot = Int(truncatingIfNeeded: hash) & mask
+    while index[slot] != 0 {
+      if isClass(Int(index[slot]), hash, outcome) { return Int(index[slot]) }
+      slot = (slot + 1) & mask
+    }
+    index[slot] = UInt32(classes.count)
+    append(outcome, hash)
+    let made = classes.count - 1
+    if classes.count * 2 > index.count { growIndex() }
+    return made
+  }
+
+  private func isClass(_ number: Int, _ hash: UInt64, _ outcome: borrowing OutcomeBuilder) -> Bool {
+    let known = classes[number]
+    guard known.hash == hash, Int(known.wordCount) == outcome.words.count else { return false }
+    for position in 0..<outcome.words.count
+    where words[Int(known.firstWord) + position] != outcome.words[position] { return false }
+    return true
+  }
+
+  private mutating func append(_ outcome: borrowing OutcomeBuilder, _ hash: UInt64) {
+    classes.append(
+      Class(
+        tally: Tally(), firstSettlement: Int32(settlements.count), settlementCount: Int32(outcome.settlements.count),
+        firstAction: Int32(actions.count), actionCount: Int32(outcome.actions.count), firstWord: Int32(words.count),
+        wordCount: Int32(outcome.words.count), hash: hash, isUnattributed: !outcome.hasSide))
+    for position in 0..<outcome.settlements.count { settlements.append(outcome.settlements[position]) }
+    for position in 0..<outcome.actions.count { actions.append(outcome.actions[position]) }
+    for position in 0..<outcome.words.count { words.append(outcome.words[position]) }
+  }
+
+  private mutating func growIndex() {
+    index = [UInt32](repeating: 0, count: index.count * 2)
+    let mask = index.count - 1
+    for number in 1..<classes.count {
+      var slot = Int(truncatingIfNeeded: classes[number].hash) & mask
+      while index[slot] != 0 { slot = (slot + 1) & mask }
+      index[slot] = UInt32(number)
+    }
+  }
+
+  /// Adds what the classes counted to the cells, and clears their tallies.
+  ///
+  /// - Returns: records without a side in any mirror's VPC, and those without one by mirror in `unattributed`.
+  mutating func settle(into cells: inout CounterCells, unattributed: inout [Tally]) -> Tally {
+    var withoutSide = Tally()
+    for number in 1..<classes.count {
+      var known = classes[number]
+      guard known.tally.packets > 0 else { continue }
+      if known.isUnattributed { withoutSide += known.tally }
+      for position in Int(known.firstSettlement)..<Int(known.firstSettlement + known.settlementCount) {
+        let settlement = settlements[position]
+        if settlement.isUnattributed {
+          unattributed[Int(settlement.cell)] += known.tally
+        } else {
+          cells.observe(Int(settlement.cell), known.tally)
+          cells.judge(Int(settlement.cell), settlement.verdict, known.tally)
+        }
+      }
+      known.tally = Tally()
+      classes[number] = known
+    }
+    return withoutSide
+  }
+
+  /// Forgets every class. Settle first; paths that remember classes must be forgotten too.
+  mutating func removeAll() {
+    classes.removeAll()
+    actions.removeAll()
+    settlements.removeAll()
+    words.removeAll()
+    index = [UInt32](repeating: 0, count: 256)
+    addPlaceholder()
+  }
+}
