@@ -18,6 +18,10 @@ public struct Inventory: Sendable {
   public internal(set) var enis: [ENI] = []
   public internal(set) var routeTables: [RouteTable] = []
   public internal(set) var natGateways: [NATGateway] = []
+  var index = InventoryIndex()
+
+  /// Nothing exists.
+  public init() {}
 }
 
 public struct Region: Sendable {
@@ -52,7 +56,7 @@ public struct ENI: Sendable {
   public var subnet: SubnetIndex
   public var mac: MACAddress?
   public var addresses: [IPAddress]
-  /// Public address by position of `addresses`, or as the file gives them.
+  /// The n-th of a family belongs to the n-th of `addresses` of that family.
   public var publicAddresses: [IPAddress]
   public var instance: String?
   public var interface: String?

@@ -1,0 +1,122 @@
+import Capture
+import DataPath
+import Foundation
+import Testing
+import Wire
+
+/// Shared tools of the tests: fixtures, temporary folders, other programs, frames that were copied out of a batch.
+
+let captures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  .appending(path: "Fixtures/captures")
+
+/// Every capture among the fixtures.
+let fixtureNames: [String] = try! FileManager.default.contentsOfDirectory(atPath: captures.path)
+  .filter { $0.contains(".pcap") }.sorted()
+
+func fixture(_ name: String) -> String { captures.appending(path: name).path }
+
+/// A folder that is gone when the test ends.
+final class TemporaryFolder {
+  let path: String
+
+  init() {
+    path = FileManager.default.temporaryDirectory.appending(path: "moontap-\(UUID().uuidString)").path
+    try! FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  func file(_ name: String) -> String { path + "/" + name }
+
+  @discardableResult func write(_ bytes: some Sequence<UInt8>, to name: String) -> String {
+    try! Data(bytes).write(to: URL(filePath: file(name)))
+    return file(name)
+  }
+
+  func names() -> [String] { try! FileManager.default.contentsOfDirectory(atPath: path).sorted() }
+}
+
+struct Output {
+  var status: Int32
+  var text: String
+  var errors: String
+}
+
+/// Runs a program of the machine to its end.
+func run(_ program: String, _ arguments: String...) -> Output { run(program, arguments) }
+
+func run(_ program: String, _ arguments: [String]) -> Output {
+  let folder = TemporaryFolder()
+  let (out, err) = (folder.write([], to: "out"), folder.write([], to: "err"))
+  let process = Process()
+  process.executableURL = URL(filePath: "/usr/bin/env")
+  process.arguments = [program] + arguments
+  process.standardOutput = FileHandle(forWritingAtPath: out)
+  process.standardError = FileHandle(forWritingAtPath: err)
+  process.standardInput = FileHandle.nullDevice
+  try! process.run()
+  process.waitUntilExit()
+  return Output(
+    status: process.terminationStatus, text: String(decoding: bytes(of: out), as: UTF8.self),
+    errors: String(decoding: bytes(of: err), as: UTF8.self))
+}
+
+func bytes(of path: String) -> [UInt8] { Array(FileManager.default.contents(atPath: path) ?? Data()) }
+
+/// A frame with its own bytes.
+struct OwnedFrame: Hashable {
+  var bytes: [UInt8]
+  var time: Int64
+  var original: UInt32
+  var interface: UInt32
+  var direction: CaptureDirection = .unknown
+}
+
+/// All frames of a source, and what ended it.
+struct Reading {
+  var frames: [OwnedFrame] = []
+  var interfaces: [CaptureInterface] = []
+  var error: CaptureError?
+
+  init(_ path: String) {
+    do throws(CaptureError) {
+      try self.init(CaptureFileSource(path: path))
+    } catch {
+      self.init(error: error)
+    }
+  }
+
+  private init(error: CaptureError) { self.error = error }
+
+  init<Source: FrameSource>(_ source: Source) where Source.Failure == CaptureError {
+    do throws(CaptureError) {
+      let batch = FrameBatch()
+      while try source.fill(batch) { frames += owned(batch) }
+    } catch {
+      self.error = error
+    }
+    interfaces = source.interfaces
+  }
+}
+
+func owned(_ batch: FrameBatch) -> [OwnedFrame] {
+  (0..<batch.count).map { index in
+    let frame = unsafe batch.frames[index]
+    let bytes = unsafe Array(UnsafeRawBufferPointer(start: frame.bytes, count: Int(frame.captured)))
+    return OwnedFrame(
+      bytes: bytes, time: frame.time, original: frame.original, interface: frame.interface, direction: frame.direction)
+  }
+}
+
+/// A generator with a fixed seed (SplitMix64): the same cases in every run.
+struct SeededGenerator: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
+    return z ^ z >> 31
+  }
+}
