@@ -172,8 +172,10 @@ extension IPAddress: CustomStringConvertible {
 
   private func describeV6() -> String {
     if high == 0, low >> 32 == 0xffff { return "::ffff:" + Self.describeV4(UInt32(truncatingIfNeeded: low)) }
-    let words = (0..<8).map { index in
-      UInt16(truncatingIfNeeded: (index < 4 ? high : low) >> UInt64(48 - 16 * (index % 4)))
+    let words: [UInt16] = (0..<8).map { (index: Int) -> UInt16 in
+      let half = index < 4 ? high : low
+      let shift = UInt64(48 - 16 * (index & 3))
+      return UInt16(truncatingIfNeeded: half >> shift)
     }
     var best = 0..<0
     var index = 0
@@ -186,8 +188,10 @@ extension IPAddress: CustomStringConvertible {
       if end - index > best.count, end - index >= 2 { best = index..<end }
       index = end
     }
-    let texts = words.map { String($0, radix: 16) }
+    let texts: [String] = words.map { String($0, radix: 16) }
     guard !best.isEmpty else { return texts.joined(separator: ":") }
-    return texts[..<best.lowerBound].joined(separator: ":") + "::" + texts[best.upperBound...].joined(separator: ":")
+    let head = texts[..<best.lowerBound].joined(separator: ":")
+    let tail = texts[best.upperBound...].joined(separator: ":")
+    return head + "::" + tail
   }
 }
