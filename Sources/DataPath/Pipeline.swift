@@ -283,12 +283,6 @@ struct BoundLink: BitwiseCopyable {
   var number: UInt16
 }
 
-/// Compiles pcap-filter(7) expressions: libpcap's part.
-public protocol BPFCompiler: AnyObject {
-  /// - Throws: libpcap's words when the expression is wrong or has no meaning on the link type.
-  func compile(_ text: String, linkType: LinkType) throws -> BPFProgram
-}
-
 /// What a sink could not deliver of one route.
 public struct DeliveryTally: Sendable, Hashable {
   public private(set) var byReason: [Tally] = Array(repeating: Tally(), count: DeliveryDrop.allCases.count)

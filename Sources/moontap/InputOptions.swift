@@ -1,0 +1,105 @@
+import ArgumentParser
+
+/// What every command that knows mirrors takes: where they and the inventory stand.
+struct InputOptions: ParsableArguments {
+  @Argument(help: ArgumentHelp("Lua policies that declare mirrors.", valueName: "policy"), completion: .file())
+  var policies: [String] = []
+
+  @Option(help: ArgumentHelp("Inventory (moontap.inventory/1): what exists.", valueName: "file"))
+  var inventory: String?
+
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp("Mirrors in JSON (moontap.mirrors/1); may be given several times.", valueName: "file"))
+  var mirrors: [String] = []
+
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp("An argument for the policies: policy.args.KEY is VALUE.", valueName: "key=value"))
+  var set: [String] = []
+
+  func arguments() throws -> [String: String] {
+    var arguments: [String: String] = [:]
+    for text in set {
+      guard let mark = text.firstIndex(of: "="), mark != text.startIndex else {
+        throw ValidationError("'--set \(text)': KEY=VALUE is needed, as in --set customer=10.20.1.0/24.")
+      }
+      let key = String(text[..<mark])
+      guard arguments.updateValue(String(text[text.index(after: mark)...]), forKey: key) == nil else {
+        throw ValidationError("'--set \(key)' is given twice.")
+      }
+    }
+    return arguments
+  }
+
+  func validate() throws {
+    if policies.isEmpty, mirrors.isEmpty {
+      throw ValidationError("No mirrors: name a Lua policy, or --mirrors FILE.")
+    }
+    if inventory == nil {
+      throw ValidationError("No inventory: --inventory FILE tells which networks and interfaces exist.")
+    }
+    _ = try arguments()
+  }
+}
+
+/// What the commands that judge packets take besides.
+struct TrafficOptions: ParsableArguments {
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Captures: pcap or pcapng, plain or gzip'ed; - is standard input.", valueName: "capture"))
+  var read: [String] = []
+
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp(
+      "FILE was captured at this ENI; it is read like those of --read. May be given several times.",
+      valueName: "eni=file"))
+  var eni: [String] = []
+
+  @Option(help: "Several captures: merged by time, or one after the other.")
+  var order: Order = .time
+
+  enum Order: String, ExpressibleByArgument, CaseIterable { case time, given }
+
+  @Flag(help: "Addresses of a subnet that no ENI lists are nobody's, instead of an unlisted ENI's.")
+  var noUnlisted = false
+
+  @Option(help: "Later fragments: have no ports, or those of their first fragment.")
+  var fragments: Fragments = .plain
+
+  enum Fragments: String, ExpressibleByArgument, CaseIterable { case plain, track }
+
+  @Option(help: ArgumentHelp("Conversations remembered at most.", valueName: "count"))
+  var conversations: Int = 1 << 20
+
+  /// `--eni ENI=FILE` as pairs.
+  func bindings() throws -> [(eni: String, file: String)] {
+    try eni.map { text in
+      guard let mark = text.firstIndex(of: "="), mark != text.startIndex, text.index(after: mark) != text.endIndex
+      else {
+        throw ValidationError("'--eni \(text)': ENI=FILE is needed, as in --eni eni-web1=web1.pcap.")
+      }
+      return (String(text[..<mark]), String(text[text.index(after: mark)...]))
+    }
+  }
+
+  /// Every capture once, in the order given; those of `--eni` that `--read` does not name come last.
+  func captures() throws -> [String] {
+    let bound = try bindings().map(\.file)
+    return read + bound.filter { !read.contains($0) }
+  }
+
+  func validate() throws {
+    let files = try captures()
+    if let policy = files.first(where: { $0.hasSuffix(".lua") }) {
+      throw ValidationError("--read took '\(policy)' for a capture: name policies before --read.")
+    }
+    if files.filter({ $0 == "-" }).count > 1 { throw ValidationError("Standard input (-) can be read once.") }
+    let names = Dictionary(grouping: files, by: { $0 }).filter { $0.value.count > 1 }.keys.sorted()
+    if let twice = names.first { throw ValidationError("'\(twice)' is given twice.") }
+    guard conversations >= 1, conversations <= 1 << 30 else {
+      throw ValidationError("--conversations is from 1 to \(1 << 30), not \(conversations).")
+    }
+  }
+}

@@ -1,0 +1,113 @@
+import Capture
+import DataPath
+import Mirroring
+import Wire
+
+/// The main job, offline: captures in, one capture per receiver out.
+final class OfflineRun {
+  struct Output {
+    var folder: String
+    var format: CaptureFileOptions.Format
+    var content: CaptureFileOptions.Content
+  }
+
+  /// What came of it. Problems are those after which the run went on.
+  struct Outcome {
+    var summary: Summary
+    var problems: [Problem]
+    var ending: Ending
+  }
+
+  private let configuration: Configuration
+  private let pipeline: Pipeline
+  private let source: any FrameSource
+  private let output: Output?
+  private var sink: CaptureFileSink?
+  private var problems: [Problem]
+
+  init(_ configuration: Configuration, _ traffic: TrafficOptions, output: Output?) throws {
+    self.configuration = configuration
+    self.output = output
+    pipeline = try configuration.makePipeline(traffic)
+    (source, problems) = try Captures.open(traffic)
+  }
+
+  func carryOut() throws -> Outcome {
+    let start = ContinuousClock.now
+    do {
+      try judgeAll()
+      try sink?.finish()
+    } catch let error as CaptureError {
+      sink?.abandon()
+      throw Problem(error)
+    }
+    let seconds = (ContinuousClock.now - start).seconds
+    configuration.finishScripts()
+    let summary = Summary(
+      plan: configuration.plan, report: try pipeline.report(), seconds: seconds, states: configuration.states,
+      isInterrupted: Interrupt.isRequested)
+    problems += configuration.scriptProblems
+    return Outcome(summary: summary, problems: problems, ending: ending)
+  }
+
+  private var ending: Ending {
+    if Interrupt.isRequested { return .interrupted }
+    return problems.filter { !$0.isWarning }.map(\.exit).max { $0.rawValue < $1.rawValue } ?? .ok
+  }
+
+  private func judgeAll() throws {
+    let batch = FrameBatch()
+    var progress = Progress()
+    defer { progress.clear() }
+    while !Interrupt.isRequested {
+      do {
+        guard try source.fill(batch) else { break }
+      } catch let error as CaptureError {
+        problems.append(Problem(error))
+        break
+      }
+      if output != nil, sink == nil { sink = try openSink() }
+      try pipeline.process(batch, interfaces: source.interfaces, sink: sink)
+      let (consumed, total) = source.progress
+      progress.update(packets: pipeline.records.packets, consumed: consumed, total: total)
+    }
+    if output != nil, sink == nil { sink = try openSink() }
+    problems += Captures.failures(of: source).map(Problem.init)
+  }
+
+  /// Opened with the first frames: a pcap file holds one link type, that of the capture.
+  private func openSink() throws -> CaptureFileSink? {
+    guard let output else { return nil }
+    let linkType = source.interfaces.first?.linkType ?? .ethernet
+    return try CaptureFileSink(
+      folder: output.folder, plan: configuration.plan.sinkPlan,
+      options: CaptureFileOptions(format: output.format, content: output.content, linkType: linkType))
+  }
+}
+
+extension Problem {
+  /// Damage midway means that something could not be evaluated; everything else is bad input.
+  init(_ error: CaptureError) {
+    self.init(code: error.code, sentence: error.description, exit: error.isDamage || error.isOutput ? .failed : .badInput)
+  }
+}
+
+extension CaptureError {
+  var code: String {
+    switch self {
+    case .damaged: "capture.damaged"
+    case .outputFolder, .write, .mixedLinkTypes: "capture.output"
+    case .filterSyntax: "filter.bpf"
+    case .unsupportedLinkType: "capture.link-type"
+    case .unreadable, .isFolder, .empty, .notCapture, .badHeader: "capture.unreadable"
+    }
+  }
+
+  /// The output could not be written: the run has no whole result.
+  var isOutput: Bool {
+    switch self {
+    case .write, .mixedLinkTypes: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import ArgumentParser
+import Capture
+import DataPath
+import JSONText
+import Mirroring
+
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Judge every packet of captures, write one capture per receiver, print a summary.",
+    discussion: """
+      EXAMPLES:
+        moontap run web-to-ids.lua --inventory shop.json --read hour.pcapng --write out
+        moontap run --mirrors mirrors.json --inventory shop.json --read a.pcap b.pcap.gz --json
+        tcpdump -w - | moontap run policy.lua --inventory shop.json --read - --write out --as encapsulated
+        moontap run policy.lua --inventory shop.json --eni eni-web1=web1.pcap --eni eni-db1=db1.pcap
+
+      Captures that name their interface (pcapng) after an ENI, or that --eni binds, are that ENI's; all others are taps of
+      the whole VPC.
+      """)
+
+  @OptionGroup var input: InputOptions
+  @OptionGroup var traffic: TrafficOptions
+
+  @Option(help: ArgumentHelp("Write one capture per receiver into this folder.", valueName: "folder"))
+  var write: String?
+
+  @Option(name: .customLong("as"), help: "What the captures hold: the packets, or the copies as they would travel.")
+  var content: Content = .inner
+
+  @Option(help: "Format of the captures written.")
+  var format: Format = .pcapng
+
+  @Flag(help: "Print the summary as JSON.")
+  var json = false
+
+  enum Content: String, ExpressibleByArgument, CaseIterable { case inner, encapsulated }
+  enum Format: String, ExpressibleByArgument, CaseIterable { case pcapng, pcap }
+
+  func validate() throws {
+    guard try !traffic.captures().isEmpty else {
+      throw ValidationError("No traffic: --read CAPTURE names what to judge.")
+    }
+  }
+
+  func run() throws {
+    try finish {
+      Interrupt.catchSignals()
+      return try onScriptStack {
+        let configuration = try Configuration(input, traffic)
+        configuration.warnings.complain()
+        let run = try OfflineRun(configuration, traffic, output: output)
+        let outcome = try run.carryOut()
+        let summary = outcome.summary
+        try Terminal.write(json ? summary.json.text(.pretty) + "\n" : summary.text)
+        outcome.problems.complain()
+        return outcome.ending
+      }
+    }
+  }
+
+  private var output: OfflineRun.Output? {
+    write.map { folder in
+      OfflineRun.Output(
+        folder: folder, format: format == .pcap ? .pcap : .pcapng,
+        content: content == .inner ? .inner : .encapsulated)
+    }
+  }
+}
