@@ -77,6 +77,8 @@ struct ConversationSlot {
   /// Positions whose conversation ended; scripts release what they kept for it. Filled only if `reportsEnded`.
   var ended: [UInt32] = []
   var reportsEnded = false
+  /// Where `touch` leaves what it loads, so that the loads are not optimised away.
+  private var touched: UInt64 = 0
 
   /// - Parameters:
   ///   - limit: conversations kept at most.
@@ -123,6 +125,27 @@ struct ConversationSlot {
       position = (position &+ 1) & mask
     }
   }
+
+  /// Loads what the next look-ups will need: the first slot of each, then the conversation it points at. The loads of
+  /// one loop do not depend on each other, so that their cache misses overlap instead of adding up.
+  @inline(__always)
+  func touch(_ frames: UnsafeMutablePointer<PreparedFrame>, count: Int) {
+    guard mask > Self.cachedMask else { return }
+    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: FrameBatch.capacity) { slots in
+      for position in 0..<count {
+        unsafe slots[position] = unsafe index[Int(truncatingIfNeeded: frames[position].hash) & mask]
+      }
+      var sum: UInt64 = 0
+      for position in 0..<count where unsafe slots[position] != 0 {
+        let conversation = unsafe entries + (Int(slots[position] & 0xffff_ffff) &- 1)
+        unsafe sum &+= conversation.pointee.key.lowHigh &+ conversation.pointee.path1.destination
+      }
+      touched &+= sum
+    }
+  }
+
+  /// Tables up to this size stay in the second-level cache by themselves.
+  private static let cachedMask = 1 << 12
 
   @inline(__always)
   func isOver(_ entry: Int, now: UInt32) -> Bool {

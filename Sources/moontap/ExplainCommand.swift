@@ -135,7 +135,8 @@ extension ExplainCommand {
         let who = holders.isEmpty ? "no ENI" : "more than one ENI (" + holders.map(\.id).joined(separator: ", ") + ")"
         throw Problem(
           code: "explain.packet",
-          sentence: "\(who) of the inventory has the \(side) address \(address), so \"\(direction.rawValue)\" names no ENI",
+          sentence:
+            "\(who) of the inventory has the \(side) address \(address), so \"\(direction.rawValue)\" names no ENI",
           hint: "leave \"\(direction.rawValue)\" off: the packet is then seen at both of its ends")
       }
       return .made(bytes: bytes, linkType: .raw, eni: eni.id)

@@ -127,7 +127,8 @@ extension InventoryError {
 
 extension Problem {
   init(_ error: JSONError) {
-    self.init(place: "\(error.file):\(error.position.line):\(error.position.column)", code: error.code, sentence: error.message)
+    self.init(
+      place: "\(error.file):\(error.position.line):\(error.position.column)", code: error.code, sentence: error.message)
   }
 
   var json: JSONValue {

@@ -88,7 +88,8 @@ final class OfflineRun {
 extension Problem {
   /// Damage midway means that something could not be evaluated; everything else is bad input.
   init(_ error: CaptureError) {
-    self.init(code: error.code, sentence: error.description, exit: error.isDamage || error.isOutput ? .failed : .badInput)
+    self.init(
+      code: error.code, sentence: error.description, exit: error.isDamage || error.isOutput ? .failed : .badInput)
   }
 }
 
