@@ -11,9 +11,10 @@ let strict: [SwiftSetting] = [
 
 /// Exclusivity of class members is checked at run time in debug builds and tests; in the packet loop of release builds the
 /// checks take a quarter of the time (measured with perf: swift_beginAccess 27 %).
-let loop: [SwiftSetting] = strict + [
-  .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
-]
+let loop: [SwiftSetting] =
+  strict + [
+    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
+  ]
 
 /// One floor of the house: a target, what it may import, and its tests.
 func floor(_ name: String, _ dependencies: [Target.Dependency], _ settings: [SwiftSetting] = strict) -> Target {
@@ -68,9 +69,11 @@ let package = Package(
     tests("LuaRuntime", ["LuaRuntime"]),
     tests("Policy", ["Policy", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("Capture", ["Capture", "DataPath", "Mirroring", "Wire"]),
-    tests("Moontap", [
-      "Capture", "Policy", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire",
-    ]),
+    tests(
+      "Moontap",
+      [
+        "Capture", "Policy", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire",
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -131,7 +131,7 @@ struct ConversationSlot {
   @inline(__always)
   func touch(_ frames: UnsafeMutablePointer<PreparedFrame>, count: Int) {
     guard mask > Self.cachedMask else { return }
-    withUnsafeTemporaryAllocation(of: UInt64.self, capacity: FrameBatch.capacity) { slots in
+    unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: FrameBatch.capacity) { slots in
       for position in 0..<count {
         unsafe slots[position] = unsafe index[Int(truncatingIfNeeded: frames[position].hash) & mask]
       }

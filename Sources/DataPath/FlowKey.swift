@@ -37,7 +37,8 @@ extension FlowKey {
     let high = (summary.sourceHigh ^ summary.destinationHigh) & mask
     let low = (summary.sourceLow ^ summary.destinationLow) & mask
     let shift = UInt32(truncatingIfNeeded: mask & 16)
-    let ports = UInt64(summary.ports &<< shift | summary.ports &>> ((32 &- shift) & 31) & UInt32(truncatingIfNeeded: mask))
+    let ports = UInt64(
+      summary.ports &<< shift | summary.ports &>> ((32 &- shift) & 31) & UInt32(truncatingIfNeeded: mask))
     return (
       FlowKey(
         lowHigh: summary.sourceHigh ^ high, lowLow: summary.sourceLow ^ low, highHigh: summary.destinationHigh ^ high,
