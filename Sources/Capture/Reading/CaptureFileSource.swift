@@ -155,3 +155,17 @@ extension CaptureFileSource {
     }
   }
 }
+
+extension CaptureFileSource {
+  /// Progress of several captures: sums; no total when one of them is a pipe.
+  static func progress(of sources: [CaptureFileSource]) -> (consumed: UInt64, total: UInt64?) {
+    var consumed: UInt64 = 0
+    var total: UInt64? = 0
+    for source in sources {
+      let progress = source.progress
+      consumed += progress.consumed
+      total = total.flatMap { sum in progress.total.map { sum + $0 } }
+    }
+    return (consumed, total)
+  }
+}
