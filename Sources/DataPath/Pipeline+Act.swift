@@ -55,7 +55,11 @@ extension Pipeline {
   /// The outgoing side first, the incoming only if that was not collected; else the one that came furthest.
   private func furthest(_ subject: Subject, _ action: Action) -> (SideState, Verdict, receiver: Int) {
     let mirror = Int(action.mirror)
-    guard action.out.isPresent else {
+    if action.out.isShadow, isCollected(subject, mirror, shadow: action.out) {
+      trace?.verdict(mirror, isOutbound: false, .duplicate)
+      return (action.in, .duplicate, -1)
+    }
+    guard action.out.isPresent, !action.out.isShadow else {
       let (verdict, receiver) = decide(subject, mirror, action.in, isOutbound: false)
       return (action.in, verdict, receiver)
     }
@@ -65,8 +69,29 @@ extension Pipeline {
     return inVerdict > outVerdict ? (action.in, inVerdict, inReceiver) : (action.out, outVerdict, outReceiver)
   }
 
+  /// Whether the mirror collects the record at its sender's ENI. Asks scripts, but chooses no receiver: that is done
+  /// where the record is captured there.
+  private func isCollected(_ subject: Subject, _ mirror: Int, shadow: SideState) -> Bool {
+    var packet = observed(subject, mirror, shadow, isOutbound: true)
+    switch runFilter(subject, mirror, shadow, &packet, isOutbound: true) {
+    case .reject: return false
+    case .failed where !plan.entries[mirror].collectsOnError: return false
+    case .accept, .failed:
+      guard plan.entries[mirror].balance.isPerPacket else { return true }
+      return balance(subject, mirror, shadow, &packet).0 == .collected
+    }
+  }
+
   /// Stages 7 to 9 of one side for this packet.
   private func decide(
+    _ subject: Subject, _ mirror: Int, _ state: SideState, isOutbound: Bool
+  ) -> (Verdict, receiver: Int) {
+    let (verdict, receiver) = judgeNow(subject, mirror, state, isOutbound: isOutbound)
+    trace?.verdict(mirror, isOutbound: isOutbound, verdict)
+    return (verdict, receiver)
+  }
+
+  private func judgeNow(
     _ subject: Subject, _ mirror: Int, _ state: SideState, isOutbound: Bool
   ) -> (Verdict, receiver: Int) {
     guard state.isPending else {

@@ -13,7 +13,7 @@
 
 internal import Inventory
 public import Mirroring
-public import Wire
+internal import Wire
 
 /// Judges frames for all mirrors of a plan and hands the copies to a sink. One worker; not for several threads.
 @safe public final class Pipeline {
@@ -39,6 +39,8 @@ public import Wire
   private var interfaceNames: [String: Int]
   private var linkNumbers: [LinkBinding: UInt16] = [:]
   private let boundENIs: [String: Int]
+  /// ENIs whose own captures are read: the same record may be met at its sender and at its receiver.
+  private(set) var capturedENIs: Set<Int>
 
   /// The engine's clock: the latest packet time; it never goes back.
   private(set) var clock: Int64 = .min
@@ -82,6 +84,7 @@ public import Wire
     interfaceNames = Self.interfaceNames(plan)
     let ids = Self.eniIDs(plan)
     self.boundENIs = boundENIs.compactMapValues { ids[$0] }
+    capturedENIs = Set(self.boundENIs.values)
   }
 
   // MARK: Interfaces
@@ -108,6 +111,7 @@ public import Wire
     while links.count < interfaces.count {
       let interface = interfaces[links.count]
       let eni = boundENIs[interface.origin] ?? interface.name.flatMap { interfaceNames[$0] } ?? -1
+      if eni >= 0, capturedENIs.insert(eni).inserted, capturedENIs.count > 1 { restartClasses() }
       let binding = LinkBinding(decoder: interface.linkType.decoder ?? .none, eni: Int32(eni))
       let number = linkNumbers[binding] ?? UInt16(clamping: linkNumbers.count)
       linkNumbers[binding] = number
