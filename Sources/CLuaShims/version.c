@@ -1,4 +1,7 @@
 #include "CLuaShims.h"
+
 #include <lua.h>
 
-int mts_lua_version_number(void) { return LUA_VERSION_NUM; }
+int mt_lua_version_number(void) { return LUA_VERSION_NUM; }
+
+const char *mt_lua_release(void) { return LUA_RELEASE; }
