@@ -36,7 +36,7 @@ let package = Package(
     .executableTarget(
       name: "moontap",
       dependencies: [
-        "Capture", "Policy", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire",
+        "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

@@ -8,8 +8,6 @@
 // 5. What is evicted, and when, depends on the packets alone, never on the random seed: the clock hand walks
 //    `entries` in order of position.
 
-internal import Glibc
-
 /// One conversation: about 100 bytes.
 struct Conversation {
   var key: FlowKey
@@ -59,8 +57,10 @@ struct ConversationSlot {
 
 /// Safe because: pointers are owned, bounds follow from the invariants, and nothing escapes but positions.
 @safe final class ConversationTable {
-  private(set) var entries: UnsafeMutablePointer<Conversation>
+  let entries: UnsafeMutablePointer<Conversation>
   private(set) var index: UnsafeMutablePointer<UInt64>
+  private let room: ReservedMemory
+  private var indexRoom: ReservedMemory
   private(set) var mask: Int
   private var used = 0
   private(set) var live = 0
@@ -88,16 +88,12 @@ struct ConversationSlot {
     self.seed = seed
     idleTicks = UInt32(clamping: Self.tick(max(0, idle)))
     capacity = min(1024, self.limit)
-    unsafe entries = .allocate(capacity: capacity)
+    room = ReservedMemory(byteCount: self.limit * MemoryLayout<Conversation>.stride)
+    unsafe entries = room.base.assumingMemoryBound(to: Conversation.self)
     let size = Self.indexSize(capacity)
-    unsafe index = .allocate(capacity: size)
-    unsafe index.initialize(repeating: 0, count: size)
+    indexRoom = ReservedMemory(byteCount: size * 8)
+    unsafe index = indexRoom.base.assumingMemoryBound(to: UInt64.self)
     mask = size - 1
-  }
-
-  deinit {
-    unsafe entries.deallocate()
-    unsafe index.deallocate()
   }
 
   /// Nanoseconds to ticks of 16.8 ms.
@@ -138,7 +134,10 @@ struct ConversationSlot {
       var sum: UInt64 = 0
       for position in 0..<count where unsafe slots[position] != 0 {
         let conversation = unsafe entries + (Int(slots[position] & 0xffff_ffff) &- 1)
-        unsafe sum &+= conversation.pointee.key.lowHigh &+ conversation.pointee.path1.destination
+        // A conversation lies across two or three cache lines: its start, middle and end are in all of them.
+        unsafe sum &+=
+          conversation.pointee.key.lowHigh &+ conversation.pointee.path0.source
+          &+ UInt64(conversation.pointee.receiver)
       }
       touched &+= sum
     }
@@ -206,19 +205,11 @@ struct ConversationSlot {
   }
 
   private func grow() {
-    let newCapacity = min(capacity * 2, limit)
-    // realloc(3) moves large blocks by remapping: the old and the new table never stand side by side.
-    let bytes = newCapacity * MemoryLayout<Conversation>.stride
-    guard let moved = unsafe realloc(entries, bytes) else {
-      fatalError("out of memory: conversation table of \(bytes) bytes")
-    }
-    unsafe entries = moved.assumingMemoryBound(to: Conversation.self)
-    capacity = newCapacity
-    let size = Self.indexSize(newCapacity)
+    capacity = min(capacity * 2, limit)
+    let size = Self.indexSize(capacity)
     guard size != mask + 1 else { return }
-    unsafe index.deallocate()
-    unsafe index = .allocate(capacity: size)
-    unsafe index.initialize(repeating: 0, count: size)
+    indexRoom = ReservedMemory(byteCount: size * 8)
+    unsafe index = indexRoom.base.assumingMemoryBound(to: UInt64.self)
     mask = size - 1
     for entry in 0..<used { unsafe place(hash: entries[entry].key.hash(seed), entry: entry) }
   }

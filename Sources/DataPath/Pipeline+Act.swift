@@ -183,14 +183,14 @@ extension Pipeline {
       return (.collected, chooseReceiver(mirror, state, subject))
     }
     var packet = observed(subject, mirror, state, isOutbound: isOutbound)
-    switch unsafe scripts[host].choose(function: function, mirror: mirror, packet: &packet) {
+    switch unsafe scripts[Int(host)].choose(function: Int(function), mirror: mirror, packet: &packet) {
     case .receiver(let receiver) where receiver >= 0 && receiver < plan.entries[mirror].receiverCount:
       return (.collected, receiver)
     case .none: return (.noReceiver, -1)
     case .receiver, .failed:
       guard plan.entries[mirror].collectsOnError else { return (.scriptError, -1) }
       let hash = unsafe conversations.entries[subject.entry].key.hash(.fixed)
-      return (.collected, plan.entries[mirror].rendezvous.choose(hash))
+      return (.collected, plan.rendezvous[mirror].choose(hash))
     }
   }
 
@@ -212,7 +212,7 @@ extension Pipeline {
       return 0
     }
     switch plan.entries[mirror].balance {
-    case .eniHash: return plan.entries[mirror].rendezvous.choose(eniKey(state, subject))
+    case .eniHash: return plan.rendezvous[mirror].choose(eniKey(state, subject))
     case .roundRobin:
       nextInTurn[mirror] = (nextInTurn[mirror] + 1) % count
       return (nextInTurn[mirror] + count - 1) % count
@@ -224,7 +224,7 @@ extension Pipeline {
       return least
     case .flowHash, .weighted, .script:
       let hash = unsafe conversations.entries[subject.entry].key.hash(.fixed)
-      let chosen = plan.entries[mirror].rendezvous.choose(hash)
+      let chosen = plan.rendezvous[mirror].choose(hash)
       conversations.setReceiver(of: subject.entry, mirror: mirror, to: chosen)
       return chosen
     }

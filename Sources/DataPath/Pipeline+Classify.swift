@@ -80,8 +80,8 @@ extension Pipeline {
       let early: Verdict? =
         isCopy ? .copy : judge.isFromReceiver(record.summary, sides: sides, vpc: group.vpc) ? .receiver : nil
       let sender = isCopied(record, sides) ? sender(of: record, group.vpc) : .absent
-      for mirror in group.entries {
-        classify(mirror, record.summary, sides, sender: sender, early, flowHash)
+      for position in group.first..<group.first + group.count {
+        classify(plan.groupEntries[position], record.summary, sides, sender: sender, early, flowHash)
       }
     }
     if classes.isFull { restartClasses() }

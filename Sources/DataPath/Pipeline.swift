@@ -27,7 +27,7 @@ internal import Wire
   let conversations: ConversationTable
   var fragments = FragmentTable()
   var classes = VerdictClasses()
-  var cells = CounterCells()
+  var cells: CounterCells
   var outcome = OutcomeBuilder()
   /// Copies given to each route so far: mirror and receiver.
   var routed = FlatArray<Tally>()
@@ -75,6 +75,8 @@ internal import Wire
     self.scripts = scripts
     self.compiler = compiler
     judge = Judge(plan: plan)
+    cells = CounterCells(
+      mirrors: plan.entries.count, origins: plan.inventory.enis.count + plan.inventory.subnets.count)
     conversations = ConversationTable(
       limit: plan.options.conversationLimit, idle: plan.options.conversationIdle, seed: .random())
     conversations.reportsEnded = !scripts.isEmpty

@@ -13,6 +13,8 @@ public final class Policy: ScriptHost {
   public let host: Int
   /// The mirrors that the file declared, in order; each obeys every rule.
   public private(set) var mirrors: [TrafficMirror] = []
+  /// What the rules warn of.
+  public private(set) var warnings: [MirrorViolation] = []
 
   /// Reads and runs a policy file.
   ///

@@ -81,8 +81,7 @@ extension ExplainCommand {
       _ number: UInt64, _ traffic: TrafficOptions, _ configuration: Configuration
     ) throws -> ExplanationText {
       let pipeline = try configuration.makePipeline(traffic)
-      let (source, problems) = try Captures.open(traffic)
-      problems.complain()
+      let source = try Captures.open(traffic)
       let batch = FrameBatch()
       var before: UInt64 = 0
       while try fill(source, batch) {
@@ -146,7 +145,7 @@ extension ExplainCommand {
       _ bytes: [UInt8], _ linkType: LinkType, _ eni: String?, _ configuration: Configuration
     ) throws -> ExplanationText {
       let origin = "--packet"
-      let pipeline = try configuration.makePipeline(boundENIs: eni.map { [origin: $0] } ?? [:])
+      let pipeline = configuration.makePipeline(boundENIs: eni.map { [origin: $0] } ?? [:])
       let interfaces = [CaptureInterface(linkType: linkType, name: nil, origin: origin)]
       let batch = FrameBatch()
       return try unsafe bytes.withUnsafeBytes { buffer in

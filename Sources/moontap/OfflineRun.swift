@@ -23,13 +23,13 @@ final class OfflineRun {
   private let source: any FrameSource
   private let output: Output?
   private var sink: CaptureFileSink?
-  private var problems: [Problem]
+  private var problems: [Problem] = []
 
   init(_ configuration: Configuration, _ traffic: TrafficOptions, output: Output?) throws {
     self.configuration = configuration
     self.output = output
     pipeline = try configuration.makePipeline(traffic)
-    (source, problems) = try Captures.open(traffic)
+    source = try Captures.open(traffic)
   }
 
   func carryOut() throws -> Outcome {
@@ -42,7 +42,6 @@ final class OfflineRun {
       throw Problem(error)
     }
     let seconds = (ContinuousClock.now - start).seconds
-    configuration.finishScripts()
     let summary = Summary(
       plan: configuration.plan, report: try pipeline.report(), seconds: seconds, states: configuration.states,
       isInterrupted: Interrupt.isRequested)
