@@ -1,3 +1,4 @@
+internal import LuaRuntime
 internal import Mirroring
 internal import Wire
 
