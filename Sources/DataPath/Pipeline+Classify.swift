@@ -6,15 +6,17 @@ internal import Wire
 extension Pipeline {
   /// Frames whose verdict is not remembered: fragments, ICMP (errors follow the flow they quote), what is not IP.
   @inline(never)
-  func processUnremembered(
-    _ frame: UnsafeMutablePointer<Frame>, _ position: Int, _ original: PacketSummary, _ link: BoundLink
-  ) {
-    var summary = original
+  func processUnremembered(_ frame: UnsafeMutablePointer<Frame>, _ position: Int) {
+    var summary = unsafe summary(frame)
     let (key, isSwapped, isPlain) = unsafe followedKey(frame, &summary)
     let hash = key.hash(conversations.seed)
     let found = conversations.find(key, hash: hash)
     let entry = unsafe conversation(key, hash: hash, found: found, time: frame.pointee.time)
-    unsafe processNewPath(frame, position, summary, link, entry, isSwapped, remembers: isPlain)
+    followed = summary
+    unsafe judge(
+      Subject(frame: frame, position: position, entry: entry), summary,
+      remembers: isPlain ? isSwapped ? .path1 : .path0 : .nothing)
+    followed = nil
   }
 
   /// The key of the conversation a frame belongs to: fragments follow their first fragment, ICMP errors the flow they
@@ -56,9 +58,6 @@ extension Pipeline {
       followed.protocol = first.protocol
       followed.flags.insert([.portsKnown, .protocolKnown])
       followed.flags.remove(.laterFragment)
-      knownFirst = first
-    } else {
-      knownFirst = nil
     }
     if plan.options.tracksFragments, followed.flags.contains(.portsKnown) {
       summary.ports = followed.ports
@@ -81,8 +80,8 @@ extension Pipeline {
       let early: Verdict? =
         isCopy ? .copy : judge.isFromReceiver(record.summary, sides: sides, vpc: group.vpc) ? .receiver : nil
       let sender = isCopied(record, sides) ? sender(of: record, group.vpc) : .absent
-      for mirror in group.entries {
-        classify(mirror, record.summary, sides, sender: sender, early, flowHash)
+      for position in group.first..<group.first + group.count {
+        classify(plan.groupEntries[position], record.summary, sides, sender: sender, early, flowHash)
       }
     }
     if classes.isFull { restartClasses() }

@@ -10,7 +10,7 @@ enum Interrupt {
   /// From now on SIGINT and SIGTERM ask for a clean stop.
   static func catchSignals() {
     for number in [SIGINT, SIGTERM] {
-      unsafe signal(number) { number in
+      signal(number) { number in
         // Async-signal-safe (signal-safety(7)): an atomic exchange and restoring the default action.
         if Interrupt.flag.exchange(true, ordering: .relaxed) { _exit(128 + number) }
       }
