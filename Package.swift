@@ -49,7 +49,7 @@ let package = Package(
     floor("Mirroring", ["Inventory", "JSONText", "Wire"]),
     // 2: whose address is this, what is the next hop | one sandboxed interpreter
     floor("Inventory", ["JSONText", "Wire"]),
-    floor("LuaRuntime", ["CLuaShims"]),
+    .target(name: "LuaRuntime", dependencies: ["CLuaShims"], exclude: ["README.md"], swiftSettings: strict),
     // 1: bytes <-> values | text <-> values
     floor("Wire", []),
     floor("JSONText", []),
