@@ -31,7 +31,9 @@ extension PolicyContext {
   /// Named members; entries without a name get their number as one, so that they are refused as unknown.
   func members(_ table: LuaTable, at location: SourceLocation) -> [DraftMember] {
     let items = table.items.enumerated().map { DraftMember("[\($0.offset + 1)]", draft($0.element, at: location)) }
-    let sparse = table.sparse.sorted { $0.key < $1.key }.map { DraftMember("[\($0.key)]", draft($0.value, at: location)) }
+    let sparse = table.sparse.sorted { $0.key < $1.key }.map {
+      DraftMember("[\($0.key)]", draft($0.value, at: location))
+    }
     return items + sparse + table.fields.map { DraftMember($0.key, draft($0.value, at: location)) }
   }
 

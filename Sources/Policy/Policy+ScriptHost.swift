@@ -58,7 +58,7 @@ extension Policy {
   private func receivers(_ entry: Int) throws(LuaError) -> LuaPinned {
     if let known = entries[entry].receivers { return known }
     let mirror = entries[entry].mirror ?? -1
-    let count = context.mirrors.indices.contains(mirror) ? context.mirrors[mirror].mirror?.receivers.count ?? 0 : 0
+    let count = context.mirrors.indices.contains(mirror) ? context.mirrors[mirror].mirror.receivers.count : 0
     let list = (0..<count).map { context.types.value(.receiver, mirror * PolicyContext.receiverStride + $0) }
     let pinned = try state.pin(.table(LuaTable(items: list)))
     entries[entry].receivers = pinned
@@ -67,7 +67,7 @@ extension Policy {
 
   private func choice(_ result: LuaResult, _ entry: Int, _ script: FunctionObject) throws(LuaError) -> ScriptChoice {
     let mirror = entries[entry].mirror ?? -1
-    let receivers = context.mirrors.indices.contains(mirror) ? context.mirrors[mirror].mirror?.receivers ?? [] : []
+    let receivers = context.mirrors.indices.contains(mirror) ? context.mirrors[mirror].mirror.receivers : []
     switch result {
     case .nil: return .none
     case .integer(let index) where index >= 1 && index <= Int64(receivers.count): return .receiver(Int(index) - 1)
@@ -79,7 +79,8 @@ extension Policy {
       throw LuaError(.verdict, "the receiver is another mirror's", at: script.place)
     case .string(let text):
       if let address = IPAddress(text), let position = receivers.firstIndex(of: address) { return .receiver(position) }
-      throw LuaError(.verdict, "\(ValueSetBuilder.shown(Array(text.utf8))) is not a receiver's address", at: script.place)
+      throw LuaError(
+        .verdict, "\(ValueSetBuilder.shown(Array(text.utf8))) is not a receiver's address", at: script.place)
     default:
       throw LuaError(
         .verdict, "a balancer must return a receiver, its address, its index or nil, it returned \(result.words)",
@@ -92,11 +93,12 @@ extension Policy {
   private func fail(_ function: Int, _ error: LuaError, _ entry: Int) {
     note(function, error)
     guard breakers[entry].fail() else { return }
-    let mirror = entries[entry].mirror.flatMap { context.mirrors[$0].mirror?.name } ?? "\(entry)"
+    let mirror = entries[entry].mirror.flatMap { context.mirrors[$0].mirror.name } ?? "\(entry)"
     context.options.log(
       PolicyLogLine(
         level: .error, place: context.functions[function].name,
-        text: "mirror \(mirror.cleanLine(limit: 80)) is faulted: its scripts failed too often and are not called any more"))
+        text:
+          "mirror \(mirror.cleanLine(limit: 80)) is faulted: its scripts failed too often and are not called any more"))
   }
 
   private func note(_ function: Int, _ error: LuaError) {

@@ -84,7 +84,7 @@ public final class Policy: ScriptHost {
   // MARK: What was declared
 
   /// The mirrors that the file declared, in order; each obeys every rule.
-  public var mirrors: [TrafficMirror] { context.mirrors.compactMap(\.mirror) }
+  public var mirrors: [TrafficMirror] { context.mirrors.map(\.mirror) }
 
   /// The same as they were written.
   public var drafts: [MirrorDraft] { context.mirrors.map(\.draft) }

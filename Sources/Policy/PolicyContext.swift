@@ -85,7 +85,8 @@ final class PolicyContext {
   }
 
   /// The host's number of a script function; the same function under the same name keeps its number.
-  func register(_ function: LuaFunctionReference, name: String, as kind: FunctionObject.Kind) throws(HostFailure) -> Int {
+  func register(_ function: LuaFunctionReference, name: String, as kind: FunctionObject.Kind) throws(HostFailure) -> Int
+  {
     if let known = functions.firstIndex(where: { $0.reference == function && $0.name == name && $0.kind == kind }) {
       return known
     }
@@ -126,8 +127,7 @@ struct FilterObject {
 /// A mirror that a script declared.
 struct MirrorObject {
   var draft: MirrorDraft
-  /// Nil: deleted.
-  var mirror: TrafficMirror?
+  var mirror: TrafficMirror
 }
 
 /// A function that runs by the engine's clock.

@@ -47,7 +47,9 @@ enum PolicyFile {
       errno = code
       descriptor = next
     }
-    if descriptor < 0, errno == ELOOP { throw Failure(reason: "is a link: only files of the policy's own folder are read") }
+    if descriptor < 0, errno == ELOOP {
+      throw Failure(reason: "is a link: only files of the policy's own folder are read")
+    }
     return try read(descriptor: descriptor, limit: limit)
   }
 

@@ -101,7 +101,9 @@ struct PolicyLibrary {
     handles[.mirrors]?.operators = [(.length, { call throws(HostFailure) in call.push(Int64(context.mirrors.count)) })]
     handles[.list]?.index = { call throws(HostFailure) in context.pushElement(named: call) }
     handles[.list]?.enumerate = { call throws(HostFailure) in context.pushElement(at: call) }
-    handles[.list]?.operators = [(.length, { call throws(HostFailure) in call.push(Int64(context.count(ofList: call))) })]
+    handles[.list]?.operators = [
+      (.length, { call throws(HostFailure) in call.push(Int64(context.count(ofList: call))) })
+    ]
   }
 
   private mutating func addTexts() {
@@ -116,7 +118,7 @@ struct PolicyLibrary {
     }
     handles[.mirror]?.describe = { call throws(HostFailure) in
       let index = call.handle(0, of: context.types.handle(.mirror)) ?? 0
-      call.push("mirror " + (context.mirrors[index].mirror?.name ?? ""))
+      call.push("mirror " + context.mirrors[index].mirror.name)
     }
   }
 }

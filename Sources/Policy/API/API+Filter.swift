@@ -9,7 +9,12 @@ extension APIEntry {
       _, _ throws(HostFailure) in .any
     },
     filter(
-      "quintuple", [APIParameter("condition", .table, "protocol, source, destination, source_port, destination_port, bidirectional", variadic: true)],
+      "quintuple",
+      [
+        APIParameter(
+          "condition", .table, "protocol, source, destination, source_port, destination_port, bidirectional",
+          variadic: true)
+      ],
       "Packets that meet every condition. A field that is not given is not asked; several tables must all match.",
       #"filter.quintuple { protocol = "tcp", destination_port = 443, bidirectional = true }"#
     ) { context, call throws(HostFailure) in
@@ -141,7 +146,8 @@ extension PolicyContext {
     case .function(let function): return FilterDraft(.script(try script(function, name: nil, as: .filter)))
     default:
       let found = describe(value)
-      throw HostFailure(found == "nil" ? "a filter or a function expected, got nil" : "a filter or a function expected, got \(found)")
+      throw HostFailure(
+        found == "nil" ? "a filter or a function expected, got nil" : "a filter or a function expected, got \(found)")
     }
   }
 

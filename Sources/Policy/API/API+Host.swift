@@ -7,16 +7,21 @@ extension APIEntry {
     APIEntry(
       owner: .global, name: "every",
       parameters: [APIParameter("seconds", .number, "0.001 or more"), APIParameter("fn", .function, "fun()")],
-      doc: "Calls the function again and again on the engine's clock, which in a capture file is packet time. Periods without packets are not made up for.",
+      doc:
+        "Calls the function again and again on the engine's clock, which in a capture file is packet time. Periods without packets are not made up for.",
       example: #"every(60, function() log.info("still here") end)"#, isDeclaration: true,
       binding: .function { context, call throws(HostFailure) in try context.addTimer(call) }),
-    metric("counter", "A number that grows, by name: in metrics and in the summary.", #"counter("dns_queries"):add(1)"#),
-    metric("gauge", "A number that goes up and down, by name: in metrics and in the summary.", #"gauge("open"):set(3)"#),
+    metric(
+      "counter", "A number that grows, by name: in metrics and in the summary.", #"counter("dns_queries"):add(1)"#),
+    metric(
+      "gauge", "A number that goes up and down, by name: in metrics and in the summary.", #"gauge("open"):set(3)"#),
     metricMethod(
       .counter, "add", [APIParameter("n", .number, "0 or more; 1 if not given", optional: true)], "Adds to it."
     ) { context, call, metric throws(HostFailure) in
       let amount = call.number(1) ?? 1
-      guard amount >= 0, amount.isFinite else { throw HostFailure(argument: 1, "a counter only grows: 0 or more expected") }
+      guard amount >= 0, amount.isFinite else {
+        throw HostFailure(argument: 1, "a counter only grows: 0 or more expected")
+      }
       context.metrics[metric].value += amount
     },
     metricMethod(.gauge, "set", [APIParameter("value", .number, "finite")], "Sets it.") {
@@ -34,9 +39,13 @@ extension APIEntry {
     metricValue(.counter), metricValue(.gauge),
     APIEntry(
       owner: .global, name: "shared", returns: "shared",
-      doc: "A small table that callbacks and workers share: text keys up to 256 bytes; strings up to 4 KiB, numbers and booleans.",
+      doc:
+        "A small table that callbacks and workers share: text keys up to 256 bytes; strings up to 4 KiB, numbers and booleans.",
       example: #"shared:add("seen:" .. packet.source, 1, 60)"#, binding: .value { $0.types.value(.shared, 0) }),
-    sharedMethod("get", [APIParameter("key", .string, "")], "string|number|boolean|nil", "The value, or nil when there is none or it is over.") {
+    sharedMethod(
+      "get", [APIParameter("key", .string, "")], "string|number|boolean|nil",
+      "The value, or nil when there is none or it is over."
+    ) {
       context, call, key throws(HostFailure) in
       call.push(context.options.shared.get(key, at: context.clock).map { $0.luaValue } ?? .nil)
     },
@@ -53,7 +62,8 @@ extension APIEntry {
         }
         return context.options.shared.remove(key)
       }
-      try SharedStore.check(context.options.shared.set(key, value, expires: try context.expiry(call, 3), at: context.clock))
+      try SharedStore.check(
+        context.options.shared.set(key, value, expires: try context.expiry(call, 3), at: context.clock))
     },
     sharedMethod(
       "add",
@@ -80,7 +90,9 @@ extension APIEntry {
     APIEntry(
       owner: .global, name: name, parameters: [APIParameter("name", .string, "a-z, 0-9, _; up to 60 characters")],
       returns: name, doc: doc, example: example, isDeclaration: true,
-      binding: .function { context, call throws(HostFailure) in try context.pushMetric(call, isCounter: name == "counter") })
+      binding: .function { context, call throws(HostFailure) in
+        try context.pushMetric(call, isCounter: name == "counter")
+      })
   }
 
   private typealias MetricCall = @Sendable (PolicyContext, HostCall, Int) throws(HostFailure) -> Void
@@ -124,7 +136,8 @@ extension APIEntry {
     APIEntry(
       owner: .namespace("log"), name: level.rawValue,
       parameters: [APIParameter("text", .any, "joined by blanks", variadic: true)],
-      doc: "Writes a line to the log (\(level.rawValue)); at most \(RateLimitedLog.linesPerSecond) a second of the engine's clock after the first \(RateLimitedLog.burst).",
+      doc:
+        "Writes a line to the log (\(level.rawValue)); at most \(RateLimitedLog.linesPerSecond) a second of the engine's clock after the first \(RateLimitedLog.burst).",
       example: #"log.\#(level.rawValue)("unexpected", packet.source)"#,
       binding: .function { context, call throws(HostFailure) in
         let text = (0..<call.count).map { context.text(call, $0) }.joined(separator: " ")
@@ -158,7 +171,10 @@ extension PolicyContext {
     let letters = Array(name.utf8)
     guard !letters.isEmpty, letters.count <= 60, !(0x30...0x39).contains(letters[0]),
       letters.allSatisfy({ (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5f })
-    else { throw HostFailure(argument: 1, "a name of a-z, 0-9 and _, not starting with a digit, up to 60 characters expected") }
+    else {
+      throw HostFailure(
+        argument: 1, "a name of a-z, 0-9 and _, not starting with a digit, up to 60 characters expected")
+    }
     try reserve(metrics.count, limit: Limit.metrics, "counters and gauges")
     metrics.append(MetricObject(name: name, isCounter: isCounter, value: 0))
     call.push(LuaHandle(type, metrics.count - 1))

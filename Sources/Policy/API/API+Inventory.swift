@@ -48,7 +48,9 @@ extension APIEntry {
     get(.eni, "subnet", "subnet", "Its subnet.") { .object(.subnet, $0.inventory.enis[$1].subnet) },
     get(.eni, "mac", "string?", "Its MAC address.") { .text($0.inventory.enis[$1].mac?.description) },
     get(.eni, "addresses", "string[]", "Its addresses.") { .texts($0.inventory.enis[$1].addresses) },
-    get(.eni, "public_addresses", "string[]", "Its public addresses.") { .texts($0.inventory.enis[$1].publicAddresses) },
+    get(.eni, "public_addresses", "string[]", "Its public addresses.") {
+      .texts($0.inventory.enis[$1].publicAddresses)
+    },
     get(.eni, "instance", "string?", "The instance it belongs to.") { .text($0.inventory.enis[$1].instance) },
     get(.eni, "interface", "string?", "The Linux interface it is bound to.") { .text($0.inventory.enis[$1].interface) },
     get(.eni, "bandwidth_mbps", "integer?", "Its bandwidth.") {

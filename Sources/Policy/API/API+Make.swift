@@ -3,8 +3,13 @@ internal import Wire
 
 extension APIEntry {
   static let makeEntries: [APIEntry] = [
-    maker("tcp", "flags (letters of tcpdump: S . F R P U E W), seq, window", #"packet.tcp { source = "10.0.0.1", source_port = 5000, destination = "10.0.0.2", destination_port = 443, flags = "S" }"#),
-    maker("udp", "", #"packet.udp { source = "10.0.0.1", destination = "10.0.0.53", destination_port = 53, payload = "x" }"#),
+    maker(
+      "tcp", "flags (letters of tcpdump: S . F R P U E W), seq, window",
+      #"packet.tcp { source = "10.0.0.1", source_port = 5000, destination = "10.0.0.2", destination_port = 443, flags = "S" }"#
+    ),
+    maker(
+      "udp", "", #"packet.udp { source = "10.0.0.1", destination = "10.0.0.53", destination_port = 53, payload = "x" }"#
+    ),
     maker("icmp", "type, code", #"packet.icmp { source = "10.0.0.1", destination = "10.0.0.2", type = 8 }"#),
     APIEntry(
       owner: .namespace("packet"), name: "from_hex",
@@ -21,9 +26,12 @@ extension APIEntry {
     return APIEntry(
       owner: .namespace("packet"), name: name,
       parameters: [
-        APIParameter("fields", .table, keys + (more.isEmpty ? "" : ", ") + "payload, ttl, dscp, vlan, source_mac, destination_mac, direction")
+        APIParameter(
+          "fields", .table,
+          keys + (more.isEmpty ? "" : ", ") + "payload, ttl, dscp, vlan, source_mac, destination_mac, direction")
       ], returns: "packet",
-      doc: "Makes a packet, checksums included, for tests: filters can be called with it. With vlan or a MAC it is an Ethernet frame.",
+      doc:
+        "Makes a packet, checksums included, for tests: filters can be called with it. With vlan or a MAC it is an Ethernet frame.",
       example: example, isDeclaration: true,
       binding: .function { context, call throws(HostFailure) in try context.make(name, call) })
   }
@@ -33,7 +41,9 @@ extension APIEntry {
 private struct MakerFields {
   let table: LuaTable
 
-  func number<Number: FixedWidthInteger>(_ key: String, upTo limit: Number = .max, or other: Number) throws(HostFailure) -> Number {
+  func number<Number: FixedWidthInteger>(_ key: String, upTo limit: Number = .max, or other: Number) throws(HostFailure)
+    -> Number
+  {
     switch table[key] {
     case .nil: return other
     case .integer(let value) where value >= 0 && value <= Int64(limit): return Number(value)
@@ -86,7 +96,8 @@ extension PolicyContext {
     builder.window = try fields.number("window", or: 65535)
     builder.icmpType = try fields.number("type", or: number == .icmpv6 ? 128 : 8)
     builder.icmpCode = try fields.number("code", or: 0)
-    builder.tcpFlags = try fields.parsed("flags", "made of the letters S . F R P U E W") { PacketBuilder.tcpFlags($0) } ?? 0x10
+    builder.tcpFlags =
+      try fields.parsed("flags", "made of the letters S . F R P U E W") { PacketBuilder.tcpFlags($0) } ?? 0x10
     builder.payload = Array((try fields.text("payload") ?? "").utf8)
     builder.link = try link(fields)
     try push(built(builder), builder.decoder, isOutbound: direction(fields), call)

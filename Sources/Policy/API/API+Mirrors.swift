@@ -10,7 +10,8 @@ extension APIEntry {
       parameters: [APIParameter("definition", .table, "name, vpc, source, direction, filter, target, balance, ...")],
       returns: "mirror",
       doc: "Declares a mirror. It is checked at once; an error lists every rule that it breaks.",
-      example: #"mirror { name = "web", vpc = "vpc-shop", source = source.vpc(), target = target.receivers "10.20.9.10" }"#,
+      example:
+        #"mirror { name = "web", vpc = "vpc-shop", source = source.vpc(), target = target.receivers "10.20.9.10" }"#,
       isDeclaration: true,
       binding: .function { context, call throws(HostFailure) in try context.declareMirror(call) }),
     property("name", "string", "Its name.") { .string($1.name) },
@@ -44,7 +45,8 @@ extension APIEntry {
       "What was counted: observed, collected and reasons, each with packets and bytes, and the state; nil while nothing runs.",
       "mirrors.web:stats().collected.packets"
     ) { context, call throws(HostFailure) in
-      guard let index = call.handle(0, of: context.types.handle(.mirror)), let counted = context.statistics?(index) else {
+      guard let index = call.handle(0, of: context.types.handle(.mirror)), let counted = context.statistics?(index)
+      else {
         return call.pushNil()
       }
       call.push(.table(counted.table))
@@ -54,7 +56,8 @@ extension APIEntry {
   static let mirrorsEntries: [APIEntry] = [
     APIEntry(
       owner: .global, name: "mirrors", returns: "mirrors",
-      doc: "The mirrors of this policy: `mirrors[\"web\"]`, `mirrors[1]`, `#mirrors`, `pairs(mirrors)` gives name and mirror.",
+      doc:
+        "The mirrors of this policy: `mirrors[\"web\"]`, `mirrors[1]`, `#mirrors`, `pairs(mirrors)` gives name and mirror.",
       example: #"mirrors["web-to-ids"]:disable()"#,
       binding: .value { $0.types.value(.mirrors, 0) }),
     APIEntry(
@@ -77,8 +80,7 @@ extension APIEntry {
       owner: .type(.mirror), name: name, returns: type, doc: doc,
       binding: .property { context, call throws(HostFailure) in
         let index = call.handle(0, of: context.types.handle(.mirror)) ?? 0
-        guard let mirror = context.mirrors[index].mirror else { throw HostFailure("this mirror does not exist any more") }
-        call.push(get(context, mirror))
+        call.push(get(context, context.mirrors[index].mirror))
       })
   }
 
@@ -133,7 +135,7 @@ extension PolicyContext {
     try reserve(mirrors.count, limit: Limit.mirrors, "mirrors")
     let members = try namedFunctions(table, mirrorMembers(table, at: location))
     let draft = MirrorDraft(members, spelling: .snakeCase, location: location)
-    let mirror = try validated(draft, besides: earlier + mirrors.compactMap(\.mirror))
+    let mirror = try validated(draft, besides: earlier + mirrors.map(\.mirror))
     mirrors.append(MirrorObject(draft: draft, mirror: mirror))
     call.push(LuaHandle(types.handle(.mirror), mirrors.count - 1))
   }
@@ -146,7 +148,8 @@ extension PolicyContext {
   fileprivate func namedFunctions(_ table: LuaTable, _ members: [DraftMember]) throws(HostFailure) -> [DraftMember] {
     var result = members
     for (index, member) in members.enumerated() {
-      guard member.name == "filter" || member.name == "balance", case .function(let function) = table[member.name] else {
+      guard member.name == "filter" || member.name == "balance", case .function(let function) = table[member.name]
+      else {
         continue
       }
       let kind: FunctionObject.Kind = member.name == "filter" ? .filter : .balancer
@@ -160,7 +163,7 @@ extension PolicyContext {
     var draft = mirrors[index].draft
     edit(&draft)
     draft.location = location(call)
-    let others = mirrors.indices.filter { $0 != index }.compactMap { mirrors[$0].mirror }
+    let others = mirrors.indices.filter { $0 != index }.map { mirrors[$0].mirror }
     let changed = try validated(draft, besides: earlier + others)
     draft.location = mirrors[index].draft.location
     mirrors[index] = MirrorObject(draft: draft, mirror: changed)
@@ -180,7 +183,9 @@ extension PolicyContext {
 
   /// On one line, because scripts and logs treat it as one; `PolicyError.violations` has them one by one.
   private static func message(_ violations: [MirrorViolation]) -> String {
-    let name = violations.first.map { $0.mirror.isEmpty ? "this mirror" : "mirror \"\($0.mirror.cleanLine(limit: 80))\"" } ?? "this mirror"
+    let name =
+      violations.first.map { $0.mirror.isEmpty ? "this mirror" : "mirror \"\($0.mirror.cleanLine(limit: 80))\"" }
+      ?? "this mirror"
     let head = violations.count == 1 ? "\(name) breaks a rule: " : "\(name) breaks \(violations.count) rules: "
     return head + violations.map(\.sentence).joined(separator: "; ")
   }
@@ -191,7 +196,7 @@ extension PolicyContext {
   func pushMirror(named call: HostCall) throws(HostFailure) {
     let position: Int? =
       if let name = call.string(1), call.typeName(1) == "string" {
-        mirrors.firstIndex { $0.mirror?.name == name }
+        mirrors.firstIndex { $0.mirror.name == name }
       } else {
         call.integer(1).flatMap { $0 >= 1 && $0 <= Int64(mirrors.count) ? Int($0) - 1 : nil }
       }
@@ -202,7 +207,7 @@ extension PolicyContext {
   /// One step of `pairs(mirrors)`.
   func pushMirror(at call: HostCall) {
     guard let position = call.integer(1).map(Int.init), position >= 0, position < mirrors.count else { return }
-    call.push(mirrors[position].mirror?.name ?? "")
+    call.push(mirrors[position].mirror.name)
     call.push(LuaHandle(types.handle(.mirror), position))
   }
 
@@ -215,7 +220,7 @@ extension PolicyContext {
 
   private func receiver(_ handle: Int) -> (address: IPAddress, position: Int)? {
     let (mirror, position) = handle.quotientAndRemainder(dividingBy: Self.receiverStride)
-    guard let receivers = mirrors[mirror].mirror?.receivers, position < receivers.count else { return nil }
-    return (receivers[position], position)
+    let receivers = mirrors[mirror].mirror.receivers
+    return position < receivers.count ? (receivers[position], position) : nil
   }
 }

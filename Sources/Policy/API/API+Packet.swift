@@ -5,20 +5,32 @@ internal import Wire
 
 extension APIEntry {
   static let packetEntries: [APIEntry] = [
-    field("eni", "string?", "The network interface where it is observed, by id; an unlisted one by its address.", isPure: true, presence: .observation) {
+    field(
+      "eni", "string?", "The network interface where it is observed, by id; an unlisted one by its address.",
+      isPure: true, presence: .observation
+    ) {
       context in
       unsafe .text { base, buffer in unsafe context.eniText(PacketRecord.at(base), buffer) }
     },
-    field("direction", "string?", #""out" leaves the network interface, "in" enters it."#, isPure: true, presence: .observation) { _ in
+    field(
+      "direction", "string?", #""out" leaves the network interface, "in" enters it."#, isPure: true,
+      presence: .observation
+    ) { _ in
       .named(offset: PacketRecord.offset(\.isOutbound), names: [0: "in", 1: "out"])
     },
-    field("time", "number", "When it was captured, in seconds since 1970.") { _ in .double(offset: PacketRecord.offset(\.time)) },
-    field("length", "integer", "Bytes of the frame on the wire.") { _ in .unsigned32(offset: PacketRecord.offset(\.length)) },
+    field("time", "number", "When it was captured, in seconds since 1970.") { _ in
+      .double(offset: PacketRecord.offset(\.time))
+    },
+    field("length", "integer", "Bytes of the frame on the wire.") { _ in
+      .unsigned32(offset: PacketRecord.offset(\.length))
+    },
     field("captured_length", "integer", "Bytes of the frame that were captured.") { _ in
       .unsigned32(offset: PacketRecord.offset(\.capturedLength))
     },
     field("source_mac", "string?", "As 02:00:0a:14:01:0b.", isPure: true, presence: .sourceMAC) { _ in
-      unsafe .text { base, buffer in unsafe buffer.fill(MACAddress(value: PacketRecord.at(base).pointee.observed.pointee.summary.sourceMAC)) }
+      unsafe .text { base, buffer in
+        unsafe buffer.fill(MACAddress(value: PacketRecord.at(base).pointee.observed.pointee.summary.sourceMAC))
+      }
     },
     field("destination_mac", "string?", "As 02:00:0a:14:01:0b.", isPure: true, presence: .destinationMAC) { _ in
       unsafe .text { base, buffer in
@@ -34,43 +46,73 @@ extension APIEntry {
     field("ip_version", "integer?", "4 or 6; nil if it is not IP, or malformed.", isPure: true, presence: .ip) { _ in
       .unsigned8(offset: PacketRecord.offset(\.ipVersion))
     },
-    field("protocol", "string|integer|nil", #""tcp", "udp", "icmp", "icmpv6", ...; the number if it has no name here."#, isPure: true, presence: .protocol) { _ in
+    field(
+      "protocol", "string|integer|nil", #""tcp", "udp", "icmp", "icmpv6", ...; the number if it has no name here."#,
+      isPure: true, presence: .protocol
+    ) { _ in
       .named(offset: PacketRecord.offset(\.protocolNumber), names: protocolNames)
     },
     field("source", "string?", "The source IP address.", isPure: true, presence: .ip) { _ in
       unsafe .text { base, buffer in unsafe buffer.fill(PacketRecord.at(base).pointee.observed.pointee.summary.source) }
     },
     field("destination", "string?", "The destination IP address.", isPure: true, presence: .ip) { _ in
-      unsafe .text { base, buffer in unsafe buffer.fill(PacketRecord.at(base).pointee.observed.pointee.summary.destination) }
+      unsafe .text { base, buffer in
+        unsafe buffer.fill(PacketRecord.at(base).pointee.observed.pointee.summary.destination)
+      }
     },
-    field("source_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.", isPure: true, presence: .ports) { _ in
+    field(
+      "source_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.", isPure: true,
+      presence: .ports
+    ) { _ in
       .unsigned16(offset: PacketRecord.offset(\.sourcePort))
     },
-    field("destination_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.", isPure: true, presence: .ports) { _ in
+    field(
+      "destination_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.", isPure: true,
+      presence: .ports
+    ) { _ in
       .unsigned16(offset: PacketRecord.offset(\.destinationPort))
     },
-    field("ttl", "integer?", "Time to live, or hop limit.", presence: .ip) { _ in .unsigned8(offset: PacketRecord.offset(\.ttl)) },
+    field("ttl", "integer?", "Time to live, or hop limit.", presence: .ip) { _ in
+      .unsigned8(offset: PacketRecord.offset(\.ttl))
+    },
     field("dscp", "integer?", "Differentiated services code point, 0 to 63.", isPure: true, presence: .ip) { _ in
       .unsigned8(offset: PacketRecord.offset(\.dscp))
     },
-    field("fragment", "boolean?", "It is one of several pieces of a datagram, the first included.", presence: .ip) { _ in
+    field("fragment", "boolean?", "It is one of several pieces of a datagram, the first included.", presence: .ip) {
+      _ in
       .boolean(RecordBit(offset: PacketRecord.offset(\.isFragment), bit: 0))
     },
-    field("payload_length", "integer", "Bytes on the wire behind the last header that is read here (TCP, UDP, SCTP, 8 bytes of ICMP, else IP; else link and tags).", presence: .payload) { _ in
+    field(
+      "payload_length", "integer",
+      "Bytes on the wire behind the last header that is read here (TCP, UDP, SCTP, 8 bytes of ICMP, else IP; else link and tags).",
+      presence: .payload
+    ) { _ in
       .unsigned32(offset: PacketRecord.offset(\.payloadLength))
     },
-    field("next_hop", "string?", #"The route table's answer for a packet going out: a gateway's id, or the type of next hop ("local", "eip", ...) if it has none."#, isPure: true, presence: .observation) {
-      context in unsafe .text { base, buffer in unsafe context.nextHopText(PacketRecord.at(base).pointee.observed, buffer) }
+    field(
+      "next_hop", "string?",
+      #"The route table's answer for a packet going out: a gateway's id, or the type of next hop ("local", "eip", ...) if it has none."#,
+      isPure: true, presence: .observation
+    ) {
+      context in
+      unsafe .text { base, buffer in unsafe context.nextHopText(PacketRecord.at(base).pointee.observed, buffer) }
     },
     field("tcp", "tcp?", "The TCP header; nil where there is none, or it is cut short.", presence: .tcp) {
       .record($0.types.record(.tcp), offset: 0)
     },
-    field("icmp", "icmp?", "The ICMP or ICMPv6 header.", presence: .icmp) { .record($0.types.record(.icmp), offset: 0) },
+    field("icmp", "icmp?", "The ICMP or ICMPv6 header.", presence: .icmp) {
+      .record($0.types.record(.icmp), offset: 0)
+    },
     field("flow", "flow?", "Its conversation so far, both directions.", presence: .flow) {
       .record($0.types.record(.flow), offset: 0)
     },
-    field("payload", "payload", "The captured bytes behind the last header.") { .record($0.types.record(.payload), offset: 0) },
-    field("inner", "packet?", "The packet inside VXLAN, GRE, Geneve, IP in IP, or behind MPLS labels; it has no eni, direction, next_hop and flow.") {
+    field("payload", "payload", "The captured bytes behind the last header.") {
+      .record($0.types.record(.payload), offset: 0)
+    },
+    field(
+      "inner", "packet?",
+      "The packet inside VXLAN, GRE, Geneve, IP in IP, or behind MPLS labels; it has no eni, direction, next_hop and flow."
+    ) {
       context in
       unsafe .recordElsewhere(context.types.record(.packet)) { base in
         let record = unsafe PacketRecord.at(base)
@@ -89,14 +131,20 @@ extension APIEntry {
         call.charge(frame.count)
         call.push(unsafe hexadecimal(frame))
       }),
-    sub(.tcp, "syn", "boolean", "The flag.") { _ in flag(1) }, sub(.tcp, "ack", "boolean", "The flag.") { _ in flag(4) },
-    sub(.tcp, "fin", "boolean", "The flag.") { _ in flag(0) }, sub(.tcp, "rst", "boolean", "The flag.") { _ in flag(2) },
-    sub(.tcp, "psh", "boolean", "The flag.") { _ in flag(3) }, sub(.tcp, "urg", "boolean", "The flag.") { _ in flag(5) },
+    sub(.tcp, "syn", "boolean", "The flag.") { _ in flag(1) },
+    sub(.tcp, "ack", "boolean", "The flag.") { _ in flag(4) },
+    sub(.tcp, "fin", "boolean", "The flag.") { _ in flag(0) },
+    sub(.tcp, "rst", "boolean", "The flag.") { _ in flag(2) },
+    sub(.tcp, "psh", "boolean", "The flag.") { _ in flag(3) },
+    sub(.tcp, "urg", "boolean", "The flag.") { _ in flag(5) },
     sub(.tcp, "flags", "integer", "All eight flags: CWR ECE URG ACK PSH RST SYN FIN from the highest bit.") { _ in
       .unsigned8(offset: PacketRecord.offset(\.tcpFlags))
     },
-    sub(.tcp, "seq", "integer", "The sequence number.") { _ in .unsigned32(offset: PacketRecord.offset(\.tcpSequence)) },
-    sub(.tcp, "window", "integer", "The window, not scaled.") { _ in .unsigned16(offset: PacketRecord.offset(\.tcpWindow)) },
+    sub(.tcp, "seq", "integer", "The sequence number.") { _ in .unsigned32(offset: PacketRecord.offset(\.tcpSequence))
+    },
+    sub(.tcp, "window", "integer", "The window, not scaled.") { _ in
+      .unsigned16(offset: PacketRecord.offset(\.tcpWindow))
+    },
     sub(.icmp, "type", "integer", "The type.") { _ in .unsigned8(offset: PacketRecord.offset(\.icmpType)) },
     sub(.icmp, "code", "integer", "The code.") { _ in .unsigned8(offset: PacketRecord.offset(\.icmpCode)) },
     sub(.flow, "packets", "integer", "Packets so far, this one included.") { _ in
@@ -105,7 +153,9 @@ extension APIEntry {
     sub(.flow, "bytes", "integer", "Bytes so far, this packet included.") { _ in
       .unsigned64(offset: PacketRecord.offset(\.flowBytes))
     },
-    sub(.flow, "age", "number", "Seconds since its first packet.") { _ in .double(offset: PacketRecord.offset(\.flowAge)) },
+    sub(.flow, "age", "number", "Seconds since its first packet.") { _ in
+      .double(offset: PacketRecord.offset(\.flowAge))
+    },
     sub(.flow, "state", "table", "A table of the script's own that lives as long as the conversation.") { _ in
       .table(offset: PacketRecord.offset(\.flowID))
     },
@@ -138,7 +188,8 @@ extension APIEntry {
     _ name: String, _ end: String, address: @escaping @Sendable (PacketSummary) -> IPAddress?
   ) -> APIEntry {
     APIEntry(
-      owner: .type(.packet), name: name, parameters: [APIParameter("set", .object(.set), "made by set.cidrs or set.load")],
+      owner: .type(.packet), name: name,
+      parameters: [APIParameter("set", .object(.set), "made by set.cidrs or set.load")],
       returns: "boolean", doc: "Whether the set holds its \(end) address; false if it has none.",
       example: "packet:\(name)(blocked)", isPure: true,
       binding: .method { context, call throws(HostFailure) in
@@ -159,7 +210,8 @@ func hexadecimal(_ bytes: UnsafeRawBufferPointer) -> String {
   let digits = Array("0123456789abcdef".utf8)
   var text: [UInt8] = []
   text.reserveCapacity(bytes.count * 2)
-  for unsafe byte in unsafe bytes {
+  for position in 0..<bytes.count {
+    let byte = unsafe bytes[position]
     text.append(digits[Int(byte >> 4)])
     text.append(digits[Int(byte & 15)])
   }
@@ -178,7 +230,7 @@ extension PolicyContext {
     _ observed: UnsafePointer<ObservedPacket>, _ buffer: UnsafeMutableRawBufferPointer
   ) -> Int? {
     let packet = unsafe observed.pointee
-    guard packet.isOutbound, let destination = packet.summary.destination, destination.canBeRouted else { return nil }
+    guard packet.isOutbound, packet.subnet >= 0, let destination = packet.summary.destination, destination.canBeRouted else { return nil }
     let hops = inventory.nextHops(subnet: packet.subnet, destination: destination)
     guard var hop = hops.first else { return nil }
     if let eni = packet.eni, let source = packet.summary.source, inventory.enis[eni].publicAddress(of: source) != nil,

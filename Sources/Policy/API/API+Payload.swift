@@ -11,10 +11,16 @@ extension APIEntry {
     payload("byte", [position], "integer?", "The byte at a position; nil beyond the end.", "packet.payload:byte(1)") {
       call, view throws(HostFailure) in unsafe pushNumber(call, view.bytes, width: 1)
     },
-    payload("u16", [position], "integer?", "The big-endian number of 2 bytes at a position; nil if they are not all there.", "packet.payload:u16(1)") {
+    payload(
+      "u16", [position], "integer?", "The big-endian number of 2 bytes at a position; nil if they are not all there.",
+      "packet.payload:u16(1)"
+    ) {
       call, view throws(HostFailure) in unsafe pushNumber(call, view.bytes, width: 2)
     },
-    payload("u32", [position], "integer?", "The big-endian number of 4 bytes at a position; nil if they are not all there.", "packet.payload:u32(1)") {
+    payload(
+      "u32", [position], "integer?", "The big-endian number of 4 bytes at a position; nil if they are not all there.",
+      "packet.payload:u32(1)"
+    ) {
       call, view throws(HostFailure) in unsafe pushNumber(call, view.bytes, width: 4)
     },
     payload(
@@ -40,10 +46,15 @@ extension APIEntry {
       guard let text = unsafe call.bytes(1) else { return call.pushNil() }
       let range = slice(call.integer(2) ?? 1, -1, count: bytes.count)
       call.charge(range.count / 8 + text.count / 8)
-      guard let found = unsafe search(UnsafeRawBufferPointer(rebasing: bytes[range]), text) else { return call.pushNil() }
+      guard let found = unsafe search(UnsafeRawBufferPointer(rebasing: bytes[range]), text) else {
+        return call.pushNil()
+      }
       call.push(Int64(range.lowerBound + found + 1))
     },
-    payload("starts", [APIParameter("text", .string, "these bytes")], "boolean", "Whether it begins with the bytes.", #"packet.payload:starts("GET ")"#) {
+    payload(
+      "starts", [APIParameter("text", .string, "these bytes")], "boolean", "Whether it begins with the bytes.",
+      #"packet.payload:starts("GET ")"#
+    ) {
       call, view throws(HostFailure) in
       let bytes = unsafe view.bytes
       guard let text = unsafe call.bytes(1), text.count <= bytes.count else { return call.push(false) }

@@ -3,7 +3,9 @@ internal import Wire
 
 extension APIEntry {
   static let setEntries: [APIEntry] = [
-    make("cidrs", .cidrs, "Addresses and CIDRs; a look-up is one longest-prefix match.", #"set.cidrs { "10.20.0.0/16", "192.0.2.7" }"#),
+    make(
+      "cidrs", .cidrs, "Addresses and CIDRs; a look-up is one longest-prefix match.",
+      #"set.cidrs { "10.20.0.0/16", "192.0.2.7" }"#),
     make("ports", .ports, "Ports and port ranges.", #"set.ports { 22, 443, "8000-8099" }"#),
     make("strings", .strings, "Texts.", #"set.strings { "tls", "http" }"#),
     APIEntry(
@@ -12,7 +14,8 @@ extension APIEntry {
         APIParameter("file", .string, "in the policy's own folder"),
         APIParameter("kind", .string, #""cidrs" (default), "ports" or "strings""#, optional: true),
       ], returns: "set",
-      doc: "A set from a file: one member a line; empty lines and what follows # are left out (in strings only whole lines).",
+      doc:
+        "A set from a file: one member a line; empty lines and what follows # are left out (in strings only whole lines).",
       example: #"set.load "blocklist.txt""#, isDeclaration: true,
       binding: .function { context, call throws(HostFailure) in try context.loadSet(call) }),
     APIEntry(
@@ -54,7 +57,8 @@ extension ValueSetBuilder {
     switch value {
     case .string(let text): try add(Array(text.utf8))
     case .integer(let number) where kind == .ports: try add(port: number)
-    default: throw Refusal(reason: "a string\(kind == .ports ? " or a whole number" : "") expected, got \(value.typeName)")
+    default:
+      throw Refusal(reason: "a string\(kind == .ports ? " or a whole number" : "") expected, got \(value.typeName)")
     }
   }
 }
@@ -77,7 +81,9 @@ extension PolicyContext {
     let path = call.string(0) ?? ""
     let kindName = call.string(1) ?? ValueSet.Kind.cidrs.rawValue
     guard let kind = ValueSet.Kind(rawValue: kindName) else {
-      throw HostFailure(argument: 2, #"\#(ValueSetBuilder.shown(Array(kindName.utf8))) is no kind of set: "cidrs", "ports" or "strings""#)
+      throw HostFailure(
+        argument: 2,
+        #"\#(ValueSetBuilder.shown(Array(kindName.utf8))) is no kind of set: "cidrs", "ports" or "strings""#)
     }
     let bytes: [UInt8]
     do throws(PolicyFile.Failure) {
@@ -88,7 +94,9 @@ extension PolicyContext {
     try push(try Self.parse(bytes, as: kind, path: path), call)
   }
 
-  private static func parse(_ bytes: [UInt8], as kind: ValueSet.Kind, path: String) throws(HostFailure) -> ValueSetBuilder {
+  private static func parse(_ bytes: [UInt8], as kind: ValueSet.Kind, path: String) throws(HostFailure)
+    -> ValueSetBuilder
+  {
     var builder = ValueSetBuilder(kind)
     var line = 0
     for text in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {

@@ -28,12 +28,15 @@ extension LuaTable {
     if let key = fields.first(where: { !keys.contains($0.key) })?.key {
       let shown = ValueSetBuilder.shown(Array(key.utf8))
       let near = Spelling.nearest(to: key, among: keys).map { ": did you mean \($0)?" }
-      throw HostFailure(argument: argument, "unknown key \(shown)" + (near ?? ": known are " + keys.joined(separator: ", ")))
+      throw HostFailure(
+        argument: argument, "unknown key \(shown)" + (near ?? ": known are " + keys.joined(separator: ", ")))
     }
     let hasItems = allowsItems ?? keys.isEmpty
     guard sparse.isEmpty, hasItems || items.isEmpty else {
       let number = sparse.keys.min() ?? 1
-      throw HostFailure(argument: argument, "unexpected entry [\(number)]: \(keys.isEmpty ? "a list without holes" : "named keys") expected")
+      throw HostFailure(
+        argument: argument,
+        "unexpected entry [\(number)]: \(keys.isEmpty ? "a list without holes" : "named keys") expected")
     }
   }
 }
