@@ -19,12 +19,11 @@ void mt_fail(mt_state *st, uint32_t argument, const char *message, size_t length
 
 void mt_next(mt_state *st, uint32_t token) { st->next_token = token; }
 
-void mt_next_chunk(mt_state *st, uint32_t token, const char *source, size_t length, const char *chunk) {
+void mt_next_chunk(mt_state *st, uint32_t token, const char *chunk) {
   st->next_token = token;
   st->next_is_chunk = true;
   strncpy(st->next_chunk, chunk, sizeof st->next_chunk - 1);
   st->next_chunk[sizeof st->next_chunk - 1] = 0;
-  mt_push_string(st, source, length);
 }
 
 bool mt_caller(mt_state *st, const char **chunk, int32_t *line) {

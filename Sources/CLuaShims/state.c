@@ -163,6 +163,8 @@ static int seal(lua_State *L) {
 
 int mt_seal(mt_state *st) { return mt_protect(st, seal, NULL); }
 
+bool mt_is_running(const mt_state *st) { return st->running; }
+
 /* --- calls -------------------------------------------------------------------------------------------------------- */
 
 static void enter(mt_state *st, const mt_limits *limits) {
