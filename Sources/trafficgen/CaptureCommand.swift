@@ -57,8 +57,10 @@ struct CaptureCommand: ParsableCommand {
   }
 
   private func drawConversations() throws -> [Conversation] {
-    let bytes = try Array(Data(contentsOf: URL(filePath: inventory)))
-    let loaded = try Inventory(json: bytes, file: inventory)
+    guard let data = FileManager.default.contents(atPath: inventory) else {
+      throw ValidationError("\(inventory): cannot be read; `trafficgen inventory` makes one.")
+    }
+    let loaded = try Inventory(json: Array(data), file: inventory)
     guard let vpc = loaded.vpcs.first, var maker = ConversationMaker(enis: vpc.enis.map { loaded.enis[$0] }, seed: seed)
     else {
       throw ValidationError("\(inventory): the first VPC needs two network interfaces with MAC and IPv4 address.")

@@ -85,11 +85,12 @@ extension Network {
     return ["format": "moontap.mirrors/1", "mirrors": .array(mirrors)]
   }
 
-  /// HTTPS between the VPC and whomever, in either direction; `tcpdumpFilter` says the same to libpcap.
+  /// TCP over IPv4 between the VPC and whomever, in either direction: seven packets in ten, as copying is what costs.
+  /// `tcpdumpFilter` says the same to libpcap.
   private static let fourConditions: JSONValue = [
     ["protocol": "tcp"],
     ["source": "10.20.0.0/16", "bidirectional": true],
-    ["protocol": "tcp", "destinationPort": "443", "bidirectional": true],
+    ["destination": "0.0.0.0/0"],
     ["protocol": "tcp", "sourcePort": "1024-65535", "bidirectional": true],
   ]
 
@@ -106,7 +107,7 @@ extension Network {
   /// The first mirror in the language of libpcap, tagged frames and the exclusion of the receivers included.
   static func tcpdumpFilter(receivers: Int) -> String {
     let excluded = (0..<receivers).map { "not src host \(receiverAddress($0))" }.joined(separator: " and ")
-    let conditions = "tcp and net 10.20.0.0/16 and port 443 and portrange 1024-65535 and \(excluded)"
+    let conditions = "tcp and net 10.20.0.0/16 and dst net 0.0.0.0/0 and portrange 1024-65535 and \(excluded)"
     return "(\(conditions)) or (vlan and (\(conditions)))"
   }
 }

@@ -27,7 +27,7 @@ struct MirrorsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mirrors",
     abstract: "Print mirrors (moontap.mirrors/1) for an inventory of `trafficgen inventory`.",
-    discussion: "The first mirror collects HTTPS; the others collect nothing. A VPC has at most five.")
+    discussion: "The first mirror collects TCP over IPv4; the others collect nothing. A VPC has at most five.")
 
   @Option(help: "Mirrors; for more than five the inventory needs a VPC for every five.")
   var count = 1
