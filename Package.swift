@@ -40,6 +40,14 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+    // 6: makes captures, inventories and mirrors for tests and measurements; not installed
+    .executableTarget(
+      name: "trafficgen",
+      dependencies: [
+        "Inventory", "JSONText", "Wire",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
     // 5: sources and sinks that touch files and the machine
     floor("Capture", ["DataPath", "Mirroring", "Wire", "CPcap", "CZlib"], loop),
     // 4: frames in, copies out | Lua to domain

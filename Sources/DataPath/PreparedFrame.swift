@@ -36,8 +36,11 @@ struct PreparedFrame: BitwiseCopyable {
   @inline(__always)
   static func sourceWord(_ summary: PacketSummary, link: UInt16) -> UInt64 { summary.sourceMAC << 16 | UInt64(link) }
 
+  /// Cooked captures know that a frame went to a group, but not its address: the group bit stands for it.
   @inline(__always)
-  static func destinationWord(_ summary: PacketSummary) -> UInt64 { summary.destinationMAC << 16 }
+  static func destinationWord(_ summary: PacketSummary) -> UInt64 {
+    (summary.destinationMAC | UInt64(summary.flags.rawValue & PacketSummary.Flags.groupDestination.rawValue) << 30) << 16
+  }
 }
 
 /// Room for one batch.

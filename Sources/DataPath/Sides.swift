@@ -59,6 +59,13 @@ struct SideResolver {
     return sides
   }
 
+  /// The ENI that sent the record, wherever it was captured. Found as in a tap of the VPC: where its MAC is known, no
+  /// address is believed.
+  func sender(of record: Record, vpc: Int) -> Side {
+    let tap = LinkBinding(decoder: record.binding.decoder, eni: -1)
+    return resolve(record.summary, binding: tap, captureDirection: .unknown, vpc: vpc).out
+  }
+
   /// Whose a MAC is, seen from one VPC.
   private enum Holder {
     case nobody

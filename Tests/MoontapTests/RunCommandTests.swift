@@ -101,10 +101,8 @@ struct RunCommandTests {
   // MARK: Several mirrors, policies, arguments
 
   @Test func mirrorsOfFilesAndPoliciesLiveTogether() throws {
-    let finished = try Shell.moontap(
-      Self.base
-        + ["examples/policies/no-filter.lua", "examples/policies/quintuple.lua", "--read", Self.campus, "--json"]
-        .reversed().reversed())
+    let policies = ["examples/policies/no-filter.lua", "examples/policies/quintuple.lua"]
+    let finished = try Shell.moontap(Self.base + policies + ["--read", Self.campus, "--json"])
     #expect(finished.status == 0, "\(finished.errors)")
     let names = try finished.json()["mirrors"]?.array?.compactMap { $0["name"]?.string }
     #expect(names == ["tls-to-ids", "laptop-recorder", "dns-questions"])
@@ -136,29 +134,31 @@ struct RunCommandTests {
 
   // MARK: Failures
 
-  @Test(arguments: [
-    (["run"], Int32(64)), (["run", "x.lua"], 64),
-    (["run", "--set", "novalue", "x.lua", "--inventory", "y", "--read", "z"], 64),
-    (["explain", "x.lua", "--inventory", "y"], 64), (["frobnicate"], 64),
-    (["explain", "x.lua", "--inventory", "y", "--packet", "tcp 1.2.3.4 > 5.6.7.8"], 64),
-    (
-      [
-        "run", "missing.lua", "--inventory", "examples/inventories/campus.json", "--read",
-        "examples/captures/campus.pcap",
-      ], 3
-    ),
-    (
-      [
-        "run", "--mirrors", "examples/mirrors/campus.json", "--inventory", "missing.json", "--read",
-        "examples/captures/campus.pcap",
-      ], 3
-    ),
-    (["inventory", "check", "examples"], 3), (["--help"], 0), (["run", "--help"], 0), (["--version"], 0),
-  ])
-  func exitCodesSayHowItEnded(arguments: [String], status: Int32) throws {
-    let finished = try Shell.moontap(arguments)
-    #expect(finished.status == status, "\(finished.errors)")
-    #expect(status == 0 || !finished.errors.isEmpty)
+  struct Ending: Sendable, CustomTestStringConvertible {
+    var arguments: String
+    var status: Int32
+    var testDescription: String { "\(arguments) -> \(status)" }
+  }
+
+  private static let captureAndInventory =
+    "--inventory examples/inventories/campus.json --read examples/captures/campus.pcap"
+
+  static let endings = [
+    Ending(arguments: "run", status: 64), Ending(arguments: "run x.lua", status: 64),
+    Ending(arguments: "run --set novalue x.lua --inventory y --read z", status: 64),
+    Ending(arguments: "explain x.lua --inventory y", status: 64), Ending(arguments: "frobnicate", status: 64),
+    Ending(arguments: "run missing.lua \(captureAndInventory)", status: 3),
+    Ending(arguments: "run --mirrors missing.json \(captureAndInventory)", status: 3),
+    Ending(arguments: "run --mirrors examples/mirrors/campus.json --inventory missing.json --read x", status: 3),
+    Ending(arguments: "inventory check examples", status: 3), Ending(arguments: "--help", status: 0),
+    Ending(arguments: "run --help", status: 0), Ending(arguments: "--version", status: 0),
+  ]
+
+  @Test(arguments: endings)
+  func exitCodesSayHowItEnded(_ ending: Ending) throws {
+    let finished = try Shell.moontap(ending.arguments.split(separator: " ").map(String.init))
+    #expect(finished.status == ending.status, "\(finished.errors)")
+    #expect(ending.status == 0 || !finished.errors.isEmpty)
   }
 
   @Test func aDamagedCaptureCountsUpToTheDamage() throws {
@@ -239,7 +239,7 @@ struct RunCommandTests {
     defer { _ = try? Shell.run("umount", [mount]) }
     let finished = try Shell.moontap(
       ["run", "examples/policies/no-filter.lua", "--inventory", "examples/inventories/campus.json", "--read"]
-        + Array(repeating: 0, count: 1).map { _ in Self.campus } + ["--write", mount])
+        + [Self.campus, "--write", mount])
     #expect(finished.status == 2, "\(finished.errors)")
     #expect(finished.errors.contains("No space left"))
     #expect(try FileManager.default.contentsOfDirectory(atPath: mount).filter { $0.hasSuffix(".pcapng") }.isEmpty)
