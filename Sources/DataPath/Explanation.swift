@@ -19,6 +19,8 @@ public struct Explanation: Sendable {
     /// Index into `SinkPlan.origins`.
     public var origin: Int
     public var isOutbound: Bool
+    /// How far this side came; nil: not judged to its end, since the other side was collected.
+    public var verdict: Verdict?
     /// Filter tests in the order in which they ran; empty when an earlier stage decided.
     public var steps: [Step]
   }
@@ -61,6 +63,11 @@ struct Trace {
 
   mutating func side(_ mirror: Int, _ side: Side, isOutbound: Bool) {
     observations[mirror].append(.init(origin: Int(side.origin), isOutbound: isOutbound, steps: []))
+  }
+
+  mutating func verdict(_ mirror: Int, isOutbound: Bool, _ verdict: Verdict) {
+    guard let position = observations[mirror].firstIndex(where: { $0.isOutbound == isOutbound }) else { return }
+    observations[mirror][position].verdict = verdict
   }
 
   mutating func step(

@@ -6,15 +6,17 @@ internal import Wire
 extension Pipeline {
   /// Frames whose verdict is not remembered: fragments, ICMP (errors follow the flow they quote), what is not IP.
   @inline(never)
-  func processUnremembered(
-    _ frame: UnsafeMutablePointer<Frame>, _ position: Int, _ original: PacketSummary, _ link: BoundLink
-  ) {
-    var summary = original
+  func processUnremembered(_ frame: UnsafeMutablePointer<Frame>, _ position: Int) {
+    var summary = unsafe summary(frame)
     let (key, isSwapped, isPlain) = unsafe followedKey(frame, &summary)
     let hash = key.hash(conversations.seed)
     let found = conversations.find(key, hash: hash)
     let entry = unsafe conversation(key, hash: hash, found: found, time: frame.pointee.time)
-    unsafe processNewPath(frame, position, summary, link, entry, isSwapped, remembers: isPlain)
+    followed = summary
+    unsafe judge(
+      Subject(frame: frame, position: position, entry: entry), summary,
+      remembers: isPlain ? isSwapped ? .path1 : .path0 : .nothing)
+    followed = nil
   }
 
   /// The key of the conversation a frame belongs to: fragments follow their first fragment, ICMP errors the flow they
@@ -43,27 +45,16 @@ extension Pipeline {
       destinationLow: summary.destinationLow, identification: summary.fragmentID,
       protocol: summary.ipVersion == 4 ? summary.protocol : 0)
     guard summary.flags.contains(.laterFragment) else {
-      if summary.flags.contains(.portsKnown) {
-        unsafe fragments.remember(
-          name, ports: summary.ports, protocol: summary.protocol, time: frame.pointee.time)
-      }
+      unsafe fragments.remember(name, summary, time: frame.pointee.time)
       let (key, isSwapped) = FlowKey.make(summary)
       return (key, isSwapped, false)
     }
+    let first = unsafe fragments.first(name, time: frame.pointee.time)
     var followed = summary
-    if let first = unsafe fragments.first(name, time: frame.pointee.time) {
-      followed.ports = first.ports
-      followed.protocol = first.protocol
-      followed.flags.insert([.portsKnown, .protocolKnown])
-      followed.flags.remove(.laterFragment)
-      knownFirst = first
-    } else {
-      knownFirst = nil
-    }
-    if plan.options.tracksFragments, followed.flags.contains(.portsKnown) {
-      summary.ports = followed.ports
-      summary.protocol = followed.protocol
-      summary.flags.insert([.portsKnown, .protocolKnown])
+    first?.complete(&followed)
+    if plan.options.tracksFragments, let first, first.hasPorts {
+      first.complete(&summary)
+      summary.flags.insert(.laterFragment)
     } else if !summary.flags.contains(.protocolKnown) || IPProtocol(rawValue: summary.protocol).hasPorts {
       fragmentsWithoutPorts += 1
     }
@@ -79,15 +70,36 @@ extension Pipeline {
       let sides = judge.resolver.resolve(
         record.summary, binding: record.binding, captureDirection: record.captureDirection, vpc: group.vpc)
       let early: Verdict? =
-        isCopy ? .copy : judge.isFromReceiver(record.summary, sides: sides, vpc: group.vpc) ? .receiver : nil
-      for mirror in group.entries { classify(mirror, record.summary, sides, early, flowHash) }
+        isCopy ? .copy : judge.isFromReceiver(record, sides: sides, vpc: group.vpc) ? .receiver : nil
+      let sender = isCopied(record, sides) ? sender(of: record, group.vpc) : .absent
+      for position in group.first..<group.first + group.count {
+        classify(plan.groupEntries[position], record.summary, sides, sender: sender, early, flowHash)
+      }
     }
     if classes.isFull { restartClasses() }
     return classes.intern(outcome)
   }
 
-  private func classify(_ mirror: Int, _ packet: PacketSummary, _ sides: Sides, _ early: Verdict?, _ flowHash: UInt64) {
+  /// Whether the record may have been captured at its sender's ENI too: an `in` side of a capture bound to an ENI.
+  private func isCopied(_ record: Record, _ sides: Sides) -> Bool {
+    record.binding.eni >= 0 && sides.in.isPresent && capturedENIs.count > 1
+  }
+
+  /// The sender's ENI, if captures of it are read too. A packet lost to a forged address is worse than one copied twice.
+  private func sender(of record: Record, _ vpc: Int) -> Side {
+    let sender = judge.resolver.sender(of: record, vpc: vpc)
+    let isCaptured = sender.origin != record.binding.eni && capturedENIs.contains(Int(sender.origin))
+    return isCaptured ? sender : .absent
+  }
+
+  private func classify(
+    _ mirror: Int, _ packet: PacketSummary, _ sides: Sides, sender: Side, _ early: Verdict?, _ flowHash: UInt64
+  ) {
     let isPerENI = plan.entries[mirror].isPerENI
+    if sender.isPresent, !isPerENI {
+      let shadow = shadowState(mirror, packet, sender, early, flowHash)
+      if shadow.isPresent { return concludeCopied(mirror, packet, sides.in, shadow, early, flowHash) }
+    }
     let out = state(mirror, packet, sides.out, isOutbound: true, early, flowHash)
     // Of a record that is copied once, the second side is judged only if the first may not be collected.
     let isDone = !isPerENI && out.isPresent && out.verdict == .collected
@@ -105,6 +117,35 @@ extension Pipeline {
     }
   }
 
+  /// What the mirror makes of the record at its sender: absent if it surely does not collect it there.
+  private func shadowState(
+    _ mirror: Int, _ packet: PacketSummary, _ sender: Side, _ early: Verdict?, _ flowHash: UInt64
+  ) -> SideState {
+    let told = trace
+    trace = nil
+    var shadow = state(mirror, packet, sender, isOutbound: true, early, flowHash)
+    trace = told
+    shadow.isShadow = true
+    return shadow.isPending || shadow.verdict == .collected ? shadow : .absent
+  }
+
+  /// Stage 5: the mirror collects, or may collect, this record at its sender's ENI.
+  private func concludeCopied(
+    _ mirror: Int, _ packet: PacketSummary, _ side: Side, _ shadow: SideState, _ early: Verdict?, _ flowHash: UInt64
+  ) {
+    var inbound = state(mirror, packet, side, isOutbound: false, early, flowHash)
+    let isLaterStage = inbound.isPending || inbound.verdict > .duplicate
+    if isLaterStage, shadow.isPending {
+      outcome.act(Action(mirror: Int32(mirror), out: shadow, in: inbound, isDecided: false))
+      return
+    }
+    if isLaterStage {
+      inbound = .decided(.duplicate, cell: Int(inbound.cell), side)
+      trace?.verdict(mirror, isOutbound: false, .duplicate)
+    }
+    conclude(mirror, .absent, inbound)
+  }
+
   /// One side of one mirror: absent, decided, or pending.
   private func state(
     _ mirror: Int, _ packet: PacketSummary, _ side: Side, isOutbound: Bool, _ early: Verdict?, _ flowHash: UInt64
@@ -114,14 +155,19 @@ extension Pipeline {
     let entry = plan.entries[mirror]
     let cell = cells.cell(CellKey(mirror: mirror, origin: side.origin, isOutbound: isOutbound))
     if let reason = early ?? judge.reasonBeforeFilter(entry, side, isOutbound: isOutbound) {
+      trace?.verdict(mirror, isOutbound: isOutbound, reason)
       return .decided(reason, cell: cell, side)
     }
     let operation = judge.filterByFlow(entry.filter, packet, side, isOutbound: isOutbound, flowHash: flowHash)
     if trace != nil { traceFilter(mirror, packet, side, isOutbound: isOutbound, flowHash: flowHash) }
-    if operation == FilterProgram.reject { return .decided(.filtered, cell: cell, side) }
+    if operation == FilterProgram.reject {
+      trace?.verdict(mirror, isOutbound: isOutbound, .filtered)
+      return .decided(.filtered, cell: cell, side)
+    }
     if operation != FilterProgram.accept || entry.balance.isPerPacket {
       return .pending(at: operation, cell: cell, side)
     }
+    trace?.verdict(mirror, isOutbound: isOutbound, .collected)
     return .decided(.collected, cell: cell, side)
   }
 
@@ -141,7 +187,7 @@ extension Pipeline {
   }
 
   /// There are more different outcomes than a path can name: settle, forget, and begin again.
-  private func restartClasses() {
+  func restartClasses() {
     settle()
     classes.removeAll()
     conversations.forgetPaths()

@@ -29,6 +29,8 @@ struct SideState: BitwiseCopyable {
   /// Filter operation to go on with, if `isPending`; `FilterProgram.accept`: only the balancer is left.
   var operation: Int32
   var isPending: Bool
+  /// The sender's side of a record captured at its receiver: judged only to find out whether the record is a duplicate.
+  var isShadow = false
 
   static let absent = SideState(cell: -1, origin: -1, verdict: .copy, operation: 0, isPending: false)
   var isPresent: Bool { cell >= 0 }
@@ -42,7 +44,7 @@ struct SideState: BitwiseCopyable {
   }
 
   var word: UInt64 {
-    UInt64(UInt32(bitPattern: cell)) << 32 | UInt64(verdict.rawValue) << 24
+    UInt64(UInt32(bitPattern: cell)) << 32 | (isShadow ? 1 << 31 : 0) | UInt64(verdict.rawValue) << 24
       | UInt64(UInt32(bitPattern: operation) & 0x7f_ffff) << 1 | (isPending ? 1 : 0)
   }
 }

@@ -58,12 +58,12 @@ enum Words {
     let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
     let (whole, fraction) = rest < 0 ? (seconds - 1, rest + 1_000_000_000) : (seconds, rest)
     var moment = time_t(whole)
-    var fields = tm()
+    var fields = unsafe tm()
     guard unsafe gmtime_r(&moment, &fields) != nil else { return "\(nanoseconds) ns" }
     let digits = String(fraction)
     func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
-    return "\(Int(fields.tm_year) + 1900)-\(two(fields.tm_mon + 1))-\(two(fields.tm_mday)) "
-      + "\(two(fields.tm_hour)):\(two(fields.tm_min)):\(two(fields.tm_sec))."
-      + String(repeating: "0", count: 9 - digits.count) + digits
+    let date = unsafe "\(Int(fields.tm_year) + 1900)-\(two(fields.tm_mon + 1))-\(two(fields.tm_mday))"
+    let clock = unsafe "\(two(fields.tm_hour)):\(two(fields.tm_min)):\(two(fields.tm_sec))"
+    return date + " " + clock + "." + String(repeating: "0", count: 9 - digits.count) + digits
   }
 }

@@ -55,7 +55,6 @@ public final class CaptureFileSource: FrameSource {
     do throws(CaptureError) {
       repeat {
         let count = unsafe try parse(into: batch.frames)
-        if input.hasShrunk { throw damage("the file shrank while it was read") }
         if count > 0 {
           batch.setCount(count)
           frameCount += UInt64(count)
@@ -154,5 +153,19 @@ extension CaptureFileSource {
     case .system(let code): damage("reading failed: \(CaptureError.text(ofErrno: code))")
     case .stream(let what): damage(what)
     }
+  }
+}
+
+extension CaptureFileSource {
+  /// Progress of several captures: sums; no total when one of them is a pipe.
+  static func progress(of sources: [CaptureFileSource]) -> (consumed: UInt64, total: UInt64?) {
+    var consumed: UInt64 = 0
+    var total: UInt64? = 0
+    for source in sources {
+      let progress = source.progress
+      consumed += progress.consumed
+      total = total.flatMap { sum in progress.total.map { sum + $0 } }
+    }
+    return (consumed, total)
   }
 }

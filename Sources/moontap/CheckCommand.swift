@@ -1,0 +1,69 @@
+import ArgumentParser
+import DataPath
+import JSONText
+import Mirroring
+import Wire
+
+struct CheckCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract: "Load and validate policies and mirrors; judge nothing.",
+    discussion: """
+      EXAMPLES:
+        moontap check web-to-ids.lua --inventory shop.json
+        moontap check --mirrors mirrors.json --inventory shop.json --json
+
+      Prints every error and warning with its place and code. The exit code is 3 if there is an error, 0 with warnings only.
+      """)
+
+  @OptionGroup var input: InputOptions
+
+  @Flag(help: "Print the result as JSON.")
+  var json = false
+
+  func run() throws {
+    try finish {
+      try onScriptStack {
+        do {
+          return try report(Configuration(input))
+        } catch let problems as Problems where json {
+          let result: JSONValue = [
+            "format": "moontap.check/1", "ok": false, "problems": .array(problems.list.map(\.json)),
+          ]
+          try Terminal.write(result.text(.pretty) + "\n")
+          throw problems
+        }
+      }
+    }
+  }
+
+  private func report(_ configuration: Configuration) throws -> Ending {
+    let plan = configuration.plan
+    if json {
+      let mirrors = plan.mirrors.map { mirror -> JSONValue in
+        [
+          "name": .string(mirror.name), "origin": .string(mirror.origin), "enabled": .bool(mirror.isEnabled),
+          "definition": .string(plan.describe(mirror)),
+          "receivers": .array(mirror.receivers.map { .string($0.description) }),
+          "balance": .string(mirror.balance.inWords), "vni": .integer(mirror.encapsulation.vni),
+        ]
+      }
+      let result: JSONValue = [
+        "format": "moontap.check/1", "ok": true, "mirrors": .array(mirrors),
+        "problems": .array(configuration.warnings.map(\.json)),
+      ]
+      try Terminal.write(result.text(.pretty) + "\n")
+    } else {
+      for mirror in plan.mirrors { try Terminal.write(line(mirror, configuration)) }
+    }
+    configuration.warnings.complain()
+    return .ok
+  }
+
+  private func line(_ mirror: TrafficMirror, _ configuration: Configuration) -> String {
+    let receivers = mirror.receivers.map(\.description).joined(separator: ", ")
+    let state = mirror.isEnabled ? "" : "  disabled"
+    return Terminal.bold(mirror.name) + "  " + configuration.plan.describe(mirror) + "  \(mirror.balance.inWords) → "
+      + (receivers.isEmpty ? "no receiver" : receivers) + state + Terminal.dim("  (\(mirror.origin))") + "\n"
+  }
+}
