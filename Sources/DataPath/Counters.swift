@@ -23,7 +23,7 @@ public struct Tally: BitwiseCopyable, Sendable, Hashable {
 }
 
 /// One mirror, one ENI (or the unlisted of one subnet), one direction.
-struct CellKey: Hashable {
+struct CellKey: Hashable, BitwiseCopyable {
   var mirror: Int
   var origin: Int32
   var isOutbound: Bool
@@ -33,14 +33,32 @@ struct CellKey: Hashable {
 struct CounterCells: ~Copyable {
   static let width = Int(Verdict.collected.rawValue) + 1
   private(set) var keys: [CellKey] = []
-  private var positions: [CellKey: Int] = [:]
+  /// By mirror: `rows[mirror][origin * 2 + (isOutbound ? 1 : 0)]`, plus one; a mirror's row is made when first needed.
+  private var rows: [[Int32]]
+  private let originCount: Int
   /// `tallies[cell * width + verdict]`; verdict 0 counts observations on their own, as the other side of the identity.
   private var tallies = FlatArray<Tally>()
 
+  init(mirrors: Int, origins: Int) {
+    rows = Array(repeating: [], count: mirrors)
+    originCount = origins
+  }
+
+  @inline(__always)
   mutating func cell(_ key: CellKey) -> Int {
-    if let position = positions[key] { return position }
-    positions[key] = keys.count
+    let column = Int(key.origin) * 2 + (key.isOutbound ? 1 : 0)
+    if column < rows[key.mirror].count {
+      let known = Int(rows[key.mirror][column])
+      if known > 0 { return known - 1 }
+    }
+    return make(key, column)
+  }
+
+  @inline(never)
+  private mutating func make(_ key: CellKey, _ column: Int) -> Int {
+    if rows[key.mirror].isEmpty { rows[key.mirror] = Array(repeating: 0, count: originCount * 2) }
     keys.append(key)
+    rows[key.mirror][column] = Int32(keys.count)
     for _ in 0..<Self.width { tallies.append(Tally()) }
     return keys.count - 1
   }

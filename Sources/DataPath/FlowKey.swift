@@ -31,27 +31,29 @@ extension FlowKey {
     known |= UInt64(flags.rawValue >> 3 & 1) * protocolKnown
     known |= UInt64(flags.rawValue >> 6 & 1) * laterFragment
     let tail = UInt64(summary.protocol) << 24 | known << 16
-    let isSwapped: Bool
-    if summary.sourceHigh != summary.destinationHigh {
-      isSwapped = summary.sourceHigh > summary.destinationHigh
-    } else if summary.sourceLow != summary.destinationLow {
-      isSwapped = summary.sourceLow > summary.destinationLow
-    } else {
-      isSwapped = summary.sourcePort > summary.destinationPort
-    }
-    if isSwapped {
-      let ports = UInt64(summary.ports << 16 | summary.ports >> 16)
-      return (
-        FlowKey(
-          lowHigh: summary.destinationHigh, lowLow: summary.destinationLow, highHigh: summary.sourceHigh,
-          highLow: summary.sourceLow, meta: ports << 32 | tail), true
-      )
-    }
+    // Without branches: which end is lower is as good as random, and a wrong guess costs as much as the rest.
+    let isSwapped = isGreater(summary)
+    let mask: UInt64 = isSwapped ? .max : 0
+    let high = (summary.sourceHigh ^ summary.destinationHigh) & mask
+    let low = (summary.sourceLow ^ summary.destinationLow) & mask
+    let shift = UInt32(truncatingIfNeeded: mask & 16)
+    let ports = UInt64(
+      summary.ports &<< shift | summary.ports &>> ((32 &- shift) & 31) & UInt32(truncatingIfNeeded: mask))
     return (
       FlowKey(
-        lowHigh: summary.sourceHigh, lowLow: summary.sourceLow, highHigh: summary.destinationHigh,
-        highLow: summary.destinationLow, meta: UInt64(summary.ports) << 32 | tail), false
+        lowHigh: summary.sourceHigh ^ high, lowLow: summary.sourceLow ^ low, highHigh: summary.destinationHigh ^ high,
+        highLow: summary.destinationLow ^ low, meta: ports << 32 | tail), isSwapped
     )
+  }
+
+  /// Whether (source, port) is greater than (destination, port): the borrow of a subtraction of 144 bits.
+  @inline(__always)
+  private static func isGreater(_ summary: PacketSummary) -> Bool {
+    let ports = summary.destinationPort < summary.sourcePort ? 1 as UInt64 : 0
+    let low = summary.destinationLow.subtractingReportingOverflow(summary.sourceLow)
+    let lowBorrow = low.overflow || low.partialValue < ports
+    let high = summary.destinationHigh.subtractingReportingOverflow(summary.sourceHigh)
+    return high.overflow || high.partialValue < (lowBorrow ? 1 : 0)
   }
 
   /// The key of a frame without readable addresses: the pair of MACs and the EtherType.

@@ -1,4 +1,6 @@
-/// Remembers the ports of first fragments, so that later ones can follow them: same addresses, identification and
+internal import Wire
+
+/// Remembers what first fragments said, so that later ones can follow them: same addresses, identification and
 /// protocol, seen before, at most 30 s old.
 ///
 /// Bounded: 16,384 datagrams in a ring; the oldest gives way, in order of arrival.
@@ -17,8 +19,20 @@ struct FragmentTable {
   struct First {
     var ports: UInt32
     var `protocol`: UInt8
+    /// `portsKnown` and `protocolKnown`, as far as they were.
+    var known: PacketSummary.Flags
     var time: Int64
     fileprivate var serial: Int
+
+    var hasPorts: Bool { known.contains(.portsKnown) }
+
+    /// Gives a later fragment what the first one said: the conversation it is part of.
+    func complete(_ later: inout PacketSummary) {
+      later.ports = ports
+      later.protocol = `protocol`
+      later.flags.subtract([.laterFragment, .portsKnown, .protocolKnown])
+      later.flags.formUnion(known)
+    }
   }
 
   static let limit = 16_384
@@ -28,7 +42,7 @@ struct FragmentTable {
   private var ring: [Key] = []
   private var serial = 0
 
-  mutating func remember(_ key: Key, ports: UInt32, protocol: UInt8, time: Int64) {
+  mutating func remember(_ key: Key, _ first: PacketSummary, time: Int64) {
     let position = serial % Self.limit
     if ring.count < Self.limit {
       ring.append(key)
@@ -37,7 +51,9 @@ struct FragmentTable {
       if firsts[old]?.serial == serial - Self.limit { firsts[old] = nil }
       ring[position] = key
     }
-    firsts[key] = First(ports: ports, protocol: `protocol`, time: time, serial: serial)
+    firsts[key] = First(
+      ports: first.ports, protocol: first.protocol,
+      known: first.flags.intersection([.portsKnown, .protocolKnown]), time: time, serial: serial)
     serial += 1
   }
 

@@ -5,11 +5,15 @@ internal import Wire
 /// Mirrors and inventory as flat tables of indices: what the packet loop looks things up in. Decided once, at
 /// configuration; an engine swaps whole plans.
 public struct MirrorPlan: Sendable {
-  /// One enabled mirror.
-  struct Entry: Sendable {
+  /// One enabled mirror, as the stages see it.
+  struct Entry: Sendable, BitwiseCopyable {
     var vpc: Int
-    var range: Range
-    var direction: CollectionDirection
+    /// First word of its range in `rangeWords`: one bit for each origin; -1: the whole VPC.
+    var firstRangeWord: Int
+    /// The range names ENIs, so that ENIs that hold a receiving IP are left out.
+    var isENIRange: Bool
+    var wantsOutbound: Bool
+    var wantsInbound: Bool
     var isPerENI: Bool
     /// First operation of its filter, or `FilterProgram.accept` / `.reject`.
     var filter: Int32
@@ -17,21 +21,19 @@ public struct MirrorPlan: Sendable {
     /// Its receivers are `routes[firstRoute ..< firstRoute + receiverCount]`.
     var firstRoute: Int
     var receiverCount: Int
-    var rendezvous: Rendezvous
     var collectsOnError: Bool
   }
 
-  /// Membership by index: `enis[i]`, `subnets[i]` (for unlisted ENIs).
-  struct Range: Sendable {
-    var isWholeVPC: Bool
-    var isENIRange: Bool
-    var enis: Set<Int>
-    var subnets: Set<Int>
+  enum Balance: Sendable, Equatable, BitwiseCopyable {
+    case even, eniHash, flowHash, roundRobin, weighted
+    case script(host: Int32, function: Int32)
   }
 
-  enum Balance: Sendable, Equatable {
-    case even, eniHash, flowHash, roundRobin, weighted
-    case script(host: Int, function: Int)
+  /// The enabled mirrors of one VPC: `groupEntries[first ..< first + count]`.
+  struct Group: Sendable, BitwiseCopyable {
+    var vpc: Int
+    var first: Int
+    var count: Int
   }
 
   /// Where copies of an address would go, if the address is a receiver.
@@ -47,12 +49,16 @@ public struct MirrorPlan: Sendable {
   /// Positions in `mirrors` of the enabled ones, in order: what `entries` stand for.
   public let enabled: [Int]
   let entries: [Entry]
+  /// By entry.
+  let rendezvous: [Rendezvous]
+  let rangeWords: [UInt64]
   let program: FilterProgram
   public let sinkPlan: SinkPlan
   /// Receiver addresses of enabled mirrors and how copies reach them.
-  let endpoints: [IPAddress: [Endpoint]]
+  let endpoints: EndpointTable
   /// VPCs that have enabled mirrors, with the positions of their entries.
-  let groups: [(vpc: Int, entries: [Int])]
+  let groups: [Group]
+  let groupEntries: [Int]
   /// ENIs that hold a receiving IP of their VPC.
   let receiverENIs: Set<Int>
   let options: PlanOptions
@@ -65,9 +71,16 @@ public struct MirrorPlan: Sendable {
     var builder = PlanBuilder(inventory: inventory)
     for position in enabled { builder.add(mirrors[position]) }
     entries = builder.entries
+    rendezvous = builder.rendezvous
+    rangeWords = builder.rangeWords
     program = builder.program
-    endpoints = builder.endpoints
-    groups = builder.groups
+    endpoints = EndpointTable(builder.endpoints)
+    groupEntries = builder.groups.flatMap(\.entries)
+    var first = 0
+    groups = builder.groups.map { group in
+      defer { first += group.entries.count }
+      return Group(vpc: group.vpc, first: first, count: group.entries.count)
+    }
     receiverENIs = builder.receiverENIs()
     sinkPlan = SinkPlan(routes: builder.routes(), origins: builder.origins())
   }
@@ -92,6 +105,8 @@ private struct PlanBuilder {
   let inventory: Inventory
   var entries: [MirrorPlan.Entry] = []
   var program = FilterProgram()
+  var rendezvous: [Rendezvous] = []
+  var rangeWords: [UInt64] = []
   var endpoints: [IPAddress: [MirrorPlan.Endpoint]] = [:]
   var groups: [(vpc: Int, entries: [Int])] = []
   private var routeMirrors: [(mirror: TrafficMirror, receiver: IPAddress)] = []
@@ -104,11 +119,12 @@ private struct PlanBuilder {
     if case .weighted(let given) = mirror.balance { weights = given }
     entries.append(
       MirrorPlan.Entry(
-        vpc: mirror.vpc, range: range(mirror.range), direction: mirror.direction,
+        vpc: mirror.vpc, firstRangeWord: addRange(mirror.range), isENIRange: mirror.range.isOfENIs,
+        wantsOutbound: mirror.direction != .in, wantsInbound: mirror.direction != .out,
         isPerENI: mirror.copies == .perENI, filter: filter, balance: balance(mirror.balance),
         firstRoute: routeMirrors.count, receiverCount: mirror.receivers.count,
-        rendezvous: Rendezvous(receivers: mirror.receivers, weights: weights),
         collectsOnError: mirror.onError == .collect))
+    rendezvous.append(Rendezvous(receivers: mirror.receivers, weights: weights))
     routeMirrors += mirror.receivers.map { (mirror, $0) }
     addEndpoints(mirror)
     if let group = groups.firstIndex(where: { $0.vpc == mirror.vpc }) {
@@ -118,17 +134,22 @@ private struct PlanBuilder {
     }
   }
 
-  private func range(_ range: CollectionRange) -> MirrorPlan.Range {
+  /// One bit for each origin: ENIs first, then what is unlisted in each subnet.
+  private mutating func addRange(_ range: CollectionRange) -> Int {
+    let eniCount = inventory.enis.count
+    var origins: [Int]
     switch range {
-    case .vpc: .init(isWholeVPC: true, isENIRange: false, enis: [], subnets: [])
+    case .vpc: return -1
     case .subnets(let subnets):
-      .init(
-        isWholeVPC: false, isENIRange: false,
-        enis: Set(inventory.enis.indices.filter { subnets.contains(inventory.enis[$0].subnet) }),
-        subnets: Set(subnets))
-    case .enis(let enis), .selected(let enis, _):
-      .init(isWholeVPC: false, isENIRange: true, enis: Set(enis), subnets: [])
+      let wanted = Set(subnets)
+      origins = inventory.enis.indices.filter { wanted.contains(inventory.enis[$0].subnet) }
+      origins += subnets.map { eniCount + $0 }
+    case .enis(let enis), .selected(let enis, _): origins = enis
     }
+    let first = rangeWords.count
+    rangeWords += Array(repeating: 0, count: (eniCount + inventory.subnets.count + 63) / 64)
+    for origin in origins { rangeWords[first + origin / 64] |= 1 << UInt64(origin % 64) }
+    return first
   }
 
   private func balance(_ method: BalanceMethod) -> MirrorPlan.Balance {
@@ -138,7 +159,7 @@ private struct PlanBuilder {
     case .flowHash: .flowHash
     case .roundRobin: .roundRobin
     case .weighted: .weighted
-    case .script(let function): .script(host: function.host, function: function.function)
+    case .script(let function): .script(host: Int32(function.host), function: Int32(function.function))
     }
   }
 
@@ -190,5 +211,55 @@ private struct PlanBuilder {
       SinkPlan.Origin(name: subnet.id + " (unlisted)", mac: nil, v4: nil, v6: nil)
     }
     return listed + unlisted
+  }
+}
+
+extension CollectionRange {
+  /// Names ENIs, by id or by a predicate.
+  fileprivate var isOfENIs: Bool {
+    switch self {
+    case .vpc, .subnets: false
+    case .enis, .selected: true
+    }
+  }
+}
+
+/// Receiver addresses, found without allocation; nearly every address is none.
+struct EndpointTable: Sendable {
+  private let index: HashIndex
+  private let runs: [Range<Int>]
+  private let endpoints: [MirrorPlan.Endpoint]
+
+  init(_ byAddress: [IPAddress: [MirrorPlan.Endpoint]]) {
+    var runs: [Range<Int>] = []
+    var endpoints: [MirrorPlan.Endpoint] = []
+    var entries: [(first: UInt64, second: UInt64, value: Int32)] = []
+    for (address, list) in byAddress.sorted(by: { $0.key < $1.key }) {
+      let (first, second) = HashIndex.key(address)
+      entries.append((first, second, Int32(runs.count)))
+      runs.append(endpoints.count..<endpoints.count + list.count)
+      endpoints += list
+    }
+    index = HashIndex(entries)
+    self.runs = runs
+    self.endpoints = endpoints
+  }
+
+  var isEmpty: Bool { runs.isEmpty }
+
+  /// Positions for `subscript`; empty when the address is no receiver's.
+  func run(of address: IPAddress) -> Range<Int> {
+    guard !address.isMulticast else { return 0..<0 }
+    let (first, second) = HashIndex.key(address)
+    let number = Int(index[first, second])
+    return number < 0 ? 0..<0 : runs[number]
+  }
+
+  subscript(position: Int) -> MirrorPlan.Endpoint { endpoints[position] }
+
+  /// The address is a receiving IP of an enabled mirror of the VPC.
+  func isReceiver(_ address: IPAddress, vpc: Int) -> Bool {
+    for position in run(of: address) where endpoints[position].vpc == vpc { return true }
+    return false
   }
 }

@@ -6,33 +6,36 @@ internal import Mirroring
 internal import Wire
 
 extension Pipeline {
-  /// The packet as the actions need it.
+  /// One record as the actions see it: what more they need is read from the frame.
   @safe struct Subject {
     var frame: UnsafeMutablePointer<Frame>
+    /// Position in the batch.
     var position: Int
-    var summary: PacketSummary
-    var link: BoundLink
+    /// Its conversation.
     var entry: Int
   }
 
   @inline(__always)
-  func act(
-    _ frame: UnsafeMutablePointer<Frame>, _ position: Int, _ summary: PacketSummary, _ link: BoundLink, _ entry: Int,
-    class number: Int
-  ) {
+  func act(_ subject: Subject, class number: Int) {
     let known = unsafe classes.classes.base[number]
     for offset in 0..<Int(known.actionCount) {
       let action = unsafe classes.actions.base[Int(known.firstAction) &+ offset]
       if action.isDecided {
         let state = action.out.isPresent ? action.out : action.in
         let mirror = Int(action.mirror)
-        let receiver = unsafe chooseReceiver(mirror, state, frame, summary, entry)
-        unsafe note(frame, position, mirror, receiver, state, isOutbound: action.out.isPresent, entry)
+        let receiver = chooseReceiver(mirror, state, subject)
+        note(subject, mirror, receiver, state, isOutbound: action.out.isPresent)
         if trace != nil { trace!.conclude(mirror, .collected, receiver, state, isOutbound: action.out.isPresent) }
       } else {
-        unsafe ask(Subject(frame: frame, position: position, summary: summary, link: link, entry: entry), action)
+        ask(subject, action)
       }
     }
+  }
+
+  /// The record's fields: of a fragment with what is known from its first.
+  private func summary(of subject: Subject) -> PacketSummary {
+    if let followed { return followed }
+    return unsafe summary(subject.frame)
   }
 
   // MARK: Asking the packet
@@ -49,7 +52,7 @@ extension Pipeline {
     }
     guard verdict == .collected else { return }
     let isOutbound = state.cell == action.out.cell
-    unsafe note(subject.frame, subject.position, mirror, receiver, state, isOutbound: isOutbound, subject.entry)
+    note(subject, mirror, receiver, state, isOutbound: isOutbound)
   }
 
   /// The outgoing side first, the incoming only if that was not collected; else the one that came furthest.
@@ -72,13 +75,12 @@ extension Pipeline {
   /// Whether the mirror collects the record at its sender's ENI. Asks scripts, but chooses no receiver: that is done
   /// where the record is captured there.
   private func isCollected(_ subject: Subject, _ mirror: Int, shadow: SideState) -> Bool {
-    var packet = observed(subject, mirror, shadow, isOutbound: true)
-    switch runFilter(subject, mirror, shadow, &packet, isOutbound: true) {
+    switch runFilter(subject, mirror, shadow, isOutbound: true) {
     case .reject: return false
     case .failed where !plan.entries[mirror].collectsOnError: return false
     case .accept, .failed:
       guard plan.entries[mirror].balance.isPerPacket else { return true }
-      return balance(subject, mirror, shadow, &packet).0 == .collected
+      return balance(subject, mirror, shadow, isOutbound: true).0 == .collected
     }
   }
 
@@ -96,22 +98,19 @@ extension Pipeline {
   ) -> (Verdict, receiver: Int) {
     guard state.isPending else {
       guard state.verdict == .collected else { return (state.verdict, -1) }
-      return unsafe (
-        .collected, chooseReceiver(mirror, state, subject.frame, subject.summary, subject.entry)
-      )
+      return (.collected, chooseReceiver(mirror, state, subject))
     }
-    var packet = observed(subject, mirror, state, isOutbound: isOutbound)
-    switch runFilter(subject, mirror, state, &packet, isOutbound: isOutbound) {
+    switch runFilter(subject, mirror, state, isOutbound: isOutbound) {
     case .reject: return (.filtered, -1)
     case .failed where !plan.entries[mirror].collectsOnError: return (.scriptError, -1)
-    case .accept, .failed: return balance(subject, mirror, state, &packet)
+    case .accept, .failed: return balance(subject, mirror, state, isOutbound: isOutbound)
     }
   }
 
   private enum FilterAnswer { case accept, reject, failed }
 
   private func runFilter(
-    _ subject: Subject, _ mirror: Int, _ state: SideState, _ packet: inout ObservedPacket, isOutbound: Bool
+    _ subject: Subject, _ mirror: Int, _ state: SideState, isOutbound: Bool
   ) -> FilterAnswer {
     var operation = state.operation
     while operation >= 0 {
@@ -122,6 +121,7 @@ extension Pipeline {
       case .first: answer = isWithinFirst(subject, Int(test.operand))
       case .script:
         let function = plan.program.scripts[Int(test.operand)]
+        var packet = observed(subject, mirror, state, isOutbound: isOutbound)
         let said = unsafe scripts[function.host].judge(
           function: function.function, mirror: mirror, packet: &packet)
         if said == .failed {
@@ -132,7 +132,7 @@ extension Pipeline {
       case .quintuple, .nat, .rules, .sample:
         let hash = unsafe conversations.entries[subject.entry].key.hash(.fixed)
         answer = judge.answers(
-          test, subject.summary, Side(origin: state.origin), isOutbound: isOutbound, flowHash: hash)
+          test, summary(of: subject), Side(origin: state.origin), isOutbound: isOutbound, flowHash: hash)
       }
       trace?.step(mirror, isOutbound, plan.program.descriptions[Int(operation)], answer ? .yes : .no)
       operation = answer ? test.onTrue : test.onFalse
@@ -166,7 +166,8 @@ extension Pipeline {
     return unsafe ObservedPacket(
       bytes: subject.frame.pointee.bytes, captured: Int(subject.frame.pointee.captured),
       original: Int(subject.frame.pointee.original), time: subject.frame.pointee.time,
-      decoder: subject.link.binding.decoder, summary: subject.summary, vpc: plan.entries[mirror].vpc,
+      decoder: links[Int(subject.frame.pointee.interface)].binding.decoder, summary: summary(of: subject),
+      vpc: plan.entries[mirror].vpc,
       eni: origin < eniCount ? origin : nil,
       subnet: origin < eniCount ? plan.inventory.enis[origin].subnet : origin - eniCount, isOutbound: isOutbound,
       flow: flow)
@@ -176,43 +177,42 @@ extension Pipeline {
 
   /// Stage 9. A script that fails leaves the packet uncollected, or, with `on_error = "collect"`, to the flow hash.
   private func balance(
-    _ subject: Subject, _ mirror: Int, _ state: SideState, _ packet: inout ObservedPacket
+    _ subject: Subject, _ mirror: Int, _ state: SideState, isOutbound: Bool
   ) -> (Verdict, receiver: Int) {
     guard case .script(let host, let function) = plan.entries[mirror].balance else {
-      return unsafe (
-        .collected, chooseReceiver(mirror, state, subject.frame, subject.summary, subject.entry)
-      )
+      return (.collected, chooseReceiver(mirror, state, subject))
     }
-    switch unsafe scripts[host].choose(function: function, mirror: mirror, packet: &packet) {
+    var packet = observed(subject, mirror, state, isOutbound: isOutbound)
+    switch unsafe scripts[Int(host)].choose(function: Int(function), mirror: mirror, packet: &packet) {
     case .receiver(let receiver) where receiver >= 0 && receiver < plan.entries[mirror].receiverCount:
       return (.collected, receiver)
     case .none: return (.noReceiver, -1)
     case .receiver, .failed:
       guard plan.entries[mirror].collectsOnError else { return (.scriptError, -1) }
       let hash = unsafe conversations.entries[subject.entry].key.hash(.fixed)
-      return (.collected, plan.entries[mirror].rendezvous.choose(hash))
+      return (.collected, plan.rendezvous[mirror].choose(hash))
     }
   }
 
   /// The built-in methods (section 6.5): the position of a receiver.
   @inline(__always)
   func chooseReceiver(
-    _ mirror: Int, _ state: SideState, _ frame: UnsafeMutablePointer<Frame>, _ summary: PacketSummary, _ entry: Int
+    _ mirror: Int, _ state: SideState, _ subject: Subject
   ) -> Int {
-    let kept = conversations.receiver(of: entry, mirror: mirror)
-    return kept >= 0 ? kept : newReceiver(mirror, state, summary, entry)
+    let kept = conversations.receiver(of: subject.entry, mirror: mirror)
+    return kept >= 0 ? kept : newReceiver(mirror, state, subject)
   }
 
   /// A receiver for a conversation that has none: kept for its life where the method goes by conversation.
   @inline(never)
-  private func newReceiver(_ mirror: Int, _ state: SideState, _ summary: PacketSummary, _ entry: Int) -> Int {
+  private func newReceiver(_ mirror: Int, _ state: SideState, _ subject: Subject) -> Int {
     let count = plan.entries[mirror].receiverCount
     guard count > 1 else {
-      conversations.setReceiver(of: entry, mirror: mirror, to: 0)
+      conversations.setReceiver(of: subject.entry, mirror: mirror, to: 0)
       return 0
     }
     switch plan.entries[mirror].balance {
-    case .eniHash: return plan.entries[mirror].rendezvous.choose(eniKey(state, summary))
+    case .eniHash: return plan.rendezvous[mirror].choose(eniKey(state, subject))
     case .roundRobin:
       nextInTurn[mirror] = (nextInTurn[mirror] + 1) % count
       return (nextInTurn[mirror] + count - 1) % count
@@ -220,21 +220,22 @@ extension Pipeline {
       let first = plan.entries[mirror].firstRoute
       var least = 0
       for receiver in 1..<count where routed[first + receiver].bytes < routed[first + least].bytes { least = receiver }
-      conversations.setReceiver(of: entry, mirror: mirror, to: least)
+      conversations.setReceiver(of: subject.entry, mirror: mirror, to: least)
       return least
     case .flowHash, .weighted, .script:
-      let hash = unsafe conversations.entries[entry].key.hash(.fixed)
-      let chosen = plan.entries[mirror].rendezvous.choose(hash)
-      conversations.setReceiver(of: entry, mirror: mirror, to: chosen)
+      let hash = unsafe conversations.entries[subject.entry].key.hash(.fixed)
+      let chosen = plan.rendezvous[mirror].choose(hash)
+      conversations.setReceiver(of: subject.entry, mirror: mirror, to: chosen)
       return chosen
     }
   }
 
   /// The id of the ENI; of an unlisted ENI its address.
-  private func eniKey(_ state: SideState, _ summary: PacketSummary) -> UInt64 {
+  private func eniKey(_ state: SideState, _ subject: Subject) -> UInt64 {
     let origin = Int(state.origin)
     if origin < plan.inventory.enis.count { return Rendezvous.key(id: plan.inventory.enis[origin].id) }
     let isOutbound = cells.keys[Int(state.cell)].isOutbound
+    let summary = summary(of: subject)
     let address = isOutbound ? summary.source : summary.destination
     return Rendezvous.key(id: address?.description ?? "")
   }
@@ -242,17 +243,14 @@ extension Pipeline {
   // MARK: Copies
 
   @inline(__always)
-  private func note(
-    _ frame: UnsafeMutablePointer<Frame>, _ position: Int, _ mirror: Int, _ receiver: Int, _ state: SideState,
-    isOutbound: Bool, _ entry: Int
-  ) {
+  private func note(_ subject: Subject, _ mirror: Int, _ receiver: Int, _ state: SideState, isOutbound: Bool) {
     let route = plan.entries[mirror].firstRoute &+ receiver
-    unsafe routed.base[route].count(frame.pointee.original)
+    unsafe routed.base[route].count(subject.frame.pointee.original)
     guard wantsCopies else { return }
-    let hash = unsafe conversations.entries[entry].key.hash(.fixed)
+    let hash = unsafe conversations.entries[subject.entry].key.hash(.fixed)
     copies.append(
       Copy(
-        frame: UInt32(truncatingIfNeeded: position), route: UInt32(truncatingIfNeeded: route),
+        frame: UInt32(truncatingIfNeeded: subject.position), route: UInt32(truncatingIfNeeded: route),
         origin: UInt32(bitPattern: state.origin), isOutbound: isOutbound,
         sourcePort: 0xc000 | UInt16(truncatingIfNeeded: hash >> 50)))
   }

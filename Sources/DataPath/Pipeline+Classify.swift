@@ -6,15 +6,17 @@ internal import Wire
 extension Pipeline {
   /// Frames whose verdict is not remembered: fragments, ICMP (errors follow the flow they quote), what is not IP.
   @inline(never)
-  func processUnremembered(
-    _ frame: UnsafeMutablePointer<Frame>, _ position: Int, _ original: PacketSummary, _ link: BoundLink
-  ) {
-    var summary = original
+  func processUnremembered(_ frame: UnsafeMutablePointer<Frame>, _ position: Int) {
+    var summary = unsafe summary(frame)
     let (key, isSwapped, isPlain) = unsafe followedKey(frame, &summary)
     let hash = key.hash(conversations.seed)
     let found = conversations.find(key, hash: hash)
     let entry = unsafe conversation(key, hash: hash, found: found, time: frame.pointee.time)
-    unsafe processNewPath(frame, position, summary, link, entry, isSwapped, remembers: isPlain)
+    followed = summary
+    unsafe judge(
+      Subject(frame: frame, position: position, entry: entry), summary,
+      remembers: isPlain ? isSwapped ? .path1 : .path0 : .nothing)
+    followed = nil
   }
 
   /// The key of the conversation a frame belongs to: fragments follow their first fragment, ICMP errors the flow they
@@ -43,27 +45,16 @@ extension Pipeline {
       destinationLow: summary.destinationLow, identification: summary.fragmentID,
       protocol: summary.ipVersion == 4 ? summary.protocol : 0)
     guard summary.flags.contains(.laterFragment) else {
-      if summary.flags.contains(.portsKnown) {
-        unsafe fragments.remember(
-          name, ports: summary.ports, protocol: summary.protocol, time: frame.pointee.time)
-      }
+      unsafe fragments.remember(name, summary, time: frame.pointee.time)
       let (key, isSwapped) = FlowKey.make(summary)
       return (key, isSwapped, false)
     }
+    let first = unsafe fragments.first(name, time: frame.pointee.time)
     var followed = summary
-    if let first = unsafe fragments.first(name, time: frame.pointee.time) {
-      followed.ports = first.ports
-      followed.protocol = first.protocol
-      followed.flags.insert([.portsKnown, .protocolKnown])
-      followed.flags.remove(.laterFragment)
-      knownFirst = first
-    } else {
-      knownFirst = nil
-    }
-    if plan.options.tracksFragments, followed.flags.contains(.portsKnown) {
-      summary.ports = followed.ports
-      summary.protocol = followed.protocol
-      summary.flags.insert([.portsKnown, .protocolKnown])
+    first?.complete(&followed)
+    if plan.options.tracksFragments, let first, first.hasPorts {
+      first.complete(&summary)
+      summary.flags.insert(.laterFragment)
     } else if !summary.flags.contains(.protocolKnown) || IPProtocol(rawValue: summary.protocol).hasPorts {
       fragmentsWithoutPorts += 1
     }
@@ -79,10 +70,10 @@ extension Pipeline {
       let sides = judge.resolver.resolve(
         record.summary, binding: record.binding, captureDirection: record.captureDirection, vpc: group.vpc)
       let early: Verdict? =
-        isCopy ? .copy : judge.isFromReceiver(record.summary, sides: sides, vpc: group.vpc) ? .receiver : nil
+        isCopy ? .copy : judge.isFromReceiver(record, sides: sides, vpc: group.vpc) ? .receiver : nil
       let sender = isCopied(record, sides) ? sender(of: record, group.vpc) : .absent
-      for mirror in group.entries {
-        classify(mirror, record.summary, sides, sender: sender, early, flowHash)
+      for position in group.first..<group.first + group.count {
+        classify(plan.groupEntries[position], record.summary, sides, sender: sender, early, flowHash)
       }
     }
     if classes.isFull { restartClasses() }
@@ -94,13 +85,11 @@ extension Pipeline {
     record.binding.eni >= 0 && sides.in.isPresent && capturedENIs.count > 1
   }
 
-  /// The sender's ENI, if captures of it are read too. Found as in a tap of the VPC: where its MAC is known, no address
-  /// is believed, since a packet lost to a forged address is worse than one copied twice.
+  /// The sender's ENI, if captures of it are read too. A packet lost to a forged address is worse than one copied twice.
   private func sender(of record: Record, _ vpc: Int) -> Side {
-    let tap = LinkBinding(decoder: record.binding.decoder, eni: -1)
-    let sides = judge.resolver.resolve(record.summary, binding: tap, captureDirection: .unknown, vpc: vpc)
-    let isCaptured = sides.out.origin != record.binding.eni && capturedENIs.contains(Int(sides.out.origin))
-    return isCaptured ? sides.out : .absent
+    let sender = judge.resolver.sender(of: record, vpc: vpc)
+    let isCaptured = sender.origin != record.binding.eni && capturedENIs.contains(Int(sender.origin))
+    return isCaptured ? sender : .absent
   }
 
   private func classify(

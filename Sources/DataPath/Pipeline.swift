@@ -1,6 +1,6 @@
 // The way of a packet, in the order of the functions below:
 //
-//   batch (128 frames) -> parse once -> flow key -> conversation known, class remembered?
+//   batch (128 frames) -> parse all -> flow keys -> touch their conversations -> known, class remembered?
 //     yes: count the class                           no: sides, stages 1 to 7 per mirror, intern the class, remember
 //   -> actions of the class: ask what must see this packet (BPF, first, Lua), choose a receiver, note the copy
 //   -> deliver the batch's copies to the sink in one call
@@ -27,13 +27,14 @@ internal import Wire
   let conversations: ConversationTable
   var fragments = FragmentTable()
   var classes = VerdictClasses()
-  var cells = CounterCells()
+  var cells: CounterCells
   var outcome = OutcomeBuilder()
   /// Copies given to each route so far: mirror and receiver.
   var routed = FlatArray<Tally>()
   var dropped: [DeliveryTally]
   var nextInTurn: [Int]
   var copies = FlatArray<Copy>(capacity: 1024)
+  private let prepared = PreparedBatch()
 
   var links = FlatArray<BoundLink>()
   private var interfaceNames: [String: Int]
@@ -49,8 +50,8 @@ internal import Wire
   private var nextTimer: Int64 = .max
   /// A sink waits for copies in this batch.
   private(set) var wantsCopies = false
-  /// The first fragment that the fragment at hand follows, if it was seen.
-  var knownFirst: FragmentTable.First?
+  /// The record at hand, if it is a fragment or one whose conversation is found by other means.
+  var followed: PacketSummary?
   var recordNumber: UInt64 = 0
 
   /// Set while a frame is explained: the slow functions write down what they find.
@@ -74,6 +75,8 @@ internal import Wire
     self.scripts = scripts
     self.compiler = compiler
     judge = Judge(plan: plan)
+    cells = CounterCells(
+      mirrors: plan.entries.count, origins: plan.inventory.enis.count + plan.inventory.subnets.count)
     conversations = ConversationTable(
       limit: plan.options.conversationLimit, idle: plan.options.conversationIdle, seed: .random())
     conversations.reportsEnded = !scripts.isEmpty
@@ -135,22 +138,54 @@ internal import Wire
   public func process(_ batch: FrameBatch, interfaces: [CaptureInterface], sink: (any FrameSink)?) throws {
     if links.count < interfaces.count { bind(interfaces) }
     wantsCopies = sink != nil
-    for position in 0..<batch.count {
-      let frame = unsafe batch.frames + position
-      let link = unsafe links[Int(frame.pointee.interface)]
-      unsafe records.count(frame.pointee.original)
-      recordNumber &+= 1
-      guard link.binding.decoder != .none else {
-        unsafe undecodable.count(frame.pointee.original)
-        continue
-      }
-      unsafe advanceClock(frame.pointee.time)
-      let summary = unsafe PacketSummary.parse(
-        frame.pointee.bytes, captured: Int(frame.pointee.captured), decoder: link.binding.decoder)
-      unsafe process(frame, position, summary, link)
-    }
+    unsafe prepare(batch.frames, batch.count)
+    unsafe conversations.touch(prepared.frames, count: batch.count)
+    for position in 0..<batch.count { unsafe process(batch.frames + position, position) }
     if copies.count > 0, let sink { try deliver(batch, interfaces, sink) }
     copies.removeAll()
+  }
+
+  /// Parses every frame of a batch. Nothing here waits for the conversation table: the processor does many at once.
+  private func prepare(_ frames: UnsafeMutablePointer<Frame>, _ count: Int) {
+    for position in 0..<count {
+      let frame = unsafe frames + position
+      let link = unsafe links[Int(frame.pointee.interface)]
+      unsafe records.count(frame.pointee.original)
+      guard link.binding.decoder != .none else {
+        unsafe prepared.frames[position].kind = .undecodable
+        continue
+      }
+      let summary = unsafe PacketSummary.parse(
+        frame.pointee.bytes, captured: Int(frame.pointee.captured), decoder: link.binding.decoder)
+      unsafe prepared.frames[position] = PreparedFrame(summary, link: link.number, seed: conversations.seed)
+    }
+  }
+
+  @inline(__always)
+  private func process(_ frame: UnsafeMutablePointer<Frame>, _ position: Int) {
+    let known = unsafe prepared.frames + position
+    recordNumber &+= 1
+    guard unsafe known.pointee.kind != .undecodable else {
+      unsafe undecodable.count(frame.pointee.original)
+      return
+    }
+    unsafe advanceClock(frame.pointee.time)
+    guard unsafe known.pointee.kind != .unremembered else { return unsafe processUnremembered(frame, position) }
+    let found = unsafe conversations.find(known.pointee.key, hash: known.pointee.hash)
+    guard found >= 0, !conversations.isOver(found, now: nowTick) else {
+      return unsafe processNew(frame, position, known, found)
+    }
+    let conversation = unsafe conversations.entries + found
+    let path = unsafe known.pointee.kind == .swapped ? conversation.pointee.path1 : conversation.pointee.path0
+    // The lower 16 bits are zero in the frame's word: what is left is the class, or more if the MACs differ.
+    let number = unsafe path.destination ^ known.pointee.destination
+    guard unsafe path.source == known.pointee.source, number &- 1 < 0xffff, trace == nil else {
+      return unsafe processNewPath(frame, position, known, found, number)
+    }
+    unsafe count(frame, conversation, class: Int(number))
+    if unsafe classes.classes.base[Int(number)].actionCount > 0 {
+      unsafe act(Subject(frame: frame, position: position, entry: found), class: Int(number))
+    }
   }
 
   @inline(__always)
@@ -174,38 +209,6 @@ internal import Wire
   }
 
   @inline(__always)
-  private func process(
-    _ frame: UnsafeMutablePointer<Frame>, _ position: Int, _ summary: PacketSummary, _ link: BoundLink
-  ) {
-    guard summary.isIP, !summary.flags.contains(.fragment), summary.protocol != 1, summary.protocol != 58 else {
-      unsafe processUnremembered(frame, position, summary, link)
-      return
-    }
-    let (key, isSwapped) = FlowKey.make(summary)
-    let hash = key.hash(conversations.seed)
-    let found = conversations.find(key, hash: hash)
-    guard found >= 0, !conversations.isOver(found, now: nowTick) else {
-      unsafe processNew(frame, position, summary, link, key, hash, isSwapped, found)
-      return
-    }
-    let conversation = unsafe conversations.entries + found
-    let path = unsafe isSwapped ? conversation.pointee.path1 : conversation.pointee.path0
-    let isSamePath =
-      path.source == summary.sourceMAC << 16 | UInt64(link.number)
-      && path.destination >> 16 == summary.destinationMAC
-    let number = Int(path.destination & 0xffff)
-    guard isSamePath, number != 0, trace == nil else {
-      trace?.isRemembered = isSamePath && number != 0
-      unsafe processNewPath(frame, position, summary, link, found, isSwapped, remembers: true)
-      return
-    }
-    unsafe count(frame, conversation, class: number)
-    if unsafe classes.classes.base[number].actionCount > 0 {
-      unsafe act(frame, position, summary, link, found, class: number)
-    }
-  }
-
-  @inline(__always)
   private func count(
     _ frame: UnsafeMutablePointer<Frame>, _ conversation: UnsafeMutablePointer<Conversation>, class number: Int
   ) {
@@ -215,13 +218,39 @@ internal import Wire
     unsafe classes.classes.base[number].tally.count(frame.pointee.original)
   }
 
+  // MARK: What no path remembers
+
+  /// The frame read once more: the loop keeps only what it looks conversations up by.
+  func summary(_ frame: UnsafeMutablePointer<Frame>) -> PacketSummary {
+    let link = unsafe links[Int(frame.pointee.interface)]
+    return unsafe PacketSummary.parse(
+      frame.pointee.bytes, captured: Int(frame.pointee.captured), decoder: link.binding.decoder)
+  }
+
   @inline(never)
   private func processNew(
-    _ frame: UnsafeMutablePointer<Frame>, _ position: Int, _ summary: PacketSummary, _ link: BoundLink,
-    _ key: FlowKey, _ hash: UInt64, _ isSwapped: Bool, _ found: Int
+    _ frame: UnsafeMutablePointer<Frame>, _ position: Int, _ known: UnsafeMutablePointer<PreparedFrame>, _ found: Int
   ) {
-    let entry = unsafe conversation(key, hash: hash, found: found, time: frame.pointee.time)
-    unsafe processNewPath(frame, position, summary, link, entry, isSwapped, remembers: true)
+    let entry = unsafe conversation(
+      known.pointee.key, hash: known.pointee.hash, found: found, time: frame.pointee.time)
+    unsafe judge(
+      Subject(frame: frame, position: position, entry: entry), summary(frame),
+      remembers: known.pointee.kind == .swapped ? .path1 : .path0)
+  }
+
+  @inline(never)
+  private func processNewPath(
+    _ frame: UnsafeMutablePointer<Frame>, _ position: Int, _ known: UnsafeMutablePointer<PreparedFrame>, _ entry: Int,
+    _ number: UInt64
+  ) {
+    if trace != nil {
+      let path =
+        unsafe known.pointee.kind == .swapped ? conversations.entries[entry].path1 : conversations.entries[entry].path0
+      trace!.isRemembered = unsafe path.source == known.pointee.source && number &- 1 < 0xffff
+    }
+    unsafe judge(
+      Subject(frame: frame, position: position, entry: entry), summary(frame),
+      remembers: known.pointee.kind == .swapped ? .path1 : .path0)
   }
 
   /// The conversation of a key, made or restarted where needed.
@@ -244,29 +273,26 @@ internal import Wire
     conversations.ended.removeAll(keepingCapacity: true)
   }
 
-  @inline(never)
-  func processNewPath(
-    _ frame: UnsafeMutablePointer<Frame>, _ position: Int, _ summary: PacketSummary, _ link: BoundLink, _ entry: Int,
-    _ isSwapped: Bool, remembers: Bool
-  ) {
+  /// Where a conversation remembers what was found.
+  enum Memory { case path0, path1, nothing }
+
+  /// All stages, for every mirror; then as for any other record of the class.
+  func judge(_ subject: Subject, _ summary: PacketSummary, remembers memory: Memory) {
+    let link = unsafe links[Int(subject.frame.pointee.interface)]
     let record = unsafe Record(
-      summary: summary, binding: link.binding, captureDirection: frame.pointee.direction)
-    let number = classify(record, flowHash: unsafe conversations.entries[entry].key.hash(.fixed))
+      summary: summary, binding: link.binding, captureDirection: subject.frame.pointee.direction)
+    let number = classify(record, flowHash: unsafe conversations.entries[subject.entry].key.hash(.fixed))
     if trace != nil { trace!.settle(outcome, cells.keys) }
-    if remembers {
-      let path = Path(
-        source: summary.sourceMAC << 16 | UInt64(link.number),
-        destination: summary.destinationMAC << 16 | UInt64(number))
-      if isSwapped {
-        unsafe conversations.entries[entry].path1 = path
-      } else {
-        unsafe conversations.entries[entry].path0 = path
-      }
+    let path = Path(
+      source: PreparedFrame.sourceWord(summary, link: link.number),
+      destination: PreparedFrame.destinationWord(summary) | UInt64(number))
+    switch memory {
+    case .path0: unsafe conversations.entries[subject.entry].path0 = path
+    case .path1: unsafe conversations.entries[subject.entry].path1 = path
+    case .nothing: break
     }
-    unsafe count(frame, conversations.entries + entry, class: number)
-    if classes.classes[number].actionCount > 0 {
-      unsafe act(frame, position, summary, link, entry, class: number)
-    }
+    unsafe count(subject.frame, conversations.entries + subject.entry, class: number)
+    if classes.classes[number].actionCount > 0 { act(subject, class: number) }
   }
 
   // MARK: Delivery

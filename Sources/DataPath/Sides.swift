@@ -30,17 +30,10 @@ struct LinkBinding: BitwiseCopyable, Hashable {
 struct SideResolver {
   private let inventory: Inventory
   private let includesUnlisted: Bool
-  /// MAC to ENIs: unique within a VPC, so usually one.
-  private let byMAC: [UInt64: [Int]]
 
   init(inventory: Inventory, includesUnlisted: Bool) {
     self.inventory = inventory
     self.includesUnlisted = includesUnlisted
-    var byMAC: [UInt64: [Int]] = [:]
-    for (index, eni) in inventory.enis.enumerated() {
-      if let mac = eni.mac { byMAC[mac.value, default: []].append(index) }
-    }
-    self.byMAC = byMAC
   }
 
   func resolve(
@@ -49,26 +42,45 @@ struct SideResolver {
     if binding.eni >= 0 {
       return bound(packet, Int(binding.eni), captureDirection, vpc)
     }
-    let sources = packet.flags.contains(.sourceMACKnown) ? byMAC[packet.sourceMAC] : nil
     let isGroup = packet.flags.contains(.groupDestination)
-    let destinations = packet.flags.contains(.destinationMACKnown) && !isGroup ? byMAC[packet.destinationMAC] : nil
-    var sides = Sides(out: member(sources, vpc), in: member(destinations, vpc))
+    let source = packet.flags.contains(.sourceMACKnown) ? holder(packet.sourceMAC, vpc) : .nobody
+    let destination =
+      packet.flags.contains(.destinationMACKnown) && !isGroup ? holder(packet.destinationMAC, vpc) : .nobody
+    var sides = Sides(out: source.side, in: destination.side)
     // Rule 4: the MAC of an ENI of another VPC only.
-    let isForeign = sources != nil && !sides.out.isPresent || destinations != nil && !sides.in.isPresent
-    if isForeign { return sides }
-    let isByAddressAlone = sources == nil && destinations == nil
-    if !sides.out.isPresent, let source = packet.source {
-      sides.out = byAddress(source, vpc, anyENI: isByAddressAlone)
+    if source.isForeign || destination.isForeign { return sides }
+    let isByAddressAlone = !sides.out.isPresent && !sides.in.isPresent
+    if !sides.out.isPresent, let address = packet.source {
+      sides.out = byAddress(address, vpc, anyENI: isByAddressAlone)
     }
-    if !sides.in.isPresent, !isGroup, let destination = packet.destination {
-      sides.in = byAddress(destination, vpc, anyENI: isByAddressAlone)
+    if !sides.in.isPresent, !isGroup, let address = packet.destination {
+      sides.in = byAddress(address, vpc, anyENI: isByAddressAlone)
     }
     return sides
   }
 
-  private func member(_ enis: [Int]?, _ vpc: Int) -> Side {
-    guard let enis, let eni = enis.first(where: { inventory.enis[$0].vpc == vpc }) else { return .absent }
-    return Side(origin: Int32(eni))
+  /// The ENI that sent the record, wherever it was captured. Found as in a tap of the VPC: where its MAC is known, no
+  /// address is believed.
+  func sender(of record: Record, vpc: Int) -> Side {
+    let tap = LinkBinding(decoder: record.binding.decoder, eni: -1)
+    return resolve(record.summary, binding: tap, captureDirection: .unknown, vpc: vpc).out
+  }
+
+  /// Whose a MAC is, seen from one VPC.
+  private enum Holder {
+    case nobody
+    case eni(Int)
+    /// An ENI of another VPC.
+    case foreign
+
+    var side: Side { if case .eni(let eni) = self { Side(origin: Int32(eni)) } else { .absent } }
+    var isForeign: Bool { if case .foreign = self { true } else { false } }
+  }
+
+  private func holder(_ mac: UInt64, _ vpc: Int) -> Holder {
+    let mac = MACAddress(value: mac)
+    if let eni = inventory.eni(vpc: vpc, mac: mac) { return .eni(eni) }
+    return inventory.isKnown(mac: mac) ? .foreign : .nobody
   }
 
   /// Rules 2 and 3. With one MAC known the other side counts only for ENIs whose MAC the inventory does not know.

@@ -1,9 +1,11 @@
+public import Wire
+
 /// A fixed open-addressing table from two 64-bit words to a run of numbers, built once when an inventory is loaded.
 ///
 /// A look-up hashes once and probes neighbours (load at most one half), without allocation and without hashing a
 /// `String`. The hash has no random seed: only the inventory's author chooses the keys, and packets of strangers
 /// probe but never insert, so they cannot lengthen a probe sequence.
-struct HashIndex: Sendable {
+public struct HashIndex: Sendable {
   private struct Slot {
     var first: UInt64
     var second: UInt64
@@ -15,7 +17,7 @@ struct HashIndex: Sendable {
   private let mask: Int
 
   /// - Parameter entries: key words and value (0 or more); of equal keys the first counts.
-  init(_ entries: [(first: UInt64, second: UInt64, value: Int32)]) {
+  public init(_ entries: [(first: UInt64, second: UInt64, value: Int32)]) {
     var capacity = 8
     while capacity < entries.count * 2 { capacity *= 2 }
     slots = Array(repeating: Slot(first: 0, second: 0, value: -1), count: capacity)
@@ -27,7 +29,7 @@ struct HashIndex: Sendable {
   }
 
   /// The value, or -1.
-  subscript(first: UInt64, second: UInt64) -> Int32 { slots[place(first, second)].value }
+  public subscript(first: UInt64, second: UInt64) -> Int32 { slots[place(first, second)].value }
 
   /// The key's slot, or the empty one where it would stand. Ends, because half of the slots are empty.
   private func place(_ first: UInt64, _ second: UInt64) -> Int {
@@ -38,5 +40,13 @@ struct HashIndex: Sendable {
       place = (place + 1) & mask
     }
     return place
+  }
+}
+
+extension HashIndex {
+  /// Key words of an address that is no multicast address. IPv4 takes the place of IPv6 addresses that start with 64
+  /// ones, which are multicast.
+  public static func key(_ address: IPAddress) -> (UInt64, UInt64) {
+    address.family == .v4 ? (.max, address.low) : (address.high, address.low)
   }
 }

@@ -32,11 +32,7 @@ struct InventoryIndex: Sendable {
     for table in inventory.routeTables { indexRoutes(table, local: inventory.vpcs[table.vpc].cidrs) }
   }
 
-  /// Key words of an address. IPv4 takes the place of IPv6 addresses that start with 64 ones; these are multicast,
-  /// no ENI has one, and none is ever looked up.
-  static func key(_ address: IPAddress) -> (UInt64, UInt64) {
-    address.family == .v4 ? (.max, address.low) : (address.high, address.low)
-  }
+  static func key(_ address: IPAddress) -> (UInt64, UInt64) { HashIndex.key(address) }
 
   private static func addressEntries(
     _ vpc: VPC, _ inventory: Inventory

@@ -111,12 +111,43 @@ extension PacketSummary {
   ///   - decoder: how the link frames its packets.
   @inlinable @inline(__always)
   public static func parse(_ bytes: UnsafeRawPointer, captured: Int, decoder: LinkDecoder) -> PacketSummary {
+    if decoder == .ethernet, let plain = unsafe parsePlain(bytes, captured) { return plain }
+    return unsafe parseAny(bytes, captured, decoder)
+  }
+
+  /// All that `parsePlain` leaves.
+  @usableFromInline @inline(never)
+  static func parseAny(_ bytes: UnsafeRawPointer, _ captured: Int, _ decoder: LinkDecoder) -> PacketSummary {
     var summary = PacketSummary()
     if decoder == .ethernet {
       unsafe summary.parseEthernet(bytes, captured)
     } else {
       unsafe summary.parseOtherLink(bytes, captured, decoder)
     }
+    return summary
+  }
+
+  /// Most frames: Ethernet, at most one tag, IPv4, or IPv6 without extension headers. Composed of the same parts as
+  /// `parseEthernet`; nothing here is a call, so that the summary stays in registers.
+  @inlinable @inline(__always)
+  static func parsePlain(_ bytes: UnsafeRawPointer, _ captured: Int) -> PacketSummary? {
+    guard captured >= 34 else { return nil }
+    var summary = PacketSummary()
+    unsafe summary.readEthernetHeader(bytes)
+    var offset = 14
+    if isTag(summary.etherType) {
+      unsafe summary.readFirstTag(bytes, offset)
+      offset = 18
+    }
+    if summary.etherType == 0x0800 {
+      unsafe summary.parseIPv4(bytes, captured, offset)
+      return summary
+    }
+    guard summary.etherType == 0x86dd, captured >= offset + 40,
+      unsafe !isWalkedExtension(byte(bytes, offset + 6)), unsafe byte(bytes, offset) >> 4 == 6
+    else { return nil }
+    let end = unsafe summary.readIPv6Header(bytes, captured, offset)
+    unsafe summary.endAtTransport(bytes, byte(bytes, offset + 6), offset + 40, end)
     return summary
   }
 
@@ -127,13 +158,19 @@ extension PacketSummary {
       unsafe parseShortEthernet(bytes, captured)
       return
     }
+    unsafe readEthernetHeader(bytes)
+    unsafe parseTagsAndNetwork(bytes, captured, 14)
+  }
+
+  /// The caller has checked that 14 bytes are there.
+  @inlinable @inline(__always)
+  mutating func readEthernetHeader(_ bytes: UnsafeRawPointer) {
     // 16 bytes from offset 0 would cross a 14-byte frame's end: two overlapping 8-byte loads stay inside.
     destinationMAC = unsafe bigEndian64(bytes, 0) >> 16
     sourceMAC = unsafe bigEndian64(bytes, 4) & 0xffff_ffff_ffff
     flags = [.sourceMACKnown, .destinationMACKnown]
     if destinationMAC >> 40 & 1 == 1 { flags.insert(.groupDestination) }
     etherType = unsafe bigEndian16(bytes, 12)
-    unsafe parseTagsAndNetwork(bytes, captured, 14)
   }
 
   /// A frame cut inside its Ethernet header: the MACs count as far as they were captured.
@@ -169,11 +206,11 @@ extension PacketSummary {
   mutating func parseTagged(_ bytes: UnsafeRawPointer, _ captured: Int, _ linkEnd: Int) {
     var offset = linkEnd
     while Self.isTag(etherType), captured >= offset + 4 {
-      if !flags.contains(.tagged) {
-        flags.insert(.tagged)
-        vlan = unsafe bigEndian16(bytes, offset) & 0x0fff
+      if flags.contains(.tagged) {
+        etherType = unsafe bigEndian16(bytes, offset + 2)
+      } else {
+        unsafe readFirstTag(bytes, offset)
       }
-      etherType = unsafe bigEndian16(bytes, offset + 2)
       offset += 4
     }
     switch etherType {
@@ -182,6 +219,14 @@ extension PacketSummary {
     case 0x0806: unsafe parseARP(bytes, captured, offset)
     default: endWithoutIP(offset, captured)
     }
+  }
+
+  /// The outermost tag, behind its EtherType; the caller has checked that its 4 bytes are there.
+  @inlinable @inline(__always)
+  mutating func readFirstTag(_ bytes: UnsafeRawPointer, _ offset: Int) {
+    flags.insert(.tagged)
+    vlan = unsafe bigEndian16(bytes, offset) & 0x0fff
+    etherType = unsafe bigEndian16(bytes, offset + 2)
   }
 
   @inlinable @inline(__always)
@@ -261,6 +306,20 @@ extension PacketSummary {
   @inlinable @inline(__always)
   mutating func parseIPv6(_ bytes: UnsafeRawPointer, _ captured: Int, _ offset: Int) {
     guard captured >= offset + 40, unsafe byte(bytes, offset) >> 4 == 6 else { return endMalformed(offset, captured) }
+    let end = unsafe readIPv6Header(bytes, captured, offset)
+    let next = unsafe byte(bytes, offset + 6)
+    if Self.isWalkedExtension(next) {
+      unsafe walkExtensions(bytes, next, offset + 40, end)
+    } else {
+      unsafe endAtTransport(bytes, next, offset + 40, end)
+    }
+  }
+
+  /// The fixed header, whose version the caller has checked, and whose 40 bytes are there.
+  ///
+  /// - Returns: the end of the packet inside the captured bytes.
+  @inlinable @inline(__always)
+  mutating func readIPv6Header(_ bytes: UnsafeRawPointer, _ captured: Int, _ offset: Int) -> Int {
     let payloadLength = unsafe Int(bigEndian16(bytes, offset + 4))
     let end = payloadLength == 0 ? captured : min(captured, offset + 40 + payloadLength)
     ipVersion = 6
@@ -270,12 +329,7 @@ extension PacketSummary {
     destinationLow = unsafe bigEndian64(bytes, offset + 32)
     networkOffset = UInt32(truncatingIfNeeded: offset)
     packetEnd = UInt32(truncatingIfNeeded: end)
-    let next = unsafe byte(bytes, offset + 6)
-    if Self.isWalkedExtension(next) {
-      unsafe walkExtensions(bytes, next, offset + 40, end)
-    } else {
-      unsafe endAtTransport(bytes, next, offset + 40, end)
-    }
+    return end
   }
 
   /// Extension headers that are stepped over; 50, 59, 135 and unknown ones are the protocol themselves.

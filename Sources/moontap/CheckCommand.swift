@@ -1,6 +1,8 @@
 import ArgumentParser
+import DataPath
 import JSONText
 import Mirroring
+import Wire
 
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

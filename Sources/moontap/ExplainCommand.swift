@@ -81,8 +81,7 @@ extension ExplainCommand {
       _ number: UInt64, _ traffic: TrafficOptions, _ configuration: Configuration
     ) throws -> ExplanationText {
       let pipeline = try configuration.makePipeline(traffic)
-      let (source, problems) = try Captures.open(traffic)
-      problems.complain()
+      let source = try Captures.open(traffic)
       let batch = FrameBatch()
       var before: UInt64 = 0
       while try fill(source, batch) {
@@ -135,7 +134,8 @@ extension ExplainCommand {
         let who = holders.isEmpty ? "no ENI" : "more than one ENI (" + holders.map(\.id).joined(separator: ", ") + ")"
         throw Problem(
           code: "explain.packet",
-          sentence: "\(who) of the inventory has the \(side) address \(address), so \"\(direction.rawValue)\" names no ENI",
+          sentence:
+            "\(who) of the inventory has the \(side) address \(address), so \"\(direction.rawValue)\" names no ENI",
           hint: "leave \"\(direction.rawValue)\" off: the packet is then seen at both of its ends")
       }
       return .made(bytes: bytes, linkType: .raw, eni: eni.id)
@@ -145,7 +145,7 @@ extension ExplainCommand {
       _ bytes: [UInt8], _ linkType: LinkType, _ eni: String?, _ configuration: Configuration
     ) throws -> ExplanationText {
       let origin = "--packet"
-      let pipeline = try configuration.makePipeline(boundENIs: eni.map { [origin: $0] } ?? [:])
+      let pipeline = configuration.makePipeline(boundENIs: eni.map { [origin: $0] } ?? [:])
       let interfaces = [CaptureInterface(linkType: linkType, name: nil, origin: origin)]
       let batch = FrameBatch()
       return try unsafe bytes.withUnsafeBytes { buffer in

@@ -50,7 +50,9 @@ struct ExplanationText {
 
   private func describe(_ mirror: Explanation.Mirror) -> String {
     let definition = plan.mirrors[mirror.index]
-    var text = Terminal.bold(definition.name) + "  " + plan.describe(definition) + Terminal.dim("  (\(definition.origin))") + "\n"
+    var text =
+      Terminal.bold(definition.name) + "  " + plan.describe(definition) + Terminal.dim("  (\(definition.origin))")
+      + "\n"
     if mirror.observations.isEmpty {
       text += "  no ENI of \(plan.inventory.vpcs[definition.vpc].id) sent or receives it\n"
     }

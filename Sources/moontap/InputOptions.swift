@@ -98,8 +98,8 @@ struct TrafficOptions: ParsableArguments {
     if files.filter({ $0 == "-" }).count > 1 { throw ValidationError("Standard input (-) can be read once.") }
     let names = Dictionary(grouping: files, by: { $0 }).filter { $0.value.count > 1 }.keys.sorted()
     if let twice = names.first { throw ValidationError("'\(twice)' is given twice.") }
-    guard conversations >= 1, conversations <= 1 << 30 else {
-      throw ValidationError("--conversations is from 1 to \(1 << 30), not \(conversations).")
+    guard conversations >= 1, conversations <= 1 << 26 else {
+      throw ValidationError("--conversations is from 1 to \(1 << 26), not \(conversations).")
     }
   }
 }

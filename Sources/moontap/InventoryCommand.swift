@@ -82,12 +82,15 @@ extension Inventory {
   /// Reads a file.
   ///
   /// - Throws: `Problems`: everything wrong with it.
-  static func read(_ path: String) throws -> Inventory {
-    let bytes = try TextFile.read(path, what: "inventory")
+  static func read(_ path: String) throws(Problems) -> Inventory {
     do {
-      return try Inventory(json: bytes, file: path)
-    } catch {
+      return try Inventory(json: TextFile.read(path, what: "inventory"), file: path)
+    } catch let error as InventoryError {
       throw Problems(list: error.problems)
+    } catch let problem as Problem {
+      throw Problems(list: [problem])
+    } catch {
+      throw Problems(list: [Problem(place: path, code: "file.unreadable", sentence: "\(error)")])
     }
   }
 
@@ -127,7 +130,8 @@ extension InventoryError {
 
 extension Problem {
   init(_ error: JSONError) {
-    self.init(place: "\(error.file):\(error.position.line):\(error.position.column)", code: error.code, sentence: error.message)
+    self.init(
+      place: "\(error.file):\(error.position.line):\(error.position.column)", code: error.code, sentence: error.message)
   }
 
   var json: JSONValue {

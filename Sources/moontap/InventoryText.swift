@@ -98,7 +98,10 @@ struct InventoryText {
       "format": .string(Inventory.format),
       "regions": .array(
         regions.map { region in
-          ["id": .string(inventory.regions[region].id), "vpcs": .array(vpcs(of: region).map { json(inventory.vpcs[$0]) })]
+          [
+            "id": .string(inventory.regions[region].id),
+            "vpcs": .array(vpcs(of: region).map { json(inventory.vpcs[$0]) }),
+          ]
         }),
     ]
   }

@@ -23,13 +23,13 @@ final class OfflineRun {
   private let source: any FrameSource
   private let output: Output?
   private var sink: CaptureFileSink?
-  private var problems: [Problem]
+  private var problems: [Problem] = []
 
   init(_ configuration: Configuration, _ traffic: TrafficOptions, output: Output?) throws {
     self.configuration = configuration
     self.output = output
     pipeline = try configuration.makePipeline(traffic)
-    (source, problems) = try Captures.open(traffic)
+    source = try Captures.open(traffic)
   }
 
   func carryOut() throws -> Outcome {
@@ -42,7 +42,6 @@ final class OfflineRun {
       throw Problem(error)
     }
     let seconds = (ContinuousClock.now - start).seconds
-    configuration.finishScripts()
     let summary = Summary(
       plan: configuration.plan, report: try pipeline.report(), seconds: seconds, states: configuration.states,
       isInterrupted: Interrupt.isRequested)
@@ -88,7 +87,8 @@ final class OfflineRun {
 extension Problem {
   /// Damage midway means that something could not be evaluated; everything else is bad input.
   init(_ error: CaptureError) {
-    self.init(code: error.code, sentence: error.description, exit: error.isDamage || error.isOutput ? .failed : .badInput)
+    self.init(
+      code: error.code, sentence: error.description, exit: error.isDamage || error.isOutput ? .failed : .badInput)
   }
 }
 

@@ -70,15 +70,11 @@ struct PacketTuple: Equatable {
 extension PacketTuple {
   /// The packet as it would start a conversation: a TCP SYN, an echo request, an empty datagram; from the IP header on.
   func bytes() throws -> [UInt8] {
-    let transport: PacketBuilder.Transport =
-      switch (self.protocol, sourcePort, destinationPort) {
-      case (.tcp, let from?, let to?): .tcp(sourcePort: from, destinationPort: to)
-      case (.udp, let from?, let to?): .udp(sourcePort: from, destinationPort: to)
-      case (.icmp, _, _) where source.family == .v4: .icmp(type: 8, code: 0)
-      case (.icmpv6, _, _) where source.family == .v6: .icmp(type: 128, code: 0)
-      case (_, let from?, let to?): .other(self.protocol, ports: (from, to))
-      default: .other(self.protocol)
-      }
-    return PacketBuilder(source: source, destination: destination, transport: transport).emit()
+    var builder = PacketBuilder(protocol: self.protocol, source: source, destination: destination)
+    builder.sourcePort = sourcePort ?? 0
+    builder.destinationPort = destinationPort ?? 0
+    builder.tcpFlags = 0x02
+    builder.icmpType = source.family == .v4 ? 8 : 128
+    return try builder.build()
   }
 }

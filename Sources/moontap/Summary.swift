@@ -34,7 +34,8 @@ struct Summary {
     let countWidth = rows.map(\.1.count).max() ?? 0
     var text = Terminal.bold(Words.pad(definition.name, nameWidth)) + " " + plan.describe(definition) + state + "\n"
     text += "  observed   " + Words.pad(rows[0].1, countWidth) + "   " + rows[0].2 + "\n"
-    text += "  collected  " + Words.pad(rows[1].1, countWidth) + "   " + rows[1].2 + receivers(mirror, definition) + "\n"
+    text +=
+      "  collected  " + Words.pad(rows[1].1, countWidth) + "   " + rows[1].2 + receivers(mirror, definition) + "\n"
     let leftOut = mirror.reasons.filter { $0.tally.packets > 0 }
       .sorted { $0.tally.packets > $1.tally.packets }
       .map { "\($0.reason.name) \(Words.count($0.tally.packets))" }

@@ -37,7 +37,8 @@ enum Terminal {
       }
       if count < 0, errno == EINTR { continue }
       guard count > 0 else {
-        throw Problem(code: "output", sentence: unsafe "standard output: \(String(cString: strerror(errno)))", exit: .failed)
+        throw Problem(
+          code: "output", sentence: unsafe "standard output: \(String(cString: strerror(errno)))", exit: .failed)
       }
       written += count
     }

@@ -1,5 +1,237 @@
 #ifndef CLUASHIMS_H
 #define CLUASHIMS_H
-/* Nothing outside CLua and CLuaShims may depend on the 5.4.x version. */
-int mts_lua_version_number(void);
+
+/*
+ * One sandboxed Lua 5.4 interpreter behind functions that return status codes.
+ *
+ * Invariants, kept by every file here:
+ *  1. No Lua error (longjmp) passes through a frame of the host. Every function below runs what can raise inside
+ *     lua_pcall; host callbacks return before anything is raised.
+ *  2. No push that can raise happens outside lua_pcall. Unprotected are only operations that allocate nothing.
+ *  3. A callback of the host never calls into the same state; a second entry is refused (MT_BUSY).
+ *  4. Scripts never see a metatable, a light userdata, a coroutine or a userdata that is not ours.
+ *  5. `fatal`, once set, ends the whole call: the hook re-arms with count 1 and the scripts' pcall rethrows.
+ *
+ * Nothing outside CLua and CLuaShims may depend on the 5.4.x version.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma clang assume_nonnull begin
+
+typedef struct mt_state mt_state;
+
+enum mt_kind {
+  MT_NIL,
+  MT_BOOLEAN,  /* integer */
+  MT_INTEGER,  /* integer */
+  MT_NUMBER,   /* number */
+  MT_STRING,   /* bytes, length */
+  MT_TABLE,    /* integer: position of the first key in the array, count: pairs (key, value) */
+  MT_HANDLE,   /* type, integer: the host's number */
+  MT_FUNCTION, /* integer: reference, bytes and length: chunk, count: line, flag: native */
+  MT_RECORD,   /* type, base; flag: pinned */
+  MT_OTHER     /* bytes: type name */
+};
+
+/* Safe to have and to copy in Swift; only following its pointers is not. */
+typedef struct __attribute__((swift_attr("@safe"))) mt_value {
+  uint8_t kind;
+  uint8_t flag;
+  uint16_t type;
+  uint32_t count;
+  int64_t integer;
+  double number;
+  const char *_Nullable bytes;
+  size_t length;
+  const void *_Nullable base;
+} mt_value;
+
+/* What a function returned or a call ended with. */
+enum mt_status {
+  MT_OK,
+  MT_SYNTAX,
+  MT_RUNTIME,
+  MT_CPU,
+  MT_WALL,
+  MT_MEMORY,
+  MT_STALE,
+  MT_BUSY
+};
+
+enum { MT_MESSAGE_SIZE = 1024, MT_CHUNK_SIZE = 128, MT_TRACEBACK_SIZE = 1024, MT_TEXT_SIZE = 256 };
+
+/* The last failure; every text is valid UTF-8 without control characters and ends with a NUL byte. */
+typedef struct mt_error {
+  int32_t line;
+  char chunk[MT_CHUNK_SIZE];
+  char message[MT_MESSAGE_SIZE];
+  char traceback[MT_TRACEBACK_SIZE];
+} mt_error;
+
+/* Its texts as pointers: a struct's array is a tuple to Swift. */
+static inline const char *mt_error_chunk(const mt_error *error) { return error->chunk; }
+static inline const char *mt_error_message(const mt_error *error) { return error->message; }
+static inline const char *mt_error_traceback(const mt_error *error) { return error->traceback; }
+
+typedef struct mt_limits {
+  int64_t steps;
+  int64_t wall;      /* nanoseconds */
+  int64_t allocated; /* bytes */
+} mt_limits;
+
+/* What the host answers in its `call`. */
+enum mt_answer {
+  MT_RETURN, /* the pushed values are the results */
+  MT_RAISE,  /* the message given to mt_fail is raised at the script's line */
+  MT_NEXT    /* call the first pushed value (a function) with the others, then the host again, with its results and `token` */
+};
+
+typedef struct mt_host {
+  void *context;
+  /* `token` is 0 for a call by a script, else what mt_next was given. Must not raise, trap, or call into the state. */
+  int (*call)(void *context, uint32_t function, uint32_t token, const mt_value *_Nullable arguments, uint32_t count);
+  /* Fills `buffer` (MT_TEXT_SIZE bytes); returns the length, negative for nil. */
+  int32_t (*text)(void *context, uint32_t type, uint32_t field, const void *base, char *buffer);
+  const void *_Nullable (*_Nonnull elsewhere)(void *context, uint32_t type, uint32_t field, const void *base);
+  /* One line of print: no control characters, at most 1 KiB. */
+  void (*print)(void *context, const char *line, uint32_t length);
+} mt_host;
+
+/* Life. `memory` limits live bytes; `fail_from` > 0 makes that allocation and all later ones fail (tests). */
+mt_state *_Nullable mt_open(const mt_host *host, size_t memory, uint64_t fail_from);
+void mt_close(mt_state *state);
+const mt_error *mt_last_error(const mt_state *state);
+void mt_fail_allocations(mt_state *state, uint64_t from);
+
+typedef struct mt_memory {
+  uint64_t live, peak, limit, allocations, allocated_in_call;
+} mt_memory;
+mt_memory mt_memory_statistics(const mt_state *state);
+
+/* The library. Names are copied. Each returns a status. */
+enum mt_operator { MT_BAND, MT_BOR, MT_BXOR, MT_BNOT, MT_LEN, MT_OPERATORS };
+
+#define MT_NO_FUNCTION 0xFFFFFFFFu
+
+typedef struct mt_member {
+  const char *name;
+  uint32_t function;
+} mt_member;
+
+typedef struct mt_handle_type {
+  const char *name;
+  const mt_member *_Nullable fields;
+  uint32_t field_count;
+  const mt_member *_Nullable methods;
+  uint32_t method_count;
+  uint32_t operators[MT_OPERATORS]; /* MT_NO_FUNCTION: none */
+  uint32_t index, enumerate, describe;
+  bool claims_functions;
+} mt_handle_type;
+
+enum mt_field_kind {
+  MT_FIELD_U8,
+  MT_FIELD_U16,
+  MT_FIELD_U32,
+  MT_FIELD_U64,
+  MT_FIELD_I64,
+  MT_FIELD_DOUBLE,
+  MT_FIELD_BIT,       /* detail: mask */
+  MT_FIELD_NAMED,     /* names, name_values, detail: how many */
+  MT_FIELD_TEXT,
+  MT_FIELD_RECORD,    /* detail: record type */
+  MT_FIELD_ELSEWHERE, /* detail: record type */
+  MT_FIELD_TABLE,
+  MT_FIELD_VALUE      /* detail: host function */
+};
+
+typedef struct mt_field {
+  const char *name;
+  uint8_t kind;
+  uint8_t presence_mask; /* 0: always there */
+  uint32_t presence_offset;
+  uint32_t offset;
+  uint32_t detail;
+  const char *_Nonnull const *_Nullable names;
+  const uint8_t *_Nullable name_values;
+} mt_field;
+
+typedef struct mt_record_type {
+  const char *name;
+  const mt_field *_Nullable fields;
+  uint32_t field_count;
+  const mt_member *_Nullable methods;
+  uint32_t method_count;
+  uint32_t length, describe; /* host functions or MT_NO_FUNCTION */
+} mt_record_type;
+
+int mt_add_function(mt_state *state, const char *_Nullable space, const char *name, uint32_t function);
+/* `values[0]` is the value; a table's pairs follow in pre-order, see mt_push_table. */
+int mt_add_value(mt_state *state, const char *_Nullable space, const char *name);
+int mt_reserve_types(mt_state *state, uint32_t handles, uint32_t records);
+int mt_define_handle_type(mt_state *state, uint32_t type, const mt_handle_type *description);
+int mt_define_record_type(mt_state *state, uint32_t type, const mt_record_type *description);
+/* Locks the namespaces; after it only load and call. */
+int mt_seal(mt_state *state);
+
+/* Values for Lua, collected outside of it: results of a host function, arguments of a call, a value to add or pin.
+   A table is pushed as its head followed by `pairs` times key and value. */
+void mt_begin(mt_state *state);
+void mt_push_nil(mt_state *state);
+void mt_push_boolean(mt_state *state, bool value);
+void mt_push_integer(mt_state *state, int64_t value);
+void mt_push_number(mt_state *state, double value);
+void mt_push_string(mt_state *state, const char *_Nullable bytes, size_t length);
+void mt_push_table(mt_state *state, uint32_t pairs);
+void mt_push_handle(mt_state *state, uint32_t type, int64_t index);
+void mt_push_function(mt_state *state, int32_t reference);
+void mt_push_pinned(mt_state *state, int32_t reference);
+/* A record of its own. Pinned: valid as long as the state, the bytes must be; else as long as the call. */
+void mt_push_record(mt_state *state, uint32_t type, const void *base, bool pinned);
+/* The table of the script's own that belongs to `id`. */
+void mt_push_id_table(mt_state *state, uint32_t id);
+
+/* For use inside `call` only. */
+void mt_fail(mt_state *state, uint32_t argument, const char *_Nullable message, size_t length);
+void mt_next(mt_state *state, uint32_t token);
+/* MT_NEXT with a chunk instead of a function: its source is the one pushed value. */
+void mt_next_chunk(mt_state *state, uint32_t token, const char *chunk);
+void mt_charge(mt_state *state, int64_t steps);
+/* The script line that called: false if there is none. `chunk` lives as long as the call. */
+bool mt_caller(mt_state *state, const char *_Nullable *_Nonnull chunk, int32_t *line);
+
+/* Running. `result` is valid until the next entry. */
+int mt_load(mt_state *state, const char *_Nullable source, size_t length, const char *chunk, const mt_limits *limits,
+            mt_value *result);
+/* Arguments are the values pushed since mt_begin. */
+int mt_call(mt_state *state, int32_t function, const mt_limits *limits, mt_value *result);
+/* The quick way: a record and perhaps a pinned value (0: none) as arguments; allocates nothing by itself. */
+int mt_call_record(mt_state *state, int32_t function, uint32_t type, const void *base, int32_t pinned,
+                   const mt_limits *limits, mt_value *result);
+
+bool mt_is_running(const mt_state *state);
+
+/* References. */
+int mt_pin(mt_state *state, int32_t *reference); /* the value pushed since mt_begin */
+int mt_release(mt_state *state, int32_t reference);
+int mt_drop_id_table(mt_state *state, uint32_t id);
+
+/* Questions. */
+int mt_lua_version_number(void);
+const char *mt_lua_release(void);
+/* 5.4.0 to 5.4.4 miscompile `1 ~ (2 or 3)` in functions with more than 256 constants: does this library? */
+int mt_miscompiles_bit_operators(mt_state *state, bool *answer);
+/* Every name reachable from the globals, `string.rep`, one a call; order is by name. */
+int mt_reachable_names(mt_state *state, void *context,
+                       void (*visit)(void *context, const char *name, size_t length));
+uint64_t mt_dropped_print_lines(const mt_state *state);
+
+/* Runs `body(context)` on a new thread with `stack` bytes of stack and waits for it. Returns 0 or an errno value. */
+int mt_run_on_stack(size_t stack, void (*body)(void *context), void *context);
+
+#pragma clang assume_nonnull end
+
 #endif

@@ -1,4 +1,0 @@
-#include "CLuaShims.h"
-#include <lua.h>
-
-int mts_lua_version_number(void) { return LUA_VERSION_NUM; }

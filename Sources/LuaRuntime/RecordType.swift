@@ -1,0 +1,68 @@
+/// One bit of a record: of the byte `offset` bytes from its start.
+@frozen public struct RecordBit: Equatable, Sendable {
+  public var offset: Int
+  /// 0 is the lowest.
+  public var bit: Int
+
+  public init(offset: Int, bit: Int) {
+    self.offset = offset
+    self.bit = bit
+  }
+}
+
+/// One field of a record. Numbers are read by C straight from the record's bytes, in the machine's byte order.
+public struct RecordField {
+  @safe public enum Kind {
+    /// An unsigned number of one, two, four or eight bytes; eight bytes beyond `Int64.max` wrap as Lua's integers do.
+    case unsigned8(offset: Int)
+    case unsigned16(offset: Int)
+    case unsigned32(offset: Int)
+    case unsigned64(offset: Int)
+    case signed64(offset: Int)
+    case double(offset: Int)
+    case boolean(RecordBit)
+    /// A byte with names: `6` is `"tcp"`; without a name it is the number.
+    case named(offset: Int, names: [UInt8: String])
+    /// Text made when it is first read in a call: the function gets the record's first byte and a buffer of 256 bytes,
+    /// and returns how many it filled, or nil for `nil`.
+    case text((UnsafeRawPointer, UnsafeMutableRawBufferPointer) -> Int?)
+    /// A record inside this one, `offset` bytes from its start.
+    case record(RecordTypeID, offset: Int)
+    /// A record elsewhere: the function gets this record's first byte and returns the other's, valid as long as this, or nil.
+    case recordElsewhere(RecordTypeID, (UnsafeRawPointer) -> UnsafeRawPointer?)
+    /// A Lua table of the script's own that belongs to the number (`UInt32`) at `offset`: made when first read, kept until
+    /// `LuaState.dropTable(_:)`.
+    case table(offset: Int)
+    /// Anything else: a host function with the record as argument 0.
+    case value(HostFunction)
+  }
+
+  public var name: String
+  public var kind: Kind
+  /// The field is `nil` unless this bit is set; nil: always there.
+  public var presence: RecordBit?
+
+  public init(_ name: String, _ kind: Kind, presence: RecordBit? = nil) {
+    self.name = name
+    self.kind = kind
+    self.presence = presence
+  }
+}
+
+/// What scripts see of a struct that is lent to them for one call, such as a packet. Read-only; reading a field allocates
+/// nothing, and a field name that does not exist is an error that suggests the nearest.
+///
+/// Used after the call that lent it, every access raises `packet used outside its callback` (with the type's name).
+public struct RecordType {
+  /// For messages, at most 40 bytes.
+  public var name: String
+  public var fields: [RecordField] = []
+  /// Called as `record:name(...)` with the record as argument 0.
+  public var methods: [(name: String, call: HostFunction)] = []
+  /// For `#record`, with the record as argument 0.
+  public var length: HostFunction?
+  /// For `tostring` and `print`: pushes a string. Nil: the type's name.
+  public var describe: HostFunction?
+
+  public init(_ name: String) { self.name = name }
+}

@@ -1,0 +1,149 @@
+internal import LuaRuntime
+
+/// One name of the policy language. From the table of all entries come the registration, the reference page, the
+/// editor's definitions, the luacheck standard and the list that a test compares: nothing is written down twice.
+struct APIEntry: Sendable {
+  enum Owner: Hashable, Sendable {
+    case global
+    /// A read-only table: `filter` of `filter.any`.
+    case namespace(String)
+    /// The objects of a type: `packet` of `packet.source`.
+    case type(APITypeName)
+  }
+
+  typealias Call = @Sendable (PolicyContext, HostCall) throws(HostFailure) -> Void
+
+  enum Binding: Sendable {
+    case function(Call)
+    /// Called with the object as argument 0, parameters from 1.
+    case method(Call)
+    /// Read from a host object: the object is argument 0.
+    case property(Call)
+    /// Read from a record in place.
+    case record(@Sendable (PolicyContext) -> RecordField.Kind, presence: PacketRecord.Presence?)
+    case value(@Sendable (PolicyContext) -> LuaValue)
+    /// Of two operands, or one.
+    case operation(LuaOperator, Call)
+  }
+
+  var owner: Owner
+  var name: String
+  var parameters: [APIParameter] = []
+  /// In LuaLS notation; nil: nothing.
+  var returns: String?
+  var doc: String
+  var example: String?
+  /// The answer depends on the arguments only, and on nothing that changes while packets are judged.
+  var isPure = false
+  /// May be called only while the policy loads.
+  var isDeclaration = false
+  var binding: Binding
+
+  /// As it is written in a script: `filter.any`, `packet:hex`, `packet.source`.
+  var path: String {
+    switch (owner, binding) {
+    case (.global, _): name
+    case (.namespace(let space), _): space + "." + name
+    case (.type(let type), .method): type.rawValue + ":" + name
+    case (.type(let type), _): type.rawValue + "." + name
+    }
+  }
+}
+
+/// The types of host objects, by the name scripts see in messages.
+enum APITypeName: String, Sendable, CaseIterable {
+  case packet, tcp, icmp, flow, payload
+  case filter, source, target, balance, mirror, mirrors, receiver, set, counter, gauge, shared
+  case region, vpc, subnet, eni
+  case routeTable = "route_table"
+  case natGateway = "nat_gateway"
+  case list
+
+  /// Records are lent for one call; the others are handles.
+  var isRecord: Bool {
+    switch self {
+    case .packet, .tcp, .icmp, .flow, .payload: true
+    default: false
+    }
+  }
+}
+
+struct APIParameter: Sendable {
+  enum Kind: Sendable {
+    case string, integer, number, boolean, table, function, any
+    case object(APITypeName)
+    /// Any of several; the text is what messages call it.
+    case either([Kind])
+  }
+
+  var name: String
+  var kind: Kind
+  var doc: String
+  var isOptional = false
+  /// Takes this and all further arguments.
+  var isVariadic = false
+
+  init(_ name: String, _ kind: Kind, _ doc: String, optional: Bool = false, variadic: Bool = false) {
+    self.name = name
+    self.kind = kind
+    self.doc = doc
+    isOptional = optional
+    isVariadic = variadic
+  }
+}
+
+extension APIParameter.Kind {
+  /// In LuaLS notation, which messages use too.
+  var text: String {
+    switch self {
+    case .string: "string"
+    case .integer: "integer"
+    case .number: "number"
+    case .boolean: "boolean"
+    case .table: "table"
+    case .function: "function"
+    case .any: "any"
+    case .object(let type): type.rawValue
+    case .either(let kinds): kinds.map(\.text).joined(separator: "|")
+    }
+  }
+
+  func accepts(_ call: HostCall, _ position: Int, _ types: PolicyTypes) -> Bool {
+    switch self {
+    case .string: call.typeName(position) == "string"
+    case .integer: call.typeName(position) == "number" && call.integer(position) != nil
+    case .number: call.typeName(position) == "number"
+    case .boolean: call.typeName(position) == "boolean"
+    case .table: call.typeName(position) == "table"
+    case .function: call.typeName(position) == "function"
+    case .any: true
+    case .object(let type):
+      if type.isRecord {
+        unsafe call.record(position, of: types.record(type)) != nil
+      } else {
+        call.handle(position, of: types.handle(type)) != nil
+      }
+    case .either(let kinds): kinds.contains { $0.accepts(call, position, types) }
+    }
+  }
+}
+
+extension APIEntry {
+  /// Checks the arguments against the parameters.
+  ///
+  /// - Parameter offset: 1 for methods, whose argument 0 is the object.
+  func check(_ call: HostCall, _ types: PolicyTypes, offset: Int) throws(HostFailure) {
+    for (index, parameter) in parameters.enumerated() {
+      let last = parameter.isVariadic ? max(call.count - 1, index + offset) : index + offset
+      for position in (index + offset)...last {
+        let given = call.typeName(position)
+        let isMissing = position >= call.count || given == "nil"
+        if isMissing && (parameter.isOptional || position > index + offset && position >= call.count) { continue }
+        guard !isMissing, parameter.kind.accepts(call, position, types) else {
+          if isMissing, case .any = parameter.kind { continue }
+          throw HostFailure(argument: position - offset + 1, "\(parameter.kind.text) expected, got \(given)")
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/// What whoever runs a policy may choose.
+public struct PolicyOptions {
+  /// `policy.args`: what `--set key=value` gave.
+  public var arguments: [String: String] = [:]
+  /// Takes `log.*` lines and the host's own messages about failing scripts; already rate-limited, one clean line each.
+  public var log: (PolicyLogLine) -> Void = { _ in }
+  /// Takes each line of `print`.
+  public var print: (String) -> Void = { _ in }
+  /// What `shared` is: one store for all workers of a policy.
+  public var shared = SharedStore()
+
+  public init() {}
+}
+
+/// One line of a policy's log.
+public struct PolicyLogLine: Sendable, Hashable {
+  public enum Level: String, Sendable, Hashable, CaseIterable { case debug, info, warn, error }
+  public var level: Level
+  /// `web-to-ids.lua:8`
+  public var place: String
+  /// Without line ends and control characters; at most 1 KiB.
+  public var text: String
+
+  public init(level: Level, place: String, text: String) {
+    self.level = level
+    self.place = place
+    self.text = text
+  }
+}
+
+/// One value of `counter(name)` or `gauge(name)`.
+public struct PolicyMetric: Sendable, Hashable {
+  public var name: String
+  public var value: Double
+
+  public init(name: String, value: Double) {
+    self.name = name
+    self.value = value
+  }
+}
+
+/// How often a function of a policy failed in one way.
+public struct PolicyFailure: Sendable, Hashable {
+  public enum Kind: String, Sendable, Hashable, CaseIterable { case runtime, cpu, memory, verdict, stale }
+  /// `no-scan`, or by place `web-to-ids.lua:8`.
+  public var function: String
+  public var kind: Kind
+  public var count: Int
+  /// The first message, with script and line.
+  public var firstMessage: String
+
+  public init(function: String, kind: Kind, count: Int, firstMessage: String) {
+    self.function = function
+    self.kind = kind
+    self.count = count
+    self.firstMessage = firstMessage
+  }
+}

@@ -1,0 +1,32 @@
+import Capture
+import DataPath
+
+/// The captures of a command line as one source.
+enum Captures {
+  /// Opens every capture that can be read; the others are problems, unless none is left.
+  ///
+  /// - Throws: `Problems` when a capture cannot be read: a run over less than was asked for is no run.
+  static func open(_ traffic: TrafficOptions) throws -> any FrameSource {
+    var sources: [CaptureFileSource] = []
+    var problems: [Problem] = []
+    for path in try traffic.captures() {
+      do throws(CaptureError) {
+        sources.append(try CaptureFileSource(path: path, isCancelled: { Interrupt.isRequested }))
+      } catch {
+        problems.append(Problem(error))
+      }
+    }
+    guard problems.isEmpty else { throw Problems(list: problems) }
+    if sources.count == 1 { return sources[0] }
+    return traffic.order == .time ? MergedSource(sources) : SequentialSource(sources)
+  }
+
+  /// Captures that were damaged while the others were read on.
+  static func failures(of source: any FrameSource) -> [CaptureError] {
+    switch source {
+    case let merged as MergedSource: merged.failures
+    case let sequence as SequentialSource: sequence.failures
+    default: []
+    }
+  }
+}

@@ -1,0 +1,185 @@
+import ArgumentParser
+import Capture
+import DataPath
+import Inventory
+import JSONText
+import LuaRuntime
+import Mirroring
+import Policy
+
+/// What a command line names, loaded and found right: inventory, mirrors of files and policies, the plan made of them.
+final class Configuration {
+  let plan: MirrorPlan
+  /// Never errors: those end the making of a configuration.
+  let warnings: [Problem]
+  private let policies: [Policy]
+  /// Which policy, and which of its mirrors, a mirror of the plan is; nil: of a JSON file.
+  private let owners: [(policy: Int, mirror: Int)?]
+  private let compiler: PcapFilterCompiler
+
+  /// - Throws: `Problem` or `Problems`: everything wrong with all of the files.
+  convenience init(_ input: InputOptions, _ traffic: TrafficOptions? = nil) throws {
+    var options = PlanOptions()
+    if let traffic {
+      options.includesUnlisted = !traffic.noUnlisted
+      options.tracksFragments = traffic.fragments == .track
+      options.conversationLimit = traffic.conversations
+    }
+    let inventory = try Inventory.read(input.inventory!)
+    try self.init(inventory, input, options)
+    if let traffic { try checkBindings(traffic) }
+  }
+
+  private init(_ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions) throws {
+    var loader = MirrorLoader(inventory: inventory, arguments: try input.arguments())
+    for file in input.mirrors { loader.load(mirrors: file) }
+    loader.validateDrafts()
+    for file in input.policies { loader.load(policy: file) }
+    guard loader.errors.isEmpty else { throw Problems(list: loader.errors + loader.warnings) }
+    plan = MirrorPlan(inventory: inventory, mirrors: loader.mirrors, options: options)
+    warnings = loader.warnings
+    policies = loader.policies
+    owners = loader.owners
+    compiler = loader.compiler
+    for (index, policy) in policies.enumerated() {
+      policy.begin(
+        plan: plan.enabled.enumerated().compactMap { entry, mirror in
+          guard let owner = owners[mirror], owner.policy == index else { return nil }
+          return (entry: entry, mirror: owner.mirror)
+        })
+    }
+  }
+
+  // MARK: The pipeline
+
+  func makePipeline(_ traffic: TrafficOptions) throws -> Pipeline {
+    let bindings = try traffic.bindings().map { ($0.file, $0.eni) }
+    return makePipeline(boundENIs: Dictionary(bindings, uniquingKeysWith: { first, _ in first }))
+  }
+
+  func makePipeline(boundENIs: [String: String]) -> Pipeline {
+    Pipeline(plan: plan, scripts: policies, compiler: compiler, boundENIs: boundENIs)
+  }
+
+  private func checkBindings(_ traffic: TrafficOptions) throws {
+    let problems = try traffic.bindings().compactMap { eni, file -> Problem? in
+      guard !plan.inventory.enis.contains(where: { $0.id == eni }) else { return nil }
+      let near = Spelling.nearest(to: eni, among: plan.inventory.enis.map(\.id))
+      return Problem(
+        code: "eni.unknown", sentence: "--eni \(eni)=\(file): the inventory has no ENI \(eni.quotedForMessage)",
+        hint: near.map { "did you mean \($0)?" })
+    }
+    if !problems.isEmpty { throw Problems(list: problems) }
+  }
+
+  // MARK: What became of the scripts
+
+  /// By index in the plan's mirrors.
+  var states: [Int: String] {
+    var states: [Int: String] = [:]
+    for (index, owner) in owners.enumerated() {
+      if let owner, policies[owner.policy].faulted.contains(owner.mirror) { states[index] = "faulted" }
+    }
+    return states
+  }
+
+  /// Functions that failed: what they were asked was not evaluated.
+  var scriptProblems: [Problem] {
+    policies.flatMap(\.failures).map { failure in
+      Problem(
+        code: "script.\(failure.kind.rawValue)",
+        sentence:
+          "\(failure.function) failed \(failure.count == 1 ? "once" : "\(failure.count) times"): \(failure.firstMessage)",
+        exit: .failed)
+    }
+  }
+
+  /// Counters and gauges of the policies, by policy name.
+  var metrics: [(policy: String, counters: [PolicyMetric], gauges: [PolicyMetric])] {
+    policies.map { ($0.name, $0.counters, $0.gauges) }
+  }
+}
+
+/// Loads mirrors file by file and gathers what is wrong with all of them.
+private struct MirrorLoader {
+  let inventory: Inventory
+  let arguments: [String: String]
+  let compiler = PcapFilterCompiler()
+  var drafts: [MirrorDraft] = []
+  var mirrors: [TrafficMirror] = []
+  var owners: [(policy: Int, mirror: Int)?] = []
+  var policies: [Policy] = []
+  var errors: [Problem] = []
+  var warnings: [Problem] = []
+
+  init(inventory: Inventory, arguments: [String: String]) {
+    self.inventory = inventory
+    self.arguments = arguments
+  }
+
+  mutating func load(mirrors file: String) {
+    do {
+      let document = try MirrorsFile(json: try TextFile.read(file, what: "mirrors file"), file: file)
+      add(document.violations)
+      drafts += document.drafts
+    } catch let error as JSONError {
+      errors.append(Problem(error))
+    } catch let problem as Problem {
+      errors.append(problem)
+    } catch {
+      errors.append(Problem(place: file, code: "file.unreadable", sentence: "\(error)"))
+    }
+  }
+
+  /// All JSON files together: names and limits count across them.
+  mutating func validateDrafts() {
+    let found = MirrorValidator(inventory: inventory, bpf: compiler).validate(drafts)
+    mirrors = found.mirrors
+    owners = mirrors.map { _ in nil }
+    add(found.violations)
+  }
+
+  mutating func load(policy file: String) {
+    var options = PolicyOptions()
+    options.arguments = arguments
+    options.log = { line in Terminal.complain("\(line.place): \(line.level.rawValue): \(line.text)\n") }
+    options.print = { line in Terminal.complain(line + "\n") }
+    do throws(PolicyError) {
+      let policy = try Policy(
+        path: file, host: policies.count, inventory: inventory, bpf: compiler, earlier: mirrors, options: options)
+      owners += policy.mirrors.indices.map { (policies.count, $0) }
+      mirrors += policy.mirrors
+      policies.append(policy)
+      add(policy.warnings)
+    } catch {
+      errors.append(Problem(error))
+    }
+  }
+
+  private mutating func add(_ violations: [MirrorViolation]) {
+    for violation in violations {
+      let problem = Problem(violation)
+      if violation.isWarning { warnings.append(problem) } else { errors.append(problem) }
+    }
+  }
+}
+
+extension Problem {
+  init(_ violation: MirrorViolation) {
+    let path = violation.path.isEmpty ? "" : violation.path + ": "
+    self.init(
+      place: violation.location?.description, code: violation.code, sentence: path + violation.message,
+      hint: violation.hint, isWarning: violation.isWarning)
+  }
+
+  init(_ error: PolicyError) {
+    self.init(
+      place: error.line > 0 ? "\(error.file):\(error.line)" : error.file, code: "policy.\(error.kind.rawValue)",
+      sentence: error.message)
+  }
+}
+
+/// Runs a command's body where scripts have the stack they may need.
+func onScriptStack<Success>(_ body: () throws -> Success) throws -> Success {
+  try withLuaStack(body)
+}

@@ -1,0 +1,21 @@
+import Testing
+
+@testable import DataPath
+
+/// The pipeline against the reference model: every verdict, ENI, direction, receiver and counter of random runs.
+@Suite struct DifferentialTests {
+  @Test(arguments: 0..<8)
+  func judgesAsTheReferenceModelDoes(part: Int) throws {
+    for index in 0..<30 {
+      let seed = UInt64(part * 1000 + index)
+      var random = RandomNumbers(seed: seed)
+      let scene = try random.scene()
+      let frames = random.frames(150, FrameWorld(scene))
+      let run = Differential(scene: scene, frames: frames, batches: random.pick([[128], [1], [7, 60, 1]]))
+      if try run.difference() != nil {
+        Issue.record("\(try run.told(seed: seed))")
+        return
+      }
+    }
+  }
+}
