@@ -40,16 +40,24 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+    // 6: makes captures, inventories and mirrors for tests and measurements; not installed
+    .executableTarget(
+      name: "trafficgen",
+      dependencies: [
+        "Inventory", "JSONText", "Wire",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
     // 5: sources and sinks that touch files and the machine
     floor("Capture", ["DataPath", "Mirroring", "Wire", "CPcap", "CZlib"], loop),
     // 4: frames in, copies out | Lua to domain
     floor("DataPath", ["Mirroring", "Inventory", "Wire"], loop),
-    floor("Policy", ["LuaRuntime", "Mirroring", "Inventory", "Wire"]),
+    floor("Policy", ["LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
     // 3: what a mirror is, what makes one valid, what a verdict is
     floor("Mirroring", ["Inventory", "JSONText", "Wire"]),
     // 2: whose address is this, what is the next hop | one sandboxed interpreter
     floor("Inventory", ["JSONText", "Wire"]),
-    floor("LuaRuntime", ["CLuaShims"]),
+    .target(name: "LuaRuntime", dependencies: ["CLuaShims"], exclude: ["README.md"], swiftSettings: strict),
     // 1: bytes <-> values | text <-> values
     floor("Wire", []),
     floor("JSONText", []),
@@ -67,12 +75,12 @@ let package = Package(
     tests("Mirroring", ["Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("LuaRuntime", ["LuaRuntime"]),
-    tests("Policy", ["Policy", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
+    tests("Policy", ["Policy", "Capture", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("Capture", ["Capture", "DataPath", "Mirroring", "Wire"]),
     tests(
       "Moontap",
       [
-        "Capture", "Policy", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire",
+        "moontap", "Capture", "Policy", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire",
       ]),
   ],
   swiftLanguageModes: [.v6]

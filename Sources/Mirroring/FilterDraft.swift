@@ -30,3 +30,29 @@ public struct FilterDraft: Sendable {
     self.location = location
   }
 }
+
+// Combining keeps lists flat, so that `a & b & c` is one list of three however long it grows.
+extension FilterDraft {
+  /// Both must match. Tests run from left to right and end at the first that fails.
+  public func and(_ other: FilterDraft, at location: SourceLocation? = nil) -> FilterDraft {
+    FilterDraft(.all(allParts + other.allParts), at: location)
+  }
+
+  /// One must match. Tests run from left to right and end at the first that matches.
+  public func or(_ other: FilterDraft, at location: SourceLocation? = nil) -> FilterDraft {
+    FilterDraft(.anyOf(anyParts + other.anyParts), at: location)
+  }
+
+  public func negated(at location: SourceLocation? = nil) -> FilterDraft {
+    if case .not(let part) = content { return part }
+    return FilterDraft(.not(self), at: location)
+  }
+
+  private var allParts: [FilterDraft] {
+    if case .all(let parts) = content, !parts.isEmpty { parts } else { [self] }
+  }
+
+  private var anyParts: [FilterDraft] {
+    if case .anyOf(let parts) = content, !parts.isEmpty { parts } else { [self] }
+  }
+}

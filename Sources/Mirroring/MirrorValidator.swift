@@ -18,7 +18,22 @@ public struct MirrorValidator {
   /// - Parameter existing: mirrors that stay as they are: they count for limits, unique names and VNIs, overlaps.
   ///   A mirror that is being changed is not among them.
   public func validate(_ drafts: [MirrorDraft], besides existing: [TrafficMirror] = []) -> MirrorValidation {
-    MirrorValidation()
+    var neighbours = existing.map { MirrorNeighbour($0) }
+    let numbers = existing.filter { $0.encapsulation.kind != .none }.map(\.encapsulation.vni)
+    var identifiers = NetworkIdentifiers(taken: Set(numbers + drafts.compactMap(\.explicitVNI)))
+    var result = MirrorValidation()
+    for draft in drafts {
+      var reading = MirrorReading(
+        draft, inventory: inventory, bpf: bpf, neighbours: neighbours, identifiers: identifiers)
+      reading.read()
+      result.violations += reading.sortedViolations
+      if let mirror = reading.mirror {
+        result.mirrors.append(mirror)
+        if mirror.encapsulation.kind != .none { identifiers.take(mirror.encapsulation.vni) }
+      }
+      neighbours.append(MirrorNeighbour(reading))
+    }
+    return result
   }
 }
 

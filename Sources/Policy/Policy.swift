@@ -1,71 +1,139 @@
+// The way of a policy: text -> sandboxed state -> runs once, `mirror{}` makes mirrors -> the plan takes them -> the
+// pipeline asks `judge` and `choose` with the functions' numbers.
+
 public import Inventory
+internal import LuaRuntime
 public import Mirroring
 
 /// One policy file: loaded once, its mirrors validated together with those of the files before it, then asked by the
 /// pipeline as its script host.
 ///
-/// Not for use by two threads at a time: one policy per worker. Callbacks nest C calls: call `judge`, `choose` and
-/// `runTimers` on a thread with at least 512 KiB of stack.
+/// Not for use by two threads at a time: one policy per worker. Scripts nest C calls: make and use it on a thread with
+/// 8 MiB of stack, see `withLuaStack` of LuaRuntime.
 public final class Policy: ScriptHost {
   /// What the file is called in messages, metrics and `policy.name`: its name without folders and `.lua`.
   public let name: String
   /// Index of this policy among the plan's script hosts.
   public let host: Int
-  /// The mirrors that the file declared, in order; each obeys every rule.
-  public private(set) var mirrors: [TrafficMirror] = []
-  /// What the rules warn of.
-  public private(set) var warnings: [MirrorViolation] = []
+
+  let context: PolicyContext
+  let state: LuaState
+  /// By entry of the plan.
+  var entries: [PlanEntry] = []
+  var breakers: [Breaker] = []
+  var failureLog = FailureLog()
+
+  /// A mirror of this policy in the plan.
+  struct PlanEntry {
+    /// Position in `mirrors`; nil: another policy's.
+    var mirror: Int?
+    /// The list of receivers as scripts see it, made at the first call of a balancer.
+    var receivers: LuaPinned?
+  }
 
   /// Reads and runs a policy file.
   ///
   /// - Parameters:
   ///   - host: the index this policy will have in the plan's script hosts.
-  ///   - bpf: compiles `filter.bpf`; nil: such a filter is refused.
+  ///   - bpf: checks `filter.bpf` expressions; nil: they are taken as they are.
   ///   - earlier: mirrors of the files before this one; names and limits count together.
   /// - Throws: what is wrong, with file and line; an invalid `mirror{}` with all its violations.
   public convenience init(
     path: String, host: Int, inventory: Inventory, bpf: (any BPFCompiler)? = nil, earlier: [TrafficMirror] = [],
     options: PolicyOptions = PolicyOptions()
   ) throws(PolicyError) {
+    let bytes: [UInt8]
+    do throws(PolicyFile.Failure) {
+      bytes = try PolicyFile.read(path, limit: PolicyFile.sourceLimit)
+    } catch {
+      throw PolicyError(kind: .unreadable, file: path, line: 0, message: error.reason)
+    }
     try self.init(
-      source: "", file: path, host: host, inventory: inventory, bpf: bpf, earlier: earlier, options: options)
+      bytes: bytes, file: path, host: host, inventory: inventory, bpf: bpf, earlier: earlier, options: options)
   }
 
   /// Runs a policy given as text.
   ///
-  /// - Parameter file: the name that messages carry; its folder is where `set.load` looks.
-  public init(
+  /// - Parameter file: the name that messages carry, without its folders; its folder is where `set.load` and `require`
+  ///   look.
+  public convenience init(
     source: String, file: String, host: Int, inventory: Inventory, bpf: (any BPFCompiler)? = nil,
     earlier: [TrafficMirror] = [], options: PolicyOptions = PolicyOptions()
   ) throws(PolicyError) {
-    name = file
-    self.host = host
+    try self.init(
+      bytes: Array(source.utf8), file: file, host: host, inventory: inventory, bpf: bpf, earlier: earlier,
+      options: options)
   }
+
+  private init(
+    bytes: [UInt8], file: String, host: Int, inventory: Inventory, bpf: (any BPFCompiler)?, earlier: [TrafficMirror],
+    options: PolicyOptions
+  ) throws(PolicyError) {
+    let place = PolicyFile.Place(file)
+    var library = HostLibrary()
+    context = PolicyContext(
+      name: place.stem, file: place.base, folder: place.folder, host: host, inventory: inventory,
+      validator: MirrorValidator(inventory: inventory, bpf: bpf), earlier: earlier, options: options,
+      types: PolicyTypes(declaringIn: &library))
+    name = place.stem
+    self.host = host
+    library = PolicyLibrary.build(context, declaredIn: library)
+    do throws(LuaError) {
+      state = try LuaState(library: library, print: options.print)
+      try state.load(source: bytes, chunkName: place.base)
+    } catch {
+      throw PolicyError(error, context, path: file)
+    }
+    context.isLoading = false
+  }
+
+  // MARK: What was declared
+
+  /// The mirrors that the file declared, in order; each obeys every rule.
+  public var mirrors: [TrafficMirror] { context.mirrors.map(\.mirror) }
+
+  /// The same as they were written.
+  public var drafts: [MirrorDraft] { context.mirrors.map(\.draft) }
+
+  /// What is allowed and yet probably not meant.
+  public var warnings: [MirrorViolation] { context.warnings }
 
   // MARK: In the plan
 
-  /// Tells which entries of the plan are mirrors of this policy: for the breaker and for `stats()`.
+  /// Tells which entries of the plan are mirrors of this policy: for the breaker, receivers and `stats()`.
   ///
-  /// - Parameter mirrors: index of the mirror among the plan's enabled mirrors (what `judge` is called with), and its
-  ///   position in `mirrors`.
-  public func begin(plan mirrors: [(entry: Int, mirror: Int)]) {}
+  /// - Parameters:
+  ///   - mirrors: index among the plan's enabled mirrors (what `judge` is called with), and position in `mirrors`.
+  ///   - statistics: what was counted for an entry of the plan.
+  public func begin(plan mirrors: [(entry: Int, mirror: Int)], statistics: ((Int) -> MirrorStatistics?)? = nil) {
+    for entry in entries { if let receivers = entry.receivers { state.release(receivers) } }
+    let count = (mirrors.map(\.entry).max() ?? -1) + 1
+    entries = Array(repeating: PlanEntry(), count: count)
+    breakers = Array(repeating: Breaker(), count: count)
+    for (entry, mirror) in mirrors where entry >= 0 { entries[entry].mirror = mirror }
+    let byMirror = Dictionary(mirrors.map { ($0.mirror, $0.entry) }, uniquingKeysWith: { first, _ in first })
+    context.statistics = { mirror in byMirror[mirror].flatMap { statistics?($0) } }
+  }
 
-  /// Mirrors whose scripts failed too often: by position in `mirrors`.
-  public var faulted: [Int] { [] }
+  /// Positions in `mirrors` of those whose scripts failed too often: they are not called any more, `on_error` applies.
+  public var faulted: [Int] {
+    entries.indices.filter { breakers[$0].isFaulted }.compactMap { entries[$0].mirror }.sorted()
+  }
 
-  /// `counter(name)` and `gauge(name)`, by name.
-  public var counters: [PolicyMetric] { [] }
-  public var gauges: [PolicyMetric] { [] }
+  /// What `counter(name)` counted, by name.
+  public var counters: [PolicyMetric] { metrics(areCounters: true) }
+
+  /// What `gauge(name)` was set to, by name.
+  public var gauges: [PolicyMetric] { metrics(areCounters: false) }
+
+  private func metrics(areCounters: Bool) -> [PolicyMetric] {
+    context.metrics.filter { $0.isCounter == areCounters }.map { PolicyMetric(name: $0.name, value: $0.value) }
+      .sorted { $0.name < $1.name }
+  }
 
   /// What went wrong in filters, balancers and timers, by function and kind.
-  public var failures: [PolicyFailure] { [] }
+  public var failures: [PolicyFailure] { failureLog.failures { context.functions[$0].name } }
 
-  // MARK: ScriptHost
-
-  public func judge(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptAnswer { .failed }
-  public func choose(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptChoice { .failed }
-  public var nextTimer: Int64 { .max }
-  public func start(at time: Int64) {}
-  public func runTimers(at time: Int64) {}
-  public func conversationEnded(_ id: UInt32) {}
+  /// Says at the end of a run what the log held back.
+  public func finishLog() { context.log.finish() }
 }

@@ -11,7 +11,7 @@ private func ip(_ text: String) -> IPAddress { IPAddress(text)! }
       "../../examples/inventories/shop.json")
     let inventory = try Inventory(json: Array(Data(contentsOf: file)), file: "shop.json")
     #expect(inventory.enis.count == 12)
-    #expect(inventory.subnets.map(\.id) == ["subnet-web", "subnet-app", "subnet-db", "subnet-sec"])
+    #expect(inventory.subnets.map(\.id) == ["subnet-web", "subnet-app", "subnet-db", "subnet-tools"])
     let web1 = try #require(inventory.eni(vpc: 0, address: ip("2001:db8:20:1::11")))
     #expect(inventory.enis[web1].id == "eni-web1")
     #expect(inventory.nextHops(subnet: 0, destination: ip("192.0.2.1")) == [.nat(0)])

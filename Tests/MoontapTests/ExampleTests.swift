@@ -25,14 +25,17 @@ struct ExampleTests {
     Expectation(
       policy: "quintuple", mirror: "dns-questions", frames: "udp.dstport == 53 && ip.src == 10.50.0.0/16 && !icmp"),
     Expectation(
-      policy: "next-hop-nat", mirror: "internet-egress", frames: "ip && !icmp && \(inside) && \(toInternet) || icmp && eth.src == a0:88:b4:2c:fa:ac"),
+      policy: "next-hop-nat", mirror: "internet-egress",
+      frames: "ip && !icmp && \(inside) && \(toInternet) || icmp && eth.src == a0:88:b4:2c:fa:ac"),
     Expectation(
       policy: "sets", mirror: "watch-list",
       frames: "\(watched) && !icmp && !(tcp.dstport in {53,123,137,138}) && !(udp.dstport in {53,123,137,138})"),
     Expectation(policy: "http-host", mirror: "lamernews", frames: "http.host == \"lamernews.com\""),
     Expectation(
       policy: "accept-drop", mirror: "web-without-cache",
-      frames: "tcp && !(ip.addr == 178.60.128.0/24) && (\(inside) && tcp.dstport in {80,443} || !(\(inside)) && tcp.srcport in {80,443})"),
+      frames:
+        "tcp && !(ip.addr == 178.60.128.0/24) && (\(inside) && tcp.dstport in {80,443} || !(\(inside)) && tcp.srcport in {80,443})"
+    ),
     Expectation(policy: "bpf", mirror: "something-went-wrong", frames: "icmp.type == 3 || tcp.flags.reset == 1"),
     Expectation(
       policy: "staff-only", mirror: "staff", frames: "eth.addr == a0:88:b4:2c:fa:ac || eth.addr == bc:ee:7b:40:09:8c"),
@@ -90,9 +93,12 @@ struct ExampleTests {
       "run", "examples/policies/sample.lua", "--inventory", "examples/inventories/backbone.json", "--read",
       "examples/captures/backbone.pcap", "--write", folder.path("out"))
     #expect(finished.status == 0)
-    let flow = ["-T", "fields", "-e", "ip.src", "-e", "ip.dst", "-e", "ip.proto", "-e", "tcp.srcport", "-e", "tcp.dstport"]
+    let flow = [
+      "-T", "fields", "-e", "ip.src", "-e", "ip.dst", "-e", "ip.proto", "-e", "tcp.srcport", "-e", "tcp.dstport",
+    ]
     let all = try Shell.lines("tshark", ["-n", "-r", "examples/captures/backbone.pcap", "-Y", "tcp && !icmp"] + flow)
-    let taken = try Shell.lines("tshark", ["-n", "-r", folder.path("out/10.9.0.1.pcapng"), "-Y", "tcp && !icmp"] + flow)
+    let taken = try Shell.lines(
+      "tshark", ["-n", "-r", folder.path("out/10.9.0.1.pcapng"), "-Y", "tcp && !icmp"] + flow)
     let (counts, takenCounts) = (Self.count(all), Self.count(taken))
     #expect(takenCounts.allSatisfy { counts[$0.key] == $0.value })
     #expect(takenCounts.count * 10 > counts.count && takenCounts.count * 2 < counts.count)

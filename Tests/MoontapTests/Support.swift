@@ -61,7 +61,9 @@ enum Shell {
 
   /// The numbers of the frames that a tshark display filter selects, from 1.
   static func frames(_ capture: String, tshark filter: String) throws -> [Int] {
-    try lines("tshark", ["-n", "-r", capture, "-Y", filter, "-T", "fields", "-e", "frame.number"]).compactMap { Int($0) }
+    try lines("tshark", ["-n", "-r", capture, "-Y", filter, "-T", "fields", "-e", "frame.number"]).compactMap {
+      Int($0)
+    }
   }
 
   static func lines(_ program: String, _ arguments: [String]) throws -> [String] {

@@ -54,7 +54,7 @@ import Wire
     packet.destinationPort = 443
     packet.tcpFlags = 0x02
     let hex = try packet.build().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    #expect(hex == "45000028000040004006229a" + "0a14010b0a140304" + "138801bb0000000000000000" + "5002ffff" + "82690000")
+    #expect(hex == "45000028000040004006229a0a14010b0a140304" + "138801bb00000000000000005002ffff82690000")
   }
 
   @Test func refusesMixedFamiliesAndLongPayloads() {

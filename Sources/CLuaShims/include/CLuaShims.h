@@ -36,7 +36,8 @@ enum mt_kind {
   MT_OTHER     /* bytes: type name */
 };
 
-typedef struct mt_value {
+/* Safe to have and to copy in Swift; only following its pointers is not. */
+typedef struct __attribute__((swift_attr("@safe"))) mt_value {
   uint8_t kind;
   uint8_t flag;
   uint16_t type;
@@ -69,6 +70,11 @@ typedef struct mt_error {
   char message[MT_MESSAGE_SIZE];
   char traceback[MT_TRACEBACK_SIZE];
 } mt_error;
+
+/* Its texts as pointers: a struct's array is a tuple to Swift. */
+static inline const char *mt_error_chunk(const mt_error *error) { return error->chunk; }
+static inline const char *mt_error_message(const mt_error *error) { return error->message; }
+static inline const char *mt_error_traceback(const mt_error *error) { return error->traceback; }
 
 typedef struct mt_limits {
   int64_t steps;
@@ -108,7 +114,7 @@ mt_memory mt_memory_statistics(const mt_state *state);
 /* The library. Names are copied. Each returns a status. */
 enum mt_operator { MT_BAND, MT_BOR, MT_BXOR, MT_BNOT, MT_LEN, MT_OPERATORS };
 
-enum { MT_NO_FUNCTION = 0xFFFFFFFFu };
+#define MT_NO_FUNCTION 0xFFFFFFFFu
 
 typedef struct mt_member {
   const char *name;
@@ -189,10 +195,10 @@ void mt_push_record(mt_state *state, uint32_t type, const void *base, bool pinne
 void mt_push_id_table(mt_state *state, uint32_t id);
 
 /* For use inside `call` only. */
-void mt_fail(mt_state *state, uint32_t argument, const char *message, size_t length);
+void mt_fail(mt_state *state, uint32_t argument, const char *_Nullable message, size_t length);
 void mt_next(mt_state *state, uint32_t token);
-/* MT_NEXT with a chunk instead of a function: the source is copied. */
-void mt_next_chunk(mt_state *state, uint32_t token, const char *_Nullable source, size_t length, const char *chunk);
+/* MT_NEXT with a chunk instead of a function: its source is the one pushed value. */
+void mt_next_chunk(mt_state *state, uint32_t token, const char *chunk);
 void mt_charge(mt_state *state, int64_t steps);
 /* The script line that called: false if there is none. `chunk` lives as long as the call. */
 bool mt_caller(mt_state *state, const char *_Nullable *_Nonnull chunk, int32_t *line);
@@ -205,6 +211,8 @@ int mt_call(mt_state *state, int32_t function, const mt_limits *limits, mt_value
 /* The quick way: a record and perhaps a pinned value (0: none) as arguments; allocates nothing by itself. */
 int mt_call_record(mt_state *state, int32_t function, uint32_t type, const void *base, int32_t pinned,
                    const mt_limits *limits, mt_value *result);
+
+bool mt_is_running(const mt_state *state);
 
 /* References. */
 int mt_pin(mt_state *state, int32_t *reference); /* the value pushed since mt_begin */

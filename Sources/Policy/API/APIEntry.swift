@@ -54,7 +54,7 @@ struct APIEntry: Sendable {
 enum APITypeName: String, Sendable, CaseIterable {
   case packet, tcp, icmp, flow, payload
   case filter, source, target, balance, mirror, mirrors, receiver, set, counter, gauge, shared
-  case inventory, region, vpc, subnet, eni
+  case region, vpc, subnet, eni
   case routeTable = "route_table"
   case natGateway = "nat_gateway"
   case list

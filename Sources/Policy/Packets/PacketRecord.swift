@@ -1,3 +1,4 @@
+internal import LuaRuntime
 internal import Mirroring
 internal import Wire
 
@@ -49,7 +50,9 @@ internal import Wire
   var arena: Unmanaged<PacketArena>
 
   /// - Parameter isObserved: ENI, direction and flow are known; false for packets inside others.
-  init(_ packet: UnsafePointer<ObservedPacket>, arena: Unmanaged<PacketArena>, depth: UInt8 = 0, isObserved: Bool = true) {
+  init(
+    _ packet: UnsafePointer<ObservedPacket>, arena: Unmanaged<PacketArena>, depth: UInt8 = 0, isObserved: Bool = true
+  ) {
     unsafe observed = packet
     unsafe self.arena = arena
     self.depth = depth

@@ -1,8 +1,8 @@
 extension PcapngOption {
   /// Longest text that is written into an option.
-  static let maximumTextByteCount = 4096
+  static let maximumTextByteCount = PcapngInterface.maximumNameByteCount
 
-  /// Appends one option with its padding; a text too long for an option is cut at a character.
+  /// Appends one option with its padding; a longer text is cut at a character.
   static func emit(_ code: UInt16, text: String, to bytes: inout [UInt8]) {
     var text = text[...]
     while text.utf8.count > maximumTextByteCount { text.removeLast() }
@@ -44,12 +44,12 @@ extension PcapngSectionHeader {
 
 extension PcapngInterface {
   /// A whole block in the machine's byte order, with nanosecond timestamps.
-  public static func emit(linkType: LinkType, snapLength: UInt32, name: String) -> [UInt8] {
+  public static func emit(linkType: LinkType, snapLength: UInt32, name: String?) -> [UInt8] {
     var body: [UInt8] = []
     body.append(number: linkType.rawValue)
     body.append(number: UInt16(0))
     body.append(number: snapLength)
-    PcapngOption.emit(PcapngOptionCode.interfaceName, text: name, to: &body)
+    if let name { PcapngOption.emit(PcapngOptionCode.interfaceName, text: name, to: &body) }
     PcapngOption.emit(PcapngOptionCode.timestampResolution, value: [9], to: &body)
     PcapngOption.emitEnd(to: &body)
     return emitBlock(PcapngBlockType.interfaceDescription, body: body)

@@ -1,0 +1,280 @@
+/* Host functions, and handles: what a script holds instead of a host object. */
+
+#include "state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static _Noreturn void raise_failure(lua_State *L) {
+  mt_state *st = mt_of(L);
+  if (st->failed_argument) luaL_argerror(L, (int)st->failed_argument, st->failure);
+  luaL_error(L, "%s", st->failure);
+  __builtin_unreachable();
+}
+
+void mt_fail(mt_state *st, uint32_t argument, const char *message, size_t length) {
+  st->failed_argument = argument <= MT_MAX_ARGUMENTS ? argument : 0;
+  mt_clean(st->failure, sizeof st->failure, message, length, false);
+}
+
+void mt_next(mt_state *st, uint32_t token) { st->next_token = token; }
+
+void mt_next_chunk(mt_state *st, uint32_t token, const char *chunk) {
+  st->next_token = token;
+  st->next_is_chunk = true;
+  strncpy(st->next_chunk, chunk, sizeof st->next_chunk - 1);
+  st->next_chunk[sizeof st->next_chunk - 1] = 0;
+}
+
+bool mt_caller(mt_state *st, const char **chunk, int32_t *line) {
+  static _Thread_local char name[MT_CHUNK_SIZE];
+  *chunk = name;
+  *line = 0;
+  return mt_find_place(st->L, 0, name, sizeof name, line);
+}
+
+static void load_pushed_chunk(lua_State *L) {
+  mt_state *st = mt_of(L);
+  char name[MT_CHUNK_SIZE + 1] = "@";
+  size_t length;
+  memcpy(name + 1, st->next_chunk, MT_CHUNK_SIZE);
+  const char *source = lua_tolstring(L, -1, &length);
+  int32_t line = 0;
+  const char *fault = mt_check_source(source, length, &line);
+  mt_remember_chunk(st, name + 1);
+  if (fault) luaL_error(L, "%s:%d: %s", name + 1, (int)line, fault);
+  int status = luaL_loadbufferx(L, source, length, name, "t");
+  if (status == LUA_ERRMEM) mt_set_fatal(st, MT_MEMORY);
+  if (status != LUA_OK) lua_error(L);
+  lua_remove(L, -2);
+}
+
+/* Arguments are in the stack from `first`; leaves the results on top. The host has returned before anything is raised. */
+int mt_call_host(lua_State *L, uint32_t function, int first, int count) {
+  mt_state *st = mt_of(L);
+  uint32_t token = 0;
+  int base = lua_gettop(L);
+  if (count > MT_MAX_ARGUMENTS) luaL_error(L, "too many arguments (at most %d)", MT_MAX_ARGUMENTS);
+  for (;;) {
+    mt_take_arguments(L, first, count);
+    mt_begin(st);
+    int answer = st->host.call(st->host.context, function, token, st->in, (uint32_t)count);
+    mt_charge_or_raise(L, 4);
+    if (answer == MT_RAISE) raise_failure(L);
+    if (answer == MT_RETURN) return mt_give_all(L, 0);
+    token = st->next_token;
+    bool is_chunk = st->next_is_chunk;
+    lua_settop(L, base);
+    int values = mt_give_all(L, 0);
+    if (values == 0) luaL_error(L, "the host named no function to call");
+    if (is_chunk) load_pushed_chunk(L);
+    lua_call(L, values - 1, LUA_MULTRET);
+    first = base + 1;
+    count = lua_gettop(L) - base;
+    if (count > MT_MAX_ARGUMENTS) lua_settop(L, base + (count = MT_MAX_ARGUMENTS));
+  }
+}
+
+/* Upvalue 1: the host function's number. */
+int mt_host_function(lua_State *L) {
+  return mt_call_host(L, (uint32_t)lua_tointeger(L, lua_upvalueindex(1)), 1, lua_gettop(L));
+}
+
+void mt_push_host_function(lua_State *L, uint32_t function) {
+  lua_pushinteger(L, function);
+  lua_pushcclosure(L, mt_host_function, 1);
+}
+
+/* --- handles ------------------------------------------------------------------------------------------------------ */
+
+static mt_handle *handle_of_type(lua_State *L, int index, uint32_t type) {
+  mt_object *object = lua_type(L, index) == LUA_TUSERDATA ? lua_touserdata(L, index) : NULL;
+  return object && object->kind == MT_OBJECT_HANDLE && object->type == type ? (mt_handle *)object : NULL;
+}
+
+void mt_new_handle(lua_State *L, uint32_t type, int64_t index) {
+  mt_state *st = mt_of(L);
+  if (type >= st->handle_count || !st->handles[type].name) luaL_error(L, "the host gave a handle of an unknown type");
+  mt_handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
+  handle->object = (mt_object){MT_OBJECT_HANDLE, type};
+  handle->index = index;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, st->handles[type].metatable);
+  lua_setmetatable(L, -2);
+}
+
+static void consider_keys(lua_State *L, mt_suggestion *s, int table) {
+  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+    size_t length;
+    if (lua_type(L, -2) != LUA_TSTRING) continue;
+    const char *name = lua_tolstring(L, -2, &length);
+    mt_consider(s, name, length);
+  }
+}
+
+static _Noreturn void raise_unknown_key(lua_State *L, int key, int names, const char *kind, const char *owner) {
+  if (lua_type(L, key) != LUA_TSTRING) {
+    luaL_error(L, "%s has no key of type %s", owner, luaL_typename(L, key));
+    __builtin_unreachable();
+  }
+  size_t length;
+  const char *wanted = lua_tolstring(L, key, &length);
+  mt_suggestion s = mt_suggest_for(wanted, length);
+  consider_keys(L, &s, names);
+  mt_raise_unknown(L, &s, kind, owner);
+}
+
+/* Upvalues: type, members (name -> method closure, or number of a field's host function). */
+static int handle_index(lua_State *L) {
+  mt_handle_kind *kind = &mt_of(L)->handles[lua_tointeger(L, lua_upvalueindex(1))];
+  lua_pushvalue(L, 2);
+  switch (lua_rawget(L, lua_upvalueindex(2))) {
+  case LUA_TFUNCTION: return 1;
+  case LUA_TNUMBER: {
+    uint32_t function = (uint32_t)lua_tointeger(L, -1);
+    lua_settop(L, 1);
+    return mt_call_host(L, function, 1, 1) ? 1 : 0;
+  }
+  default: break;
+  }
+  lua_settop(L, 2);
+  if (kind->index != MT_NO_FUNCTION) return mt_call_host(L, kind->index, 1, 2) ? 1 : 0;
+  lua_pushvalue(L, lua_upvalueindex(2));
+  raise_unknown_key(L, 2, 3, "field", kind->name);
+}
+
+static int handle_assign(lua_State *L) {
+  mt_handle_kind *kind = &mt_of(L)->handles[lua_tointeger(L, lua_upvalueindex(1))];
+  const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+  return luaL_error(L, "cannot set '%s': %s is read-only", key, kind->name);
+}
+
+static int handle_equal(lua_State *L) {
+  const mt_handle *a = lua_touserdata(L, 1), *b = lua_touserdata(L, 2);
+  lua_pushboolean(L, a && b && a->object.kind == MT_OBJECT_HANDLE && b->object.kind == MT_OBJECT_HANDLE &&
+                         a->object.type == b->object.type && a->index == b->index);
+  return 1;
+}
+
+static int handle_unary(lua_State *L) { /* Lua passes the operand twice */
+  return mt_call_host(L, (uint32_t)lua_tointeger(L, lua_upvalueindex(1)), 1, 1);
+}
+
+/* `pairs` over a handle. Upvalues: handle, position. */
+int mt_enumerate(lua_State *L) {
+  mt_state *st = mt_of(L);
+  const mt_handle *handle = lua_touserdata(L, lua_upvalueindex(1));
+  lua_Integer position = lua_tointeger(L, lua_upvalueindex(2));
+  lua_settop(L, 0);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushinteger(L, position);
+  lua_pushinteger(L, position + 1);
+  lua_replace(L, lua_upvalueindex(2));
+  int count = mt_call_host(L, st->handles[handle->object.type].enumerate, 1, 2);
+  if (count) return count;
+  lua_pushnil(L);
+  return 1;
+}
+
+static const char *const operator_names[MT_OPERATORS] = {"__band", "__bor", "__bxor", "__bnot", "__len"};
+
+static void add_operators(lua_State *L, int metatable, const mt_handle_type *d, bool functions) {
+  for (int i = 0; i < MT_OPERATORS; i++) {
+    if (d->operators[i] == MT_NO_FUNCTION || (functions && i == MT_LEN)) continue;
+    lua_pushinteger(L, d->operators[i]);
+    lua_pushcclosure(L, i == MT_BNOT || i == MT_LEN ? handle_unary : mt_host_function, 1);
+    lua_setfield(L, metatable, operator_names[i]);
+  }
+}
+
+static void lock(lua_State *L, int metatable) {
+  lua_pushboolean(L, 0);
+  lua_setfield(L, metatable, "__metatable");
+}
+
+typedef struct handle_request {
+  uint32_t type;
+  const mt_handle_type *description;
+} handle_request;
+
+static int define_handle(lua_State *L) {
+  mt_state *st = mt_of(L);
+  const handle_request *request = lua_touserdata(L, 1);
+  const mt_handle_type *d = request->description;
+  mt_handle_kind *kind = &st->handles[request->type];
+  lua_newtable(L); /* 2: metatable */
+  lua_newtable(L); /* 3: members */
+  for (uint32_t i = 0; i < d->field_count; i++) {
+    lua_pushinteger(L, d->fields[i].function);
+    lua_setfield(L, 3, d->fields[i].name);
+  }
+  for (uint32_t i = 0; i < d->method_count; i++) {
+    mt_push_host_function(L, d->methods[i].function);
+    lua_setfield(L, 3, d->methods[i].name);
+  }
+  lua_pushinteger(L, request->type);
+  lua_pushvalue(L, 3);
+  lua_pushcclosure(L, handle_index, 2);
+  lua_setfield(L, 2, "__index");
+  lua_pushinteger(L, request->type);
+  lua_pushcclosure(L, handle_assign, 1);
+  lua_setfield(L, 2, "__newindex");
+  lua_pushcfunction(L, handle_equal);
+  lua_setfield(L, 2, "__eq");
+  lua_pushstring(L, d->name);
+  lua_setfield(L, 2, "__name");
+  add_operators(L, 2, d, false);
+  lock(L, 2);
+  if (d->claims_functions) { /* one metatable for all functions of the state */
+    lua_newtable(L);
+    add_operators(L, 4, d, true);
+    lock(L, 4);
+    lua_pushcfunction(L, handle_equal);
+    lua_pushvalue(L, 4);
+    lua_setmetatable(L, -2);
+  }
+  lua_settop(L, 2);
+  kind->metatable = luaL_ref(L, LUA_REGISTRYINDEX);
+  kind->index = d->index;
+  kind->enumerate = d->enumerate;
+  kind->describe = d->describe;
+  return 0;
+}
+
+int mt_protect(mt_state *st, lua_CFunction body, void *request);
+
+int mt_define_handle_type(mt_state *st, uint32_t type, const mt_handle_type *description) {
+  if (type >= st->handle_count) return MT_RUNTIME;
+  char *name = strdup(description->name);
+  if (!name) return MT_MEMORY;
+  handle_request request = {type, description};
+  int status = mt_protect(st, define_handle, &request);
+  if (status == MT_OK) st->handles[type].name = name;
+  else free(name);
+  return status;
+}
+
+bool mt_is_handle_of(lua_State *L, int index, uint32_t type) { return handle_of_type(L, index, type) != NULL; }
+
+/* --- namespaces: read-only for scripts by a metatable over an ordinary table --------------------------------------- */
+
+/* Upvalue 1: the namespace's name. Only reached for names that are not there. */
+static int namespace_index(lua_State *L) {
+  raise_unknown_key(L, 2, 1, "name", lua_tostring(L, lua_upvalueindex(1)));
+}
+
+static int namespace_assign(lua_State *L) {
+  return luaL_error(L, "'%s' is read-only", lua_tostring(L, lua_upvalueindex(1)));
+}
+
+void mt_lock_namespace(lua_State *L, int table, const char *name) {
+  table = lua_absindex(L, table);
+  lua_createtable(L, 0, 3);
+  lua_pushstring(L, name);
+  lua_pushcclosure(L, namespace_index, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pushstring(L, name);
+  lua_pushcclosure(L, namespace_assign, 1);
+  lua_setfield(L, -2, "__newindex");
+  lock(L, lua_gettop(L));
+  lua_setmetatable(L, table);
+}

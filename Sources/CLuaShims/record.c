@@ -1,0 +1,247 @@
+/* Records: structs lent to scripts for one call. Field reads stay here: a name is found by the address of Lua's own copy
+   of it, numbers are read in place, texts are made once per call. */
+
+#include "state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int mt_protect(mt_state *st, lua_CFunction body, void *request);
+
+bool mt_is_fresh(const mt_state *st, const mt_record *record) {
+  return record->serial == st->serial || record->serial == MT_PINNED;
+}
+
+void mt_raise_stale(lua_State *L, const mt_record *record) {
+  luaL_error(L, "%s", mt_of(L)->records[record->object.type].stale);
+  __builtin_unreachable();
+}
+
+static uint32_t name_hash(const char *name) {
+  uintptr_t bits = (uintptr_t)name;
+  return (uint32_t)((bits >> 4) * 0x9E3779B1u >> 7);
+}
+
+static const mt_field_entry *find(const mt_record_kind *kind, const char *name) {
+  for (uint32_t i = name_hash(name);; i++) {
+    const mt_name_slot *slot = &kind->names[i & kind->mask];
+    if (slot->name == name) return &kind->entries[slot->entry];
+    if (!slot->name) return NULL;
+  }
+}
+
+static _Noreturn void raise_unknown_field(lua_State *L, const mt_record_kind *kind) {
+  if (lua_type(L, 2) != LUA_TSTRING) {
+    luaL_error(L, "%s has no key of type %s", kind->name, luaL_typename(L, 2));
+    __builtin_unreachable();
+  }
+  size_t length;
+  const char *wanted = lua_tolstring(L, 2, &length);
+  mt_suggestion s = mt_suggest_for(wanted, length);
+  for (uint32_t i = 0; i <= kind->mask; i++)
+    if (kind->names[i].name) mt_consider(&s, kind->names[i].name, strlen(kind->names[i].name));
+  mt_raise_unknown(L, &s, "field", kind->name);
+}
+
+static int push_named(lua_State *L, int names, unsigned value) {
+  lua_rawgeti(L, lua_upvalueindex(2), names);
+  if (lua_rawgeti(L, -1, value) == LUA_TNIL) lua_pushinteger(L, value);
+  return 1;
+}
+
+/* Made once per call; the user value holds it, the stamp says for which call. */
+static int push_text(lua_State *L, mt_record *record, const mt_field_entry *field, uint32_t number) {
+  mt_state *st = mt_of(L);
+  if (record->stamps[field->slot] == st->serial) {
+    lua_getiuservalue(L, 1, field->slot + 1);
+    return 1;
+  }
+  char buffer[MT_TEXT_SIZE];
+  int32_t length = st->host.text(st->host.context, record->object.type, number, record->base, buffer);
+  if (length < 0) lua_pushnil(L);
+  else lua_pushlstring(L, buffer, length > MT_TEXT_SIZE ? MT_TEXT_SIZE : (size_t)length);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, 1, field->slot + 1);
+  record->stamps[field->slot] = st->serial;
+  return 1;
+}
+
+/* An inner record: one object per outer one and field, lent again and again as the outer one is. */
+static int push_inner(lua_State *L, const mt_record *record, const mt_field_entry *field, const void *base) {
+  if (!base) {
+    lua_pushnil(L);
+    return 1;
+  }
+  if (lua_getiuservalue(L, 1, field->slot + 1) != LUA_TUSERDATA) {
+    lua_pop(L, 1);
+    mt_new_record(L, field->detail);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, 1, field->slot + 1);
+  }
+  mt_record *inner = lua_touserdata(L, -1);
+  inner->serial = record->serial;
+  inner->base = base;
+  return 1;
+}
+
+static uint16_t read16(const void *p) { uint16_t v; memcpy(&v, p, sizeof v); return v; }
+static uint32_t read32(const void *p) { uint32_t v; memcpy(&v, p, sizeof v); return v; }
+static uint64_t read64(const void *p) { uint64_t v; memcpy(&v, p, sizeof v); return v; }
+static double read_double(const void *p) { double v; memcpy(&v, p, sizeof v); return v; }
+
+/* Upvalues: the type's number, its constants. */
+static int record_index(lua_State *L) {
+  mt_state *st = mt_of(L);
+  mt_record *record = lua_touserdata(L, 1);
+  const mt_record_kind *kind = &st->records[record->object.type];
+  if (!mt_is_fresh(st, record)) mt_raise_stale(L, record);
+  const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
+  const mt_field_entry *field = name ? find(kind, name) : NULL;
+  if (!field) raise_unknown_field(L, kind);
+  if (field->presence_mask && !(record->base[field->presence_offset] & field->presence_mask)) {
+    lua_pushnil(L);
+    return 1;
+  }
+  const unsigned char *at = record->base + field->offset;
+  switch (field->kind) {
+  case MT_FIELD_U8: lua_pushinteger(L, *at); return 1;
+  case MT_FIELD_U16: lua_pushinteger(L, read16(at)); return 1;
+  case MT_FIELD_U32: lua_pushinteger(L, read32(at)); return 1;
+  case MT_FIELD_U64:
+  case MT_FIELD_I64: lua_pushinteger(L, (lua_Integer)read64(at)); return 1;
+  case MT_FIELD_DOUBLE: lua_pushnumber(L, read_double(at)); return 1;
+  case MT_FIELD_BIT: lua_pushboolean(L, *at & field->detail); return 1;
+  case MT_FIELD_NAMED: return push_named(L, field->constant, *at);
+  case MT_FIELD_TEXT: return push_text(L, record, field, (uint32_t)(field - kind->entries));
+  case MT_FIELD_RECORD: return push_inner(L, record, field, at);
+  case MT_FIELD_ELSEWHERE:
+    return push_inner(L, record, field,
+                      st->host.elsewhere(st->host.context, record->object.type, (uint32_t)(field - kind->entries),
+                                         record->base));
+  case MT_FIELD_TABLE: mt_push_id_table_value(L, read32(at)); return 1;
+  case MT_FIELD_VALUE: return mt_call_host(L, field->detail, 1, 1) ? 1 : 0;
+  default: lua_rawgeti(L, lua_upvalueindex(2), field->constant); return 1;
+  }
+}
+
+static int record_assign(lua_State *L) {
+  const mt_record *record = lua_touserdata(L, 1);
+  const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
+  return luaL_error(L, "cannot set '%s': %s is read-only", key, mt_of(L)->records[record->object.type].name);
+}
+
+static int record_length(lua_State *L) {
+  return mt_call_host(L, (uint32_t)lua_tointeger(L, lua_upvalueindex(1)), 1, 1);
+}
+
+mt_record *mt_new_record(lua_State *L, uint32_t type) {
+  mt_state *st = mt_of(L);
+  if (type >= st->record_count || !st->records[type].name) luaL_error(L, "the host gave a record of an unknown type");
+  const mt_record_kind *kind = &st->records[type];
+  size_t size = sizeof(mt_record) + kind->slots * sizeof(uint64_t);
+  mt_record *record = lua_newuserdatauv(L, size, kind->slots);
+  memset(record, 0, size); /* serial 0 is never a call's: stale until lent */
+  record->object = (mt_object){MT_OBJECT_RECORD, type};
+  lua_rawgeti(L, LUA_REGISTRYINDEX, kind->metatable);
+  lua_setmetatable(L, -2);
+  return record;
+}
+
+/* --- definition --------------------------------------------------------------------------------------------------- */
+
+typedef struct record_request {
+  uint32_t type;
+  const mt_record_type *description;
+} record_request;
+
+static void remember_name(lua_State *L, mt_record_kind *kind, int constants, const char *name, uint32_t entry) {
+  lua_pushstring(L, name);
+  const char *interned = lua_tostring(L, -1);
+  if (strlen(name) > MT_MAX_NAME) luaL_error(L, "the field name '%s' is too long", name);
+  luaL_ref(L, constants); /* keeps Lua's copy where it is */
+  for (uint32_t i = name_hash(interned);; i++) {
+    mt_name_slot *slot = &kind->names[i & kind->mask];
+    if (slot->name == interned) luaL_error(L, "the field '%s' is defined twice", name);
+    if (slot->name) continue;
+    *slot = (mt_name_slot){interned, entry};
+    return;
+  }
+}
+
+static int make_names(lua_State *L, const mt_field *field) {
+  lua_newtable(L);
+  for (uint32_t i = 0; i < field->detail; i++) {
+    lua_pushstring(L, field->names[i]);
+    lua_rawseti(L, -2, field->name_values[i]);
+  }
+  return luaL_ref(L, 3);
+}
+
+static void define_field(lua_State *L, mt_record_kind *kind, const mt_field *field, uint32_t number) {
+  mt_field_entry *entry = &kind->entries[number];
+  entry->kind = field->kind;
+  entry->presence_mask = field->presence_mask;
+  entry->presence_offset = field->presence_offset;
+  entry->offset = field->offset;
+  entry->detail = field->detail;
+  if (field->kind == MT_FIELD_TEXT || field->kind == MT_FIELD_RECORD || field->kind == MT_FIELD_ELSEWHERE)
+    entry->slot = kind->slots++;
+  if (field->kind == MT_FIELD_NAMED) entry->constant = make_names(L, field);
+  remember_name(L, kind, 3, field->name, number);
+}
+
+static int define_record(lua_State *L) {
+  mt_state *st = mt_of(L);
+  const record_request *request = lua_touserdata(L, 1);
+  const mt_record_type *d = request->description;
+  mt_record_kind *kind = &st->records[request->type];
+  lua_newtable(L); /* 2: metatable */
+  lua_newtable(L); /* 3: constants */
+  for (uint32_t i = 0; i < d->field_count; i++) define_field(L, kind, &d->fields[i], i);
+  for (uint32_t i = 0; i < d->method_count; i++) {
+    mt_field_entry *entry = &kind->entries[d->field_count + i];
+    entry->kind = MT_FIELD_METHOD;
+    mt_push_host_function(L, d->methods[i].function);
+    entry->constant = luaL_ref(L, 3);
+    remember_name(L, kind, 3, d->methods[i].name, d->field_count + i);
+  }
+  lua_pushinteger(L, request->type);
+  lua_pushvalue(L, 3);
+  lua_pushcclosure(L, record_index, 2);
+  lua_setfield(L, 2, "__index");
+  lua_pushcfunction(L, record_assign);
+  lua_setfield(L, 2, "__newindex");
+  lua_pushstring(L, d->name);
+  lua_setfield(L, 2, "__name");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, 2, "__metatable");
+  if (d->length != MT_NO_FUNCTION) {
+    lua_pushinteger(L, d->length);
+    lua_pushcclosure(L, record_length, 1);
+    lua_setfield(L, 2, "__len");
+  }
+  kind->constants = luaL_ref(L, LUA_REGISTRYINDEX);
+  kind->metatable = luaL_ref(L, LUA_REGISTRYINDEX);
+  return 0;
+}
+
+static bool reserve_names(mt_record_kind *kind, const mt_record_type *d) {
+  uint32_t entries = d->field_count + d->method_count, size = 8;
+  while (size < 2 * entries) size *= 2;
+  kind->entries = calloc(entries ? entries : 1, sizeof *kind->entries);
+  kind->names = calloc(size, sizeof *kind->names);
+  kind->name = strdup(d->name);
+  kind->mask = size - 1;
+  kind->entry_count = entries;
+  kind->describe = d->describe;
+  snprintf(kind->stale, sizeof kind->stale, "%.40s used outside its callback", d->name);
+  return kind->entries && kind->names && kind->name;
+}
+
+int mt_define_record_type(mt_state *st, uint32_t type, const mt_record_type *description) {
+  if (type >= st->record_count || st->records[type].name) return MT_RUNTIME;
+  if (!reserve_names(&st->records[type], description)) return MT_MEMORY;
+  record_request request = {type, description};
+  return mt_protect(st, define_record, &request);
+}

@@ -1,0 +1,200 @@
+#ifndef MT_STATE_H
+#define MT_STATE_H
+
+/* What the files of this target share. */
+
+#include "CLuaShims.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+enum {
+  MT_HOOK_INTERVAL = 256,         /* VM instructions between two looks at the budget */
+  MT_MAX_ARGUMENTS = 250,         /* of one host function */
+  MT_MAX_VALUES = 1 << 18,        /* table entries that one host call may convert */
+  MT_MAX_DEPTH = 16,              /* of tables converted */
+  MT_MAX_SOURCE = 256 << 10,      /* bytes of a script */
+  MT_MAX_CHAIN = 100,             /* a.b.c...: Lua up to 5.4.6 recurses once per field to name a culprit */
+  MT_MAX_REPEAT = 1 << 20,        /* bytes string.rep may make */
+  MT_MAX_SEQUENCE = 65536,        /* elements of a table that a table function works on */
+  MT_MAX_UNPACK = 250,
+  MT_MAX_NAME = 40,               /* longer strings are not interned by Lua */
+  MT_PRINT_LINE = 1024,
+  MT_PRINT_QUOTA = 1 << 20,
+  MT_STOCK_FUNCTIONS = 64
+};
+
+/* Every userdata a script can hold begins with this (invariant 4). */
+enum mt_object_kind { MT_OBJECT_HANDLE = 0x4D48, MT_OBJECT_RECORD = 0x4D52 };
+
+typedef struct mt_object {
+  uint32_t kind;
+  uint32_t type;
+} mt_object;
+
+typedef struct mt_handle {
+  mt_object object;
+  int64_t index;
+} mt_handle;
+
+/* Serial of a record that is valid as long as the state. */
+#define MT_PINNED UINT64_MAX
+
+typedef struct mt_record {
+  mt_object object;
+  uint64_t serial; /* of the call it was lent to */
+  const unsigned char *base;
+  uint64_t stamps[]; /* per cache slot: the serial for which the user value holds */
+} mt_record;
+
+typedef struct mt_field_entry {
+  uint8_t kind;
+  uint8_t presence_mask;
+  uint16_t slot; /* user value that caches: a text, an inner record */
+  uint32_t presence_offset;
+  uint32_t offset;
+  uint32_t detail;
+  int constant; /* position in the type's constants: method closure or table of names */
+} mt_field_entry;
+
+enum { MT_FIELD_METHOD = MT_FIELD_VALUE + 1 };
+
+typedef struct mt_name_slot {
+  const char *name; /* Lua's interned copy: equal names are equal pointers */
+  uint32_t entry;
+} mt_name_slot;
+
+typedef struct mt_record_kind {
+  char *name;
+  char stale[96];
+  mt_field_entry *entries;
+  uint32_t entry_count;
+  uint16_t slots;
+  mt_name_slot *names; /* open addressing, a power of two */
+  uint32_t mask;
+  int metatable; /* references */
+  int object;    /* the one that is lent again and again */
+  int constants; /* table: method closures, tables of names, then the names themselves */
+  uint32_t describe;
+} mt_record_kind;
+
+typedef struct mt_handle_kind {
+  char *name;
+  int metatable;
+  uint32_t index, enumerate, describe;
+} mt_handle_kind;
+
+typedef struct mt_chunk {
+  char name[MT_CHUNK_SIZE]; /* clean */
+  char id[LUA_IDSIZE];      /* as Lua writes it into messages */
+} mt_chunk;
+
+struct mt_state {
+  lua_State *L;
+  mt_host host;
+
+  size_t live, live_limit, peak;
+  int64_t allocated, allocated_limit; /* in this call */
+  uint64_t allocations, fail_from;
+
+  int64_t steps, steps_limit; /* left, and as given */
+  int64_t wall_limit, wall_started, cpu_started; /* nanoseconds; started 0: not yet looked at */
+  int fatal; /* enum mt_status or 0 */
+  int32_t fatal_line;
+  char fatal_chunk[MT_CHUNK_SIZE];
+  bool fatal_by_call; /* memory: the bytes of this call, not the live ones */
+  bool running, sealed;
+  uint64_t serial;
+
+  int functions, id_tables, spaces, pending; /* references to tables */
+  uint64_t id_table_count;
+  mt_record_kind *records;
+  mt_handle_kind *handles;
+  uint32_t record_count, handle_count;
+
+  mt_value *in; /* what a script passes to the host */
+  uint32_t in_count, in_capacity;
+  mt_value *out; /* what the host passes to Lua */
+  uint32_t out_count, out_capacity;
+  char *out_bytes;
+  size_t out_length, out_bytes_capacity;
+  bool out_failed;
+  uint32_t next_token;
+  bool next_is_chunk;
+  char next_chunk[MT_CHUNK_SIZE];
+  uint32_t failed_argument;
+  char failure[MT_MESSAGE_SIZE];
+
+  lua_CFunction stock[MT_STOCK_FUNCTIONS]; /* the library functions that ours charge for and then call */
+  uint64_t random;
+  int64_t print_left;
+  uint64_t print_dropped;
+
+  mt_chunk *chunks;
+  uint32_t chunk_count;
+  bool syntax; /* the present failure is the compiler's */
+  mt_error error;
+};
+
+static inline mt_state *mt_of(lua_State *L) { return *(mt_state **)lua_getextraspace(L); }
+
+/* budget.c */
+void mt_charge_or_raise(lua_State *L, int64_t steps);
+_Noreturn void mt_raise_fatal(lua_State *L);
+void mt_set_fatal(mt_state *st, int kind);
+void mt_arm(mt_state *st, const mt_limits *limits);
+void *mt_allocate(void *ud, void *block, size_t old, size_t size);
+void mt_start_clock(mt_state *st);
+
+/* report.c */
+int mt_message_handler(lua_State *L);
+int mt_report(mt_state *st, int status); /* what lua_pcall returned, value on top of the stack */
+void mt_report_text(mt_state *st, const char *message);
+size_t mt_clean(char *to, size_t capacity, const char *from, size_t length, bool tabs);
+bool mt_find_place(lua_State *L, int level, char *chunk, size_t capacity, int32_t *line);
+void mt_remember_chunk(mt_state *st, const char *name);
+
+/* values.c */
+void mt_take(lua_State *L, int index, uint32_t at); /* converts into st->in[at]; raises */
+void mt_take_arguments(lua_State *L, int first, int count); /* st->in[0..<count] */
+int mt_give_all(lua_State *L, uint32_t from); /* pushes the collected values, returns how many */
+void mt_read_result(lua_State *L, int index, mt_value *result); /* allocates nothing */
+void mt_new_handle(lua_State *L, uint32_t type, int64_t index);
+void mt_push_id_table_value(lua_State *L, uint32_t id);
+int mt_function_reference(lua_State *L, int index);
+
+/* host.c */
+int mt_host_function(lua_State *L); /* closure: number of the function, what it is called */
+void mt_push_host_function(lua_State *L, uint32_t function);
+int mt_call_host(lua_State *L, uint32_t function, int first, int count);
+int mt_enumerate(lua_State *L); /* closure: handle, position */
+
+/* record.c */
+mt_record *mt_new_record(lua_State *L, uint32_t type);
+bool mt_is_fresh(const mt_state *st, const mt_record *record);
+_Noreturn void mt_raise_stale(lua_State *L, const mt_record *record);
+
+/* suggest.c */
+typedef struct mt_suggestion {
+  const char *wanted;
+  size_t length;
+  unsigned distance;
+  char best[MT_MAX_NAME + 1];
+} mt_suggestion;
+mt_suggestion mt_suggest_for(const char *wanted, size_t length);
+void mt_consider(mt_suggestion *s, const char *name, size_t length);
+_Noreturn void mt_raise_unknown(lua_State *L, const mt_suggestion *s, const char *kind, const char *owner);
+
+/* environment.c, and the libraries it is made of */
+void mt_build_environment(lua_State *L);
+void mt_describe_value(lua_State *L, int index); /* tostring: pushes a string */
+extern const luaL_Reg mt_base_functions[];
+extern const luaL_Reg mt_string_functions[];
+extern const luaL_Reg mt_pattern_functions[];
+extern const luaL_Reg mt_table_functions[];
+int mt_string_format(lua_State *L);
+
+/* source.c */
+const char *mt_check_source(const char *source, size_t length, int32_t *line);
+
+#endif

@@ -1,0 +1,176 @@
+internal import CLuaShims
+
+/// Names as C strings that stay in place while a description is handed over.
+private struct NamePool {
+  private var bytes: [CChar] = []
+
+  /// The offset of the name in `bytes`.
+  mutating func add(_ name: String) -> Int {
+    defer {
+      bytes.append(contentsOf: name.utf8.map { CChar(bitPattern: $0) })
+      bytes.append(0)
+    }
+    return bytes.count
+  }
+
+  func withPointer<R>(_ body: (UnsafePointer<CChar>) -> R) -> R {
+    unsafe bytes.withUnsafeBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { preconditionFailure("a description has a name") }
+      return unsafe body(base)
+    }
+  }
+}
+
+/// Members of a type on their way to C: offset of the name, number of the function.
+private struct Members {
+  var entries: [(name: Int, function: UInt32)] = []
+
+  func c(_ names: UnsafePointer<CChar>) -> [mt_member] {
+    unsafe entries.map { unsafe mt_member(name: names + $0.name, function: $0.function) }
+  }
+}
+
+extension LuaState {
+  /// Hands the whole library to C. Later nothing is added.
+  func register() throws(LuaError) {
+    functions = library.functions
+    try unsafe check(
+      mt_reserve_types(c, UInt32(library.handleTypes.count), UInt32(library.recordTypes.count)))
+    for (i, type) in library.handleTypes.enumerated() { try register(type, UInt32(i)) }
+    for (i, type) in library.recordTypes.enumerated() { try register(type, UInt32(i)) }
+    for global in library.globals {
+      try unsafe check(mt_add_function(c, global.namespace, global.name, UInt32(global.function)))
+    }
+    for constant in library.constants {
+      unsafe mt_begin(c)
+      unsafe push(constant.value, to: c)
+      try unsafe check(mt_add_value(c, constant.namespace, constant.name))
+    }
+    try unsafe check(mt_seal(c))
+  }
+
+  private func number(_ function: @escaping HostFunction) -> UInt32 {
+    functions.append(function)
+    return UInt32(functions.count - 1)
+  }
+
+  private func number(_ function: HostFunction?) -> UInt32 {
+    guard let function else { return UInt32(MT_NO_FUNCTION) }
+    return number(function)
+  }
+
+  private func register(_ type: HandleType, _ index: UInt32) throws(LuaError) {
+    var pool = NamePool()
+    let name = pool.add(type.name)
+    var fields = Members()
+    var methods = Members()
+    for field in type.fields { fields.entries.append((pool.add(field.name), number(field.get))) }
+    for method in type.methods { methods.entries.append((pool.add(method.name), number(method.call))) }
+    var operators = [UInt32](repeating: UInt32(MT_NO_FUNCTION), count: LuaOperator.allCases.count)
+    for (op, function) in type.operators { operators[op.rawValue] = number(function) }
+    let others = (index: number(type.index), enumerate: number(type.enumerate), describe: number(type.describe))
+    let status = unsafe pool.withPointer { names in
+      let fieldMembers = unsafe fields.c(names)
+      let methodMembers = unsafe methods.c(names)
+      return unsafe fieldMembers.withUnsafeBufferPointer { fieldMembers in
+        unsafe methodMembers.withUnsafeBufferPointer { methodMembers in
+          var description = unsafe mt_handle_type(
+            name: names + name, fields: fieldMembers.baseAddress, field_count: UInt32(fieldMembers.count),
+            methods: methodMembers.baseAddress, method_count: UInt32(methodMembers.count),
+            operators: (operators[0], operators[1], operators[2], operators[3], operators[4]),
+            index: others.index, enumerate: others.enumerate, describe: others.describe,
+            claims_functions: type.claimsFunctions)
+          return unsafe mt_define_handle_type(c, index, &description)
+        }
+      }
+    }
+    try check(status)
+  }
+
+  private func register(_ type: RecordType, _ index: UInt32) throws(LuaError) {
+    var pool = NamePool()
+    let name = pool.add(type.name)
+    var methods = Members()
+    for method in type.methods { methods.entries.append((pool.add(method.name), number(method.call))) }
+    let fields = type.fields.map { FieldDescription($0, &pool) { number($0) } }
+    let ends = (length: number(type.length), describe: number(type.describe))
+    let status = unsafe pool.withPointer { names in
+      let members = unsafe methods.c(names)
+      let valueNames = unsafe fields.flatMap { unsafe $0.names(in: names) }
+      let values = fields.flatMap(\.values)
+      return unsafe members.withUnsafeBufferPointer { members in
+        unsafe valueNames.withUnsafeBufferPointer { valueNames in
+          unsafe values.withUnsafeBufferPointer { values in
+            var entries: [mt_field] = unsafe []
+            var used = 0
+            for field in fields {
+              unsafe entries.append(
+                field.c(names, valueNames.baseAddress.map { unsafe $0 + used }, values.baseAddress.map { unsafe $0 + used }))
+              used += field.values.count
+            }
+            return unsafe entries.withUnsafeBufferPointer { entries in
+              var description = unsafe mt_record_type(
+                name: names + name, fields: entries.baseAddress, field_count: UInt32(entries.count),
+                methods: members.baseAddress, method_count: UInt32(members.count),
+                length: ends.length, describe: ends.describe)
+              return unsafe mt_define_record_type(c, index, &description)
+            }
+          }
+        }
+      }
+    }
+    try check(status)
+  }
+}
+
+/// One field of a record type on its way to C.
+private struct FieldDescription {
+  let name: Int
+  let presence: RecordBit?
+  var kind: mt_field_kind
+  var offset = 0
+  var detail: UInt32 = 0
+  /// Offsets of the names of `values`.
+  var nameOffsets: [Int] = []
+  var values: [UInt8] = []
+
+  init(_ field: RecordField, _ pool: inout NamePool, _ number: (@escaping HostFunction) -> UInt32) {
+    name = pool.add(field.name)
+    presence = field.presence
+    switch field.kind {
+    case .unsigned8(let at): (kind, offset) = (MT_FIELD_U8, at)
+    case .unsigned16(let at): (kind, offset) = (MT_FIELD_U16, at)
+    case .unsigned32(let at): (kind, offset) = (MT_FIELD_U32, at)
+    case .unsigned64(let at): (kind, offset) = (MT_FIELD_U64, at)
+    case .signed64(let at): (kind, offset) = (MT_FIELD_I64, at)
+    case .double(let at): (kind, offset) = (MT_FIELD_DOUBLE, at)
+    case .boolean(let bit): (kind, offset, detail) = (MT_FIELD_BIT, bit.offset, UInt32(bit.mask))
+    case .named(let at, let names):
+      (kind, offset, detail) = (MT_FIELD_NAMED, at, UInt32(names.count))
+      values = names.keys.sorted()
+      for value in values { nameOffsets.append(pool.add(names[value] ?? "")) }
+    case .text: kind = MT_FIELD_TEXT
+    case .record(let type, let at): (kind, offset, detail) = (MT_FIELD_RECORD, at, UInt32(type.index))
+    case .recordElsewhere(let type, _): (kind, detail) = (MT_FIELD_ELSEWHERE, UInt32(type.index))
+    case .table(let at): (kind, offset) = (MT_FIELD_TABLE, at)
+    case .value(let function): (kind, detail) = (MT_FIELD_VALUE, number(function))
+    }
+  }
+
+  func names(in pool: UnsafePointer<CChar>) -> [UnsafePointer<CChar>] {
+    unsafe nameOffsets.map { unsafe pool + $0 }
+  }
+
+  func c(
+    _ pool: UnsafePointer<CChar>, _ names: UnsafePointer<UnsafePointer<CChar>>?, _ values: UnsafePointer<UInt8>?
+  ) -> mt_field {
+    unsafe mt_field(
+      name: pool + name, kind: UInt8(kind.rawValue), presence_mask: presence?.mask ?? 0,
+      presence_offset: UInt32(presence?.offset ?? 0), offset: UInt32(offset), detail: detail,
+      names: names, name_values: values)
+  }
+}
+
+extension RecordBit {
+  fileprivate var mask: UInt8 { 1 << UInt8(bit) }
+}

@@ -1,0 +1,226 @@
+internal import Inventory
+internal import LuaRuntime
+internal import Mirroring
+internal import Wire
+
+extension APIEntry {
+  static let mirrorEntries: [APIEntry] = [
+    APIEntry(
+      owner: .global, name: "mirror",
+      parameters: [APIParameter("definition", .table, "name, vpc, source, direction, filter, target, balance, ...")],
+      returns: "mirror",
+      doc: "Declares a mirror. It is checked at once; an error lists every rule that it breaks.",
+      example:
+        #"mirror { name = "web", vpc = "vpc-shop", source = source.vpc(), target = target.receivers "10.20.9.10" }"#,
+      isDeclaration: true,
+      binding: .function { context, call throws(HostFailure) in try context.declareMirror(call) }),
+    property("name", "string", "Its name.") { .string($1.name) },
+    property("description", "string", "What it is for.") { .string($1.description) },
+    property("vpc", "string", "The id of its VPC.") { .string($0.inventory.vpcs[$1.vpc].id) },
+    property("direction", "string", #""all", "out" or "in"."#) { .string($1.direction.rawValue) },
+    property("enabled", "boolean", "Whether it collects.") { .boolean($1.isEnabled) },
+    property("receivers", "string[]", "The receiving IP addresses.") {
+      .table(LuaTable(items: $1.receivers.map { .string($0.description) }))
+    },
+    property("tags", "table<string, string>", "Its tags.") { .table(LuaTable(strings: $1.tags)) },
+    property("vni", "integer", "The VXLAN network identifier of its copies.") { .integer(Int64($1.encapsulation.vni)) },
+    property("origin", "string", "Where it was declared.") { .string($1.origin) },
+    method("enable", [], nil, "Starts collecting.", "mirrors.web:enable()") { context, call throws(HostFailure) in
+      try context.change(call) { $0.set("enabled", DraftValue(.bool(true))) }
+    },
+    method("disable", [], nil, "Stops collecting; the mirror stays.", "mirrors.web:disable()") {
+      context, call throws(HostFailure) in
+      try context.change(call) { $0.set("enabled", DraftValue(.bool(false))) }
+    },
+    method(
+      "modify", [APIParameter("changes", .table, "keys of mirror{} with new values")], nil,
+      "Changes some of its definition; checked as a whole.", #"mirrors.web:modify { direction = "out" }"#
+    ) { context, call throws(HostFailure) in
+      let members = context.mirrorMembers(call.table(1) ?? LuaTable(), at: context.location(call))
+      let named = try context.namedFunctions(call.table(1) ?? LuaTable(), members)
+      try context.change(call) { draft in for member in named { draft.set(member.name, member.value) } }
+    },
+    method(
+      "stats", [], "table",
+      "What was counted: observed, collected and reasons, each with packets and bytes, and the state; nil while nothing runs.",
+      "mirrors.web:stats().collected.packets"
+    ) { context, call throws(HostFailure) in
+      guard let index = call.handle(0, of: context.types.handle(.mirror)), let counted = context.statistics?(index)
+      else {
+        return call.pushNil()
+      }
+      call.push(.table(counted.table))
+    },
+  ]
+
+  static let mirrorsEntries: [APIEntry] = [
+    APIEntry(
+      owner: .global, name: "mirrors", returns: "mirrors",
+      doc:
+        "The mirrors of this policy: `mirrors[\"web\"]`, `mirrors[1]`, `#mirrors`, `pairs(mirrors)` gives name and mirror.",
+      example: #"mirrors["web-to-ids"]:disable()"#,
+      binding: .value { $0.types.value(.mirrors, 0) }),
+    APIEntry(
+      owner: .type(.receiver), name: "address", returns: "string", doc: "Its IP address.", isPure: true,
+      binding: .property { context, call throws(HostFailure) in
+        call.push(context.receiver(call).map { $0.address.description } ?? "")
+      }),
+    APIEntry(
+      owner: .type(.receiver), name: "index", returns: "integer", doc: "Its position in the mirror's list, from 1.",
+      isPure: true,
+      binding: .property { context, call throws(HostFailure) in
+        call.push(Int64(context.receiver(call)?.position ?? 0) + 1)
+      }),
+  ]
+
+  private static func property(
+    _ name: String, _ type: String, _ doc: String, get: @escaping @Sendable (PolicyContext, TrafficMirror) -> LuaValue
+  ) -> APIEntry {
+    APIEntry(
+      owner: .type(.mirror), name: name, returns: type, doc: doc,
+      binding: .property { context, call throws(HostFailure) in
+        let index = call.handle(0, of: context.types.handle(.mirror)) ?? 0
+        call.push(get(context, context.mirrors[index].mirror))
+      })
+  }
+
+  private static func method(
+    _ name: String, _ parameters: [APIParameter], _ returns: String?, _ doc: String, _ example: String,
+    call: @escaping Call
+  ) -> APIEntry {
+    APIEntry(
+      owner: .type(.mirror), name: name, parameters: parameters, returns: returns, doc: doc, example: example,
+      isDeclaration: returns == nil, binding: .method(call))
+  }
+}
+
+extension LuaTable {
+  init(strings: [String: String]) {
+    self.init(fields: strings.sorted { $0.key < $1.key }.map { Field($0.key, .string($0.value)) })
+  }
+}
+
+extension MirrorDraft {
+  mutating func set(_ name: String, _ value: DraftValue) {
+    definition.removeAll { $0.name == name }
+    definition.append(DraftMember(name, value))
+  }
+}
+
+extension MirrorStatistics {
+  fileprivate var table: LuaTable {
+    LuaTable(fields: [
+      .init("observed", .table(observed.table)), .init("collected", .table(collected.table)),
+      .init(
+        "reasons",
+        .table(LuaTable(fields: reasons.sorted { $0.key < $1.key }.map { .init($0.key, .table($0.value.table)) }))),
+    ])
+  }
+}
+
+extension MirrorStatistics.Tally {
+  fileprivate var table: LuaTable {
+    LuaTable(fields: [
+      .init("packets", .integer(Int64(clamping: packets))), .init("bytes", .integer(Int64(clamping: bytes))),
+    ])
+  }
+}
+
+extension PolicyContext {
+  // MARK: Declaring and changing
+
+  fileprivate func declareMirror(_ call: HostCall) throws(HostFailure) {
+    let location = location(call)
+    let table = call.table(0) ?? LuaTable()
+    try reserve(mirrors.count, limit: Limit.mirrors, "mirrors")
+    let members = try namedFunctions(table, mirrorMembers(table, at: location))
+    let draft = MirrorDraft(members, spelling: .snakeCase, location: location)
+    let mirror = try validated(draft, besides: earlier + mirrors.map(\.mirror))
+    mirrors.append(MirrorObject(draft: draft, mirror: mirror))
+    call.push(LuaHandle(types.handle(.mirror), mirrors.count - 1))
+  }
+
+  fileprivate func mirrorMembers(_ table: LuaTable, at location: SourceLocation) -> [DraftMember] {
+    members(table, at: location)
+  }
+
+  /// Functions given directly as filter or balancer get the host's number, and their place as name.
+  fileprivate func namedFunctions(_ table: LuaTable, _ members: [DraftMember]) throws(HostFailure) -> [DraftMember] {
+    var result = members
+    for (index, member) in members.enumerated() {
+      guard member.name == "filter" || member.name == "balance", case .function(let function) = table[member.name]
+      else {
+        continue
+      }
+      let kind: FunctionObject.Kind = member.name == "filter" ? .filter : .balancer
+      result[index].value.content = .script(try script(function, name: nil, as: kind))
+    }
+    return result
+  }
+
+  fileprivate func change(_ call: HostCall, _ edit: (inout MirrorDraft) -> Void) throws(HostFailure) {
+    let index = call.handle(0, of: types.handle(.mirror)) ?? 0
+    var draft = mirrors[index].draft
+    edit(&draft)
+    draft.location = location(call)
+    let others = mirrors.indices.filter { $0 != index }.map { mirrors[$0].mirror }
+    let changed = try validated(draft, besides: earlier + others)
+    draft.location = mirrors[index].draft.location
+    mirrors[index] = MirrorObject(draft: draft, mirror: changed)
+  }
+
+  /// The one mirror of the draft, or every rule it breaks as one error at the call's line.
+  private func validated(_ draft: MirrorDraft, besides existing: [TrafficMirror]) throws(HostFailure) -> TrafficMirror {
+    let result = validator.validate([draft], besides: existing)
+    guard result.errors.isEmpty, let mirror = result.mirrors.first else {
+      let message = Self.message(result.errors)
+      lastRefusal = (message, result.errors)
+      throw HostFailure(message)
+    }
+    warnings += result.warnings
+    return mirror
+  }
+
+  /// On one line, because scripts and logs treat it as one; `PolicyError.violations` has them one by one.
+  private static func message(_ violations: [MirrorViolation]) -> String {
+    let name =
+      violations.first.map { $0.mirror.isEmpty ? "this mirror" : "mirror \"\($0.mirror.cleanLine(limit: 80))\"" }
+      ?? "this mirror"
+    let head = violations.count == 1 ? "\(name) breaks a rule: " : "\(name) breaks \(violations.count) rules: "
+    return head + violations.map(\.sentence).joined(separator: "; ")
+  }
+
+  // MARK: Reading
+
+  /// `mirrors[key]`.
+  func pushMirror(named call: HostCall) throws(HostFailure) {
+    let position: Int? =
+      if let name = call.string(1), call.typeName(1) == "string" {
+        mirrors.firstIndex { $0.mirror.name == name }
+      } else {
+        call.integer(1).flatMap { $0 >= 1 && $0 <= Int64(mirrors.count) ? Int($0) - 1 : nil }
+      }
+    guard let position else { return call.pushNil() }
+    call.push(LuaHandle(types.handle(.mirror), position))
+  }
+
+  /// One step of `pairs(mirrors)`.
+  func pushMirror(at call: HostCall) {
+    guard let position = call.integer(1).map(Int.init), position >= 0, position < mirrors.count else { return }
+    call.push(mirrors[position].mirror.name)
+    call.push(LuaHandle(types.handle(.mirror), position))
+  }
+
+  /// Numbers of receiver handles: the mirror's position above, the receiver's below.
+  static let receiverStride = 1 << 16
+
+  func receiver(_ call: HostCall) -> (address: IPAddress, position: Int)? {
+    call.handle(0, of: types.handle(.receiver)).flatMap(receiver)
+  }
+
+  private func receiver(_ handle: Int) -> (address: IPAddress, position: Int)? {
+    let (mirror, position) = handle.quotientAndRemainder(dividingBy: Self.receiverStride)
+    let receivers = mirrors[mirror].mirror.receivers
+    return position < receivers.count ? (receivers[position], position) : nil
+  }
+}

@@ -1,0 +1,284 @@
+internal import Inventory
+internal import LuaRuntime
+internal import Mirroring
+internal import Wire
+
+extension APIEntry {
+  static let packetEntries: [APIEntry] = [
+    field(
+      "eni", "string?", "The network interface where it is observed, by id; an unlisted one by its address.",
+      isPure: true, presence: .observation
+    ) {
+      context in
+      unsafe .text { base, buffer in unsafe context.eniText(PacketRecord.at(base), buffer) }
+    },
+    field(
+      "direction", "string?", #""out" leaves the network interface, "in" enters it."#, isPure: true,
+      presence: .observation
+    ) { _ in
+      .named(offset: PacketRecord.offset(\.isOutbound), names: [0: "in", 1: "out"])
+    },
+    field("time", "number", "When it was captured, in seconds since 1970.") { _ in
+      .double(offset: PacketRecord.offset(\.time))
+    },
+    field("length", "integer", "Bytes of the frame on the wire.") { _ in
+      .unsigned32(offset: PacketRecord.offset(\.length))
+    },
+    field("captured_length", "integer", "Bytes of the frame that were captured.") { _ in
+      .unsigned32(offset: PacketRecord.offset(\.capturedLength))
+    },
+    field("source_mac", "string?", "As 02:00:0a:14:01:0b.", isPure: true, presence: .sourceMAC) { _ in
+      unsafe .text { base, buffer in
+        unsafe buffer.fill(MACAddress(value: PacketRecord.at(base).pointee.observed.pointee.summary.sourceMAC))
+      }
+    },
+    field("destination_mac", "string?", "As 02:00:0a:14:01:0b.", isPure: true, presence: .destinationMAC) { _ in
+      unsafe .text { base, buffer in
+        unsafe buffer.fill(MACAddress(value: PacketRecord.at(base).pointee.observed.pointee.summary.destinationMAC))
+      }
+    },
+    field("vlan", "integer?", "The id of the outermost VLAN tag.", isPure: true, presence: .vlan) { _ in
+      .unsigned16(offset: PacketRecord.offset(\.vlan))
+    },
+    field("ethertype", "integer?", "After all tags; 0x0800 is IPv4.", isPure: true, presence: .etherType) { _ in
+      .unsigned16(offset: PacketRecord.offset(\.etherType))
+    },
+    field("ip_version", "integer?", "4 or 6; nil if it is not IP, or malformed.", isPure: true, presence: .ip) { _ in
+      .unsigned8(offset: PacketRecord.offset(\.ipVersion))
+    },
+    field(
+      "protocol", "string|integer|nil", #""tcp", "udp", "icmp", "icmpv6", ...; the number if it has no name here."#,
+      isPure: true, presence: .protocol
+    ) { _ in
+      .named(offset: PacketRecord.offset(\.protocolNumber), names: protocolNames)
+    },
+    field("source", "string?", "The source IP address.", isPure: true, presence: .ip) { _ in
+      unsafe .text { base, buffer in unsafe buffer.fill(PacketRecord.at(base).pointee.observed.pointee.summary.source) }
+    },
+    field("destination", "string?", "The destination IP address.", isPure: true, presence: .ip) { _ in
+      unsafe .text { base, buffer in
+        unsafe buffer.fill(PacketRecord.at(base).pointee.observed.pointee.summary.destination)
+      }
+    },
+    field(
+      "source_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.", isPure: true,
+      presence: .ports
+    ) { _ in
+      .unsigned16(offset: PacketRecord.offset(\.sourcePort))
+    },
+    field(
+      "destination_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.", isPure: true,
+      presence: .ports
+    ) { _ in
+      .unsigned16(offset: PacketRecord.offset(\.destinationPort))
+    },
+    field("ttl", "integer?", "Time to live, or hop limit.", presence: .ip) { _ in
+      .unsigned8(offset: PacketRecord.offset(\.ttl))
+    },
+    field("dscp", "integer?", "Differentiated services code point, 0 to 63.", isPure: true, presence: .ip) { _ in
+      .unsigned8(offset: PacketRecord.offset(\.dscp))
+    },
+    field("fragment", "boolean?", "It is one of several pieces of a datagram, the first included.", presence: .ip) {
+      _ in
+      .boolean(RecordBit(offset: PacketRecord.offset(\.isFragment), bit: 0))
+    },
+    field(
+      "payload_length", "integer",
+      "Bytes on the wire behind the last header that is read here (TCP, UDP, SCTP, 8 bytes of ICMP, else IP; else link and tags).",
+      presence: .payload
+    ) { _ in
+      .unsigned32(offset: PacketRecord.offset(\.payloadLength))
+    },
+    field(
+      "next_hop", "string?",
+      #"The route table's answer for a packet going out: a gateway's id, or the type of next hop ("local", "eip", ...) if it has none."#,
+      isPure: true, presence: .observation
+    ) {
+      context in
+      unsafe .text { base, buffer in unsafe context.nextHopText(PacketRecord.at(base).pointee.observed, buffer) }
+    },
+    field("tcp", "tcp?", "The TCP header; nil where there is none, or it is cut short.", presence: .tcp) {
+      .record($0.types.record(.tcp), offset: 0)
+    },
+    field("icmp", "icmp?", "The ICMP or ICMPv6 header.", presence: .icmp) {
+      .record($0.types.record(.icmp), offset: 0)
+    },
+    field("flow", "flow?", "Its conversation so far, both directions.", presence: .flow) {
+      .record($0.types.record(.flow), offset: 0)
+    },
+    field("payload", "payload", "The captured bytes behind the last header.") {
+      .record($0.types.record(.payload), offset: 0)
+    },
+    field(
+      "inner", "packet?",
+      "The packet inside VXLAN, GRE, Geneve, IP in IP, or behind MPLS labels; it has no eni, direction, next_hop and flow."
+    ) {
+      context in
+      unsafe .recordElsewhere(context.types.record(.packet)) { base in
+        let record = unsafe PacketRecord.at(base)
+        let arena = unsafe record.pointee.arena.takeUnretainedValue()
+        guard let inner = unsafe arena.inner(of: record) else { return nil }
+        return unsafe UnsafeRawPointer(inner)
+      }
+    },
+    member("source_in", "source") { $0.source }, member("destination_in", "destination") { $0.destination },
+    APIEntry(
+      owner: .type(.packet), name: "hex", returns: "string", doc: "The captured frame as hexadecimal digits.",
+      example: "packet:hex()",
+      binding: .method { context, call throws(HostFailure) in
+        guard let base = unsafe call.record(0, of: context.types.record(.packet)) else { return call.pushNil() }
+        let frame = unsafe PacketRecord.at(base).pointee.frame
+        call.charge(frame.count)
+        call.push(unsafe hexadecimal(frame))
+      }),
+    sub(.tcp, "syn", "boolean", "The flag.") { _ in flag(1) },
+    sub(.tcp, "ack", "boolean", "The flag.") { _ in flag(4) },
+    sub(.tcp, "fin", "boolean", "The flag.") { _ in flag(0) },
+    sub(.tcp, "rst", "boolean", "The flag.") { _ in flag(2) },
+    sub(.tcp, "psh", "boolean", "The flag.") { _ in flag(3) },
+    sub(.tcp, "urg", "boolean", "The flag.") { _ in flag(5) },
+    sub(.tcp, "flags", "integer", "All eight flags: CWR ECE URG ACK PSH RST SYN FIN from the highest bit.") { _ in
+      .unsigned8(offset: PacketRecord.offset(\.tcpFlags))
+    },
+    sub(.tcp, "seq", "integer", "The sequence number.") { _ in .unsigned32(offset: PacketRecord.offset(\.tcpSequence))
+    },
+    sub(.tcp, "window", "integer", "The window, not scaled.") { _ in
+      .unsigned16(offset: PacketRecord.offset(\.tcpWindow))
+    },
+    sub(.icmp, "type", "integer", "The type.") { _ in .unsigned8(offset: PacketRecord.offset(\.icmpType)) },
+    sub(.icmp, "code", "integer", "The code.") { _ in .unsigned8(offset: PacketRecord.offset(\.icmpCode)) },
+    sub(.flow, "packets", "integer", "Packets so far, this one included.") { _ in
+      .unsigned64(offset: PacketRecord.offset(\.flowPackets))
+    },
+    sub(.flow, "bytes", "integer", "Bytes so far, this packet included.") { _ in
+      .unsigned64(offset: PacketRecord.offset(\.flowBytes))
+    },
+    sub(.flow, "age", "number", "Seconds since its first packet.") { _ in
+      .double(offset: PacketRecord.offset(\.flowAge))
+    },
+    sub(.flow, "state", "table", "A table of the script's own that lives as long as the conversation.") { _ in
+      .table(offset: PacketRecord.offset(\.flowID))
+    },
+  ]
+
+  private static let protocolNames = Dictionary(
+    IPProtocol.names.map { ($0.number, $0.name) }, uniquingKeysWith: { first, _ in first })
+
+  private static func flag(_ bit: Int) -> RecordField.Kind {
+    .boolean(RecordBit(offset: PacketRecord.offset(\.tcpFlags), bit: bit))
+  }
+
+  private static func field(
+    _ name: String, _ type: String, _ doc: String, isPure: Bool = false, presence: PacketRecord.Presence? = nil,
+    kind: @escaping @Sendable (PolicyContext) -> RecordField.Kind
+  ) -> APIEntry {
+    APIEntry(
+      owner: .type(.packet), name: name, returns: type, doc: doc, isPure: isPure,
+      binding: .record(kind, presence: presence))
+  }
+
+  private static func sub(
+    _ type: APITypeName, _ name: String, _ returns: String, _ doc: String,
+    kind: @escaping @Sendable (PolicyContext) -> RecordField.Kind
+  ) -> APIEntry {
+    APIEntry(owner: .type(type), name: name, returns: returns, doc: doc, binding: .record(kind, presence: nil))
+  }
+
+  private static func member(
+    _ name: String, _ end: String, address: @escaping @Sendable (PacketSummary) -> IPAddress?
+  ) -> APIEntry {
+    APIEntry(
+      owner: .type(.packet), name: name,
+      parameters: [APIParameter("set", .object(.set), "made by set.cidrs or set.load")],
+      returns: "boolean", doc: "Whether the set holds its \(end) address; false if it has none.",
+      example: "packet:\(name)(blocked)", isPure: true,
+      binding: .method { context, call throws(HostFailure) in
+        guard let set = context.set(call, 1), set.kind == .cidrs else {
+          throw HostFailure(argument: 1, "a set of CIDRs expected")
+        }
+        call.charge(8)
+        guard let base = unsafe call.record(0, of: context.types.record(.packet)),
+          let found = unsafe address(PacketRecord.at(base).pointee.observed.pointee.summary)
+        else { return call.push(false) }
+        call.push(set.contains(found))
+      })
+  }
+}
+
+/// Digits of bytes, two each, without blanks.
+func hexadecimal(_ bytes: UnsafeRawBufferPointer) -> String {
+  let digits = Array("0123456789abcdef".utf8)
+  var text: [UInt8] = []
+  text.reserveCapacity(bytes.count * 2)
+  for position in 0..<bytes.count {
+    let byte = unsafe bytes[position]
+    text.append(digits[Int(byte >> 4)])
+    text.append(digits[Int(byte & 15)])
+  }
+  return String(decoding: text, as: UTF8.self)
+}
+
+extension PolicyContext {
+  fileprivate func eniText(_ record: UnsafePointer<PacketRecord>, _ buffer: UnsafeMutableRawBufferPointer) -> Int? {
+    let packet = unsafe record.pointee.observed.pointee
+    if let eni = packet.eni { return unsafe buffer.fill(inventory.enis[eni].id) }
+    return unsafe buffer.fill(packet.isOutbound ? packet.summary.source : packet.summary.destination)
+  }
+
+  /// Semantics 6.2: outgoing packets only; an address with its own public address takes an equal `eip` route.
+  fileprivate func nextHopText(
+    _ observed: UnsafePointer<ObservedPacket>, _ buffer: UnsafeMutableRawBufferPointer
+  ) -> Int? {
+    let packet = unsafe observed.pointee
+    guard packet.isOutbound, packet.subnet >= 0, let destination = packet.summary.destination, destination.canBeRouted else { return nil }
+    let hops = inventory.nextHops(subnet: packet.subnet, destination: destination)
+    guard var hop = hops.first else { return nil }
+    if let eni = packet.eni, let source = packet.summary.source, inventory.enis[eni].publicAddress(of: source) != nil,
+      let own = hops.first(where: { if case .eip = $0 { true } else { false } })
+    {
+      hop = own
+    }
+    let words = hop.words(inventory)
+    return unsafe buffer.fill(words.id ?? words.type)
+  }
+}
+
+extension IPAddress {
+  fileprivate var canBeRouted: Bool {
+    !isMulticast && !isLimitedBroadcast && !isLinkLocal && !isLoopback && !isUnspecified
+  }
+}
+
+extension UnsafeMutableRawBufferPointer {
+  /// Writes the text, as far as there is room, and returns how many bytes it took.
+  fileprivate func fill(_ text: String) -> Int? {
+    var count = 0
+    for byte in text.utf8.prefix(self.count) {
+      unsafe self[count] = byte
+      count += 1
+    }
+    return count
+  }
+
+  fileprivate func fill(_ mac: MACAddress) -> Int? { unsafe fill(mac.description) }
+
+  /// Dotted decimal without making a string: the address is what filters read most.
+  fileprivate func fill(_ address: IPAddress?) -> Int? {
+    guard let address else { return nil }
+    guard address.family == .v4 else { return unsafe fill(address.description) }
+    var count = 0
+    for shift in [24, 16, 8, 0] as [UInt64] {
+      if shift != 24 { unsafe put(UInt8(ascii: "."), &count) }
+      let octet = UInt8(truncatingIfNeeded: address.low >> shift)
+      if octet >= 100 { unsafe put(0x30 + octet / 100, &count) }
+      if octet >= 10 { unsafe put(0x30 + octet / 10 % 10, &count) }
+      unsafe put(0x30 + octet % 10, &count)
+    }
+    return count
+  }
+
+  private func put(_ byte: UInt8, _ count: inout Int) {
+    unsafe self[count] = byte
+    count += 1
+  }
+}

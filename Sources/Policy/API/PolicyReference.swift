@@ -1,0 +1,170 @@
+internal import LuaRuntime
+
+/// The policy language as text, printed from the table of entries: reference page, editor definitions, luacheck
+/// standard. A test compares them with the files in the repository.
+public enum PolicyReference {
+  /// Every name of the language, as it is written: `filter.any`, `packet:hex`, `packet.source`.
+  public static var names: [String] { APIEntry.all.map(\.path) }
+
+  /// `docs/policy-language.md`
+  public static var page: String {
+    var page = """
+      # The policy language
+
+      A policy is Lua 5.4 in a strict environment. This page is printed from the table that binds the language
+      (`Sources/Policy/API`); a test keeps them equal. *Pure* functions and fields depend on the flow alone, so that a
+      verdict made of them could be remembered. *While loading* means: not inside filters, balancers and timers.
+
+      """
+    for section in sections { page += "\n" + section.page }
+    return page
+  }
+
+  /// `share/lua/moontap.d.lua`: definitions for the Lua language server (LuaLS).
+  public static var definitions: String {
+    var text = """
+      ---@meta moontap
+      -- The policy language for the Lua language server, printed from the table that binds it. Put this folder into
+      -- `workspace.library` of your editor's settings.
+
+      """
+    for section in sections { text += "\n" + section.definitions }
+    return text
+  }
+
+  /// `share/lua/moontap.luacheckrc`: `luacheck --config share/lua/moontap.luacheckrc policy.lua`.
+  ///
+  /// - Parameter names: every name reachable from a policy's globals, as `string.rep`.
+  public static func luacheck(names: [String]) -> String {
+    var fields: [String: [String]] = [:]
+    for name in names {
+      let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
+      guard let global = parts.first else { continue }
+      fields[global, default: []] += parts.dropFirst()
+    }
+    var text = "-- What a policy may use, printed from the table that binds it.\nstds.moontap = {\n  read_globals = {\n"
+    for (global, members) in fields.sorted(by: { $0.key < $1.key }) {
+      let list = members.sorted().map { "[\"\($0)\"] = {}" }.joined(separator: ", ")
+      // What scripts reach through handles and arguments is not a table with fixed fields.
+      let isOpen = members.isEmpty || global == "inventory" || global == "policy"
+      text += "    [\"\(global)\"] = { fields = { \(list) }\(isOpen ? ", other_fields = true" : "") },\n"
+    }
+    return text + "  },\n}\nstd = \"moontap\"\nmax_line_length = 140\n"
+  }
+
+  private static var sections: [ReferenceSection] {
+    var sections: [ReferenceSection] = []
+    for entry in APIEntry.all {
+      if let known = sections.firstIndex(where: { $0.owner == entry.owner }) {
+        sections[known].entries.append(entry)
+      } else {
+        sections.append(ReferenceSection(owner: entry.owner, entries: [entry]))
+      }
+    }
+    return sections
+  }
+}
+
+/// The entries of one owner.
+private struct ReferenceSection {
+  var owner: APIEntry.Owner
+  var entries: [APIEntry]
+
+  // MARK: Page
+
+  var page: String {
+    let head =
+      switch owner {
+      case .global: "Globals"
+      case .namespace(let name): "`\(name)`"
+      case .type(let type): "Objects of type `\(type.rawValue)`"
+      }
+    return "## \(head)\n\n" + entries.map(\.page).joined(separator: "\n")
+  }
+
+  // MARK: Definitions
+
+  var definitions: String {
+    switch owner {
+    case .global: entries.map { $0.definition(of: $0.name) }.joined(separator: "\n")
+    case .namespace(let name):
+      "\(name) = {}\n\n" + entries.map { $0.definition(of: "\(name).\($0.name)") }.joined(separator: "\n")
+    case .type(let type): classDefinition(type.rawValue)
+    }
+  }
+
+  private func classDefinition(_ name: String) -> String {
+    var text = "---@class \(name)\n"
+    for entry in entries {
+      switch entry.binding {
+      case .property, .record: text += "---@field \(entry.name) \(entry.returns ?? "any") \(entry.doc)\n"
+      case .operation(let operation, _): text += "---@operator \(operation.word): \(entry.returns ?? "any")\n"
+      case .method, .function, .value: break
+      }
+    }
+    text += "local \(name)_type = {}\n"
+    for entry in entries {
+      if case .method = entry.binding { text += "\n" + entry.definition(of: "\(name)_type:\(entry.name)") }
+    }
+    return text
+  }
+}
+
+extension APIEntry {
+  fileprivate var page: String {
+    var text = "### `\(signature)`\n\n\(doc)"
+    let marks = [isPure ? "pure" : nil, isDeclaration ? "while loading" : nil].compactMap { $0 }
+    if !marks.isEmpty { text += " *(\(marks.joined(separator: ", ")))*" }
+    text += "\n"
+    for parameter in parameters {
+      let kind = parameter.kind.text + (parameter.isOptional ? ", optional" : "")
+      text += "\n- `\(parameter.name)` (\(kind))" + (parameter.doc.isEmpty ? "" : ": \(parameter.doc)")
+    }
+    if !parameters.isEmpty { text += "\n" }
+    if let example { text += "\n```lua\n\(example)\n```\n" }
+    return text
+  }
+
+  private var signature: String {
+    let result = returns.map { " -> \($0)" } ?? ""
+    switch binding {
+    case .function, .method:
+      let list = parameters.map { ($0.isOptional ? "[\($0.name)]" : $0.name) + ($0.isVariadic ? ", ..." : "") }
+      return "\(path)(\(list.joined(separator: ", ")))\(result)"
+    case .property, .record, .value: return "\(path): \(returns ?? "any")"
+    case .operation(.length, _): return "#\(ownerName)\(result)"
+    case .operation(.not, _): return "\(name)\(ownerName)\(result)"
+    case .operation: return "\(ownerName) \(name) \(ownerName)\(result)"
+    }
+  }
+
+  private var ownerName: String { if case .type(let type) = owner { type.rawValue } else { name } }
+
+  fileprivate func definition(of name: String) -> String {
+    var text = "---\(doc)\n"
+    guard case .value = binding else {
+      for parameter in parameters {
+        let mark = parameter.isOptional ? "?" : ""
+        let shown = parameter.isVariadic ? "..." : parameter.name + mark
+        text += "---@param \(shown) \(parameter.kind.text) \(parameter.doc)\n"
+      }
+      if let returns { text += "---@return \(returns)\n" }
+      let list = parameters.map { $0.isVariadic ? "..." : $0.name }.joined(separator: ", ")
+      return text + "function \(name)(\(list)) end\n"
+    }
+    return text + "---@type \(returns ?? "any")\n\(name) = nil\n"
+  }
+}
+
+extension LuaOperator {
+  /// The language server's name of the operator, with its right operand.
+  fileprivate var word: String {
+    switch self {
+    case .and: "band(filter|function)"
+    case .or: "bor(filter|function)"
+    case .exclusiveOr: "bxor(filter|function)"
+    case .not: "bnot"
+    case .length: "len"
+    }
+  }
+}

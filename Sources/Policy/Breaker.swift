@@ -1,0 +1,30 @@
+/// Stops calling the scripts of a mirror that fail too often: ten times in a row, or 5 % of a thousand calls.
+struct Breaker {
+  static let consecutiveLimit = 10
+  static let window = 1000
+  static let windowLimit = 50
+
+  private(set) var isFaulted = false
+  private var consecutive = 0
+  private var calls = 0
+  private var errors = 0
+
+  mutating func succeed() {
+    consecutive = 0
+    count()
+  }
+
+  /// - Returns: true when this failure is the one that breaks.
+  mutating func fail() -> Bool {
+    consecutive += 1
+    errors += 1
+    isFaulted = consecutive >= Self.consecutiveLimit || errors >= Self.windowLimit
+    count()
+    return isFaulted
+  }
+
+  private mutating func count() {
+    calls += 1
+    if calls == Self.window { (calls, errors) = (0, 0) }
+  }
+}

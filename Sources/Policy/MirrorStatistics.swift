@@ -1,0 +1,23 @@
+/// What the data path counted for one mirror: the answer of `mirror:stats()`.
+public struct MirrorStatistics: Sendable, Hashable {
+  public struct Tally: Sendable, Hashable {
+    public var packets: UInt64
+    public var bytes: UInt64
+
+    public init(packets: UInt64 = 0, bytes: UInt64 = 0) {
+      self.packets = packets
+      self.bytes = bytes
+    }
+  }
+
+  public var observed: Tally
+  public var collected: Tally
+  /// By the verdict's name: `filtered`.
+  public var reasons: [String: Tally]
+
+  public init(observed: Tally, collected: Tally, reasons: [String: Tally]) {
+    self.observed = observed
+    self.collected = collected
+    self.reasons = reasons
+  }
+}

@@ -1,0 +1,137 @@
+internal import LuaRuntime
+internal import Synchronization
+
+/// The small key-value table that all workers of a policy share: each operation is one step, under one lock.
+///
+/// Values are over at a time on the engine's clock. The table is bounded: a full one first forgets what is over, then
+/// refuses.
+public final class SharedStore: Sendable {
+  enum Value: Hashable, Sendable {
+    case boolean(Bool)
+    case integer(Int64)
+    case number(Double)
+    case bytes([UInt8])
+  }
+
+  enum Refusal: Error { case full, tooLong, notANumber }
+
+  static let keyLimit = 256
+  static let valueLimit = 4096
+  static let entryLimit = 65_536
+  /// Bytes of keys and values together.
+  static let byteLimit = 16 << 20
+
+  private struct Entry {
+    var value: Value
+    var expires: Int64
+    var size: Int
+  }
+
+  private struct Table {
+    var entries: [[UInt8]: Entry] = [:]
+    var bytes = 0
+  }
+
+  private let table = Mutex(Table())
+
+  public init() {}
+
+  func get(_ key: [UInt8], at time: Int64) -> Value? {
+    table.withLock { table in
+      guard let entry = table.entries[key], entry.expires > time else { return nil }
+      return entry.value
+    }
+  }
+
+  func remove(_ key: [UInt8]) { table.withLock { table in Self.remove(key, from: &table) } }
+
+  func set(_ key: [UInt8], _ value: Value, expires: Int64, at time: Int64) -> Result<Value, Refusal> {
+    table.withLock { table in Self.put(key, value, expires, time, in: &table) }
+  }
+
+  /// Adds to a number; one that is made or over starts at zero, with the expiry given.
+  func add(_ key: [UInt8], _ amount: Value, expires: Int64, at time: Int64) -> Result<Value, Refusal> {
+    table.withLock { table in
+      guard let entry = table.entries[key], entry.expires > time else {
+        return amount.isNumber ? Self.put(key, amount, expires, time, in: &table) : .failure(.notANumber)
+      }
+      guard let sum = entry.value.adding(amount) else { return .failure(.notANumber) }
+      return Self.put(key, sum, entry.expires, time, in: &table)
+    }
+  }
+
+  private static func put(
+    _ key: [UInt8], _ value: Value, _ expires: Int64, _ time: Int64, in table: inout Table
+  ) -> Result<Value, Refusal> {
+    guard value.size <= valueLimit else { return .failure(.tooLong) }
+    let size = key.count + value.size + 64
+    let isNew = table.entries[key] == nil
+    if isNew, !hasRoom(size, in: table) {
+      for (key, entry) in table.entries where entry.expires <= time { _ = (entry, remove(key, from: &table)) }
+      guard hasRoom(size, in: table) else { return .failure(.full) }
+    }
+    remove(key, from: &table)
+    table.entries[key] = Entry(value: value, expires: expires, size: size)
+    table.bytes += size
+    return .success(value)
+  }
+
+  private static func hasRoom(_ size: Int, in table: Table) -> Bool {
+    table.entries.count < entryLimit && table.bytes + size <= byteLimit
+  }
+
+  private static func remove(_ key: [UInt8], from table: inout Table) {
+    if let entry = table.entries.removeValue(forKey: key) { table.bytes -= entry.size }
+  }
+
+  @discardableResult
+  static func check(_ result: Result<Value, Refusal>) throws(HostFailure) -> Value {
+    switch result {
+    case .success(let value): return value
+    case .failure(.full): throw HostFailure("shared is full: at most \(entryLimit) keys and \(byteLimit >> 20) MiB")
+    case .failure(.tooLong): throw HostFailure(argument: 2, "a value has at most \(valueLimit) bytes")
+    case .failure(.notANumber): throw HostFailure(argument: 1, "the value of this key is not a number")
+    }
+  }
+}
+
+extension SharedStore.Value {
+  init?(_ value: LuaValue) {
+    switch value {
+    case .boolean(let flag): self = .boolean(flag)
+    case .integer(let number): self = .integer(number)
+    case .number(let number): self = .number(number)
+    case .string(let text): self = .bytes(Array(text.utf8))
+    default: return nil
+    }
+  }
+
+  var luaValue: LuaValue {
+    switch self {
+    case .boolean(let flag): .boolean(flag)
+    case .integer(let number): .integer(number)
+    case .number(let number): .number(number)
+    case .bytes(let bytes): .string(String(decoding: bytes, as: UTF8.self))
+    }
+  }
+
+  var size: Int { if case .bytes(let bytes) = self { bytes.count } else { 8 } }
+
+  var isNumber: Bool {
+    switch self {
+    case .integer, .number: true
+    default: false
+    }
+  }
+
+  /// As Lua adds: integers wrap, a float makes the sum a float.
+  func adding(_ other: Self) -> Self? {
+    switch (self, other) {
+    case (.integer(let a), .integer(let b)): .integer(a &+ b)
+    case (.integer(let a), .number(let b)): .number(Double(a) + b)
+    case (.number(let a), .integer(let b)): .number(a + Double(b))
+    case (.number(let a), .number(let b)): .number(a + b)
+    default: nil
+    }
+  }
+}

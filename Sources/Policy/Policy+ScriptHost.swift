@@ -1,0 +1,167 @@
+internal import LuaRuntime
+public import Mirroring
+internal import Wire
+
+// What the pipeline asks, in the order in which it asks. Nothing here throws or traps, whatever a script does.
+extension Policy {
+  public func judge(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptAnswer {
+    guard let script = callable(function, .filter, mirror) else { return .failed }
+    unsafe advanceClock(packet.pointee.time)
+    let record = unsafe context.arena.place(packet.pointee, isObserved: true)
+    do throws(LuaError) {
+      let result = try unsafe state.call(
+        script.reference, record: context.types.record(.packet), at: UnsafeRawPointer(record))
+      guard case .boolean(let answer) = result else {
+        throw LuaError(.verdict, "a filter must return true or false, it returned \(result.words)", at: script.place)
+      }
+      breakers[mirror].succeed()
+      return answer ? .yes : .no
+    } catch {
+      fail(function, error, mirror)
+      return .failed
+    }
+  }
+
+  public func choose(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptChoice {
+    guard let script = callable(function, .balancer, mirror) else { return .failed }
+    unsafe advanceClock(packet.pointee.time)
+    let record = unsafe context.arena.place(packet.pointee, isObserved: true)
+    do throws(LuaError) {
+      let receivers = try receivers(mirror)
+      let result = try unsafe state.call(
+        script.reference, record: context.types.record(.packet), at: UnsafeRawPointer(record), pinned: receivers)
+      let choice = try choice(result, mirror, script)
+      breakers[mirror].succeed()
+      return choice
+    } catch {
+      fail(function, error, mirror)
+      return .failed
+    }
+  }
+
+  /// The function, if it is one of that kind and its mirror's scripts have not failed too often.
+  private func callable(_ function: Int, _ kind: FunctionObject.Kind, _ mirror: Int) -> FunctionObject? {
+    guard context.functions.indices.contains(function), context.functions[function].kind == kind, mirror >= 0 else {
+      return nil
+    }
+    while mirror >= breakers.count {
+      breakers.append(Breaker())
+      entries.append(PlanEntry())
+    }
+    return breakers[mirror].isFaulted ? nil : context.functions[function]
+  }
+
+  private func advanceClock(_ time: Int64) { context.clock = max(context.clock, time) }
+
+  // MARK: Balancers
+
+  private func receivers(_ entry: Int) throws(LuaError) -> LuaPinned {
+    if let known = entries[entry].receivers { return known }
+    let mirror = entries[entry].mirror ?? -1
+    let count = context.mirrors.indices.contains(mirror) ? context.mirrors[mirror].mirror.receivers.count : 0
+    let list = (0..<count).map { context.types.value(.receiver, mirror * PolicyContext.receiverStride + $0) }
+    let pinned = try state.pin(.table(LuaTable(items: list)))
+    entries[entry].receivers = pinned
+    return pinned
+  }
+
+  private func choice(_ result: LuaResult, _ entry: Int, _ script: FunctionObject) throws(LuaError) -> ScriptChoice {
+    let mirror = entries[entry].mirror ?? -1
+    let receivers = context.mirrors.indices.contains(mirror) ? context.mirrors[mirror].mirror.receivers : []
+    switch result {
+    case .nil: return .none
+    case .integer(let index) where index >= 1 && index <= Int64(receivers.count): return .receiver(Int(index) - 1)
+    case .integer(let index):
+      throw LuaError(.verdict, "index \(index) is not among the receivers 1 to \(receivers.count)", at: script.place)
+    case .handle(let handle) where handle.type == context.types.handle(.receiver):
+      let (owner, position) = handle.index.quotientAndRemainder(dividingBy: PolicyContext.receiverStride)
+      if owner == mirror, position < receivers.count { return .receiver(position) }
+      throw LuaError(.verdict, "the receiver is another mirror's", at: script.place)
+    case .string(let text):
+      if let address = IPAddress(text), let position = receivers.firstIndex(of: address) { return .receiver(position) }
+      throw LuaError(
+        .verdict, "\(ValueSetBuilder.shown(Array(text.utf8))) is not a receiver's address", at: script.place)
+    default:
+      throw LuaError(
+        .verdict, "a balancer must return a receiver, its address, its index or nil, it returned \(result.words)",
+        at: script.place)
+    }
+  }
+
+  // MARK: Failures
+
+  private func fail(_ function: Int, _ error: LuaError, _ entry: Int) {
+    note(function, error)
+    guard breakers[entry].fail() else { return }
+    let mirror = entries[entry].mirror.flatMap { context.mirrors[$0].mirror.name } ?? "\(entry)"
+    context.options.log(
+      PolicyLogLine(
+        level: .error, place: context.functions[function].name,
+        text:
+          "mirror \(mirror.cleanLine(limit: 80)) is faulted: its scripts failed too often and are not called any more"))
+  }
+
+  private func note(_ function: Int, _ error: LuaError) {
+    let name = context.functions[function].name
+    let place = error.place?.description ?? name
+    let message = "\(place): \(error.message)".cleanLine(limit: 900)
+    guard let line = failureLog.record(function, name, .init(error.kind), message, at: context.clock) else { return }
+    context.options.log(PolicyLogLine(level: .error, place: place, text: line.cleanLine(limit: 1000)))
+  }
+
+  // MARK: Timers
+
+  public var nextTimer: Int64 { context.timers.map(\.due).min() ?? .max }
+
+  public func start(at time: Int64) {
+    context.clock = time
+    for index in context.timers.indices { context.timers[index].due = time &+ context.timers[index].period }
+  }
+
+  public func runTimers(at time: Int64) {
+    advanceClock(time)
+    for index in context.timers.indices where context.timers[index].due <= time {
+      let timer = context.timers[index]
+      // Periods that passed without packets are left out: one call, and the next at the next whole period.
+      context.timers[index].due = timer.due &+ ((time &- timer.due) / timer.period &+ 1) &* timer.period
+      run(timer, index)
+    }
+  }
+
+  private func run(_ timer: TimerObject, _ index: Int) {
+    do throws(LuaError) {
+      _ = try state.call(context.functions[timer.function].reference, limits: .timer)
+      context.timers[index].failures = 0
+    } catch {
+      note(timer.function, error)
+      context.timers[index].failures += 1
+      if context.timers[index].failures >= Breaker.consecutiveLimit { context.timers[index].due = .max }
+    }
+  }
+
+  public func conversationEnded(_ id: UInt32) { state.dropTable(id) }
+}
+
+extension FunctionObject {
+  /// Where the function stands, as far as its name says: `web.lua:8`.
+  var place: LuaPlace? {
+    let parts = reference.name.split(separator: ":")
+    guard let last = parts.last, parts.count > 1, let line = Int(last) else { return nil }
+    return LuaPlace(chunk: parts.dropLast().joined(separator: ":"), line: line)
+  }
+}
+
+extension LuaResult {
+  /// For messages: the value where it is short, else its type.
+  fileprivate var words: String {
+    switch self {
+    case .nil: "nil"
+    case .boolean(let flag): String(flag)
+    case .integer(let number): String(number)
+    case .number(let number): String(number)
+    case .string(let text): "the string " + ValueSetBuilder.shown(Array(text.utf8))
+    case .handle: "a host object"
+    case .other(let type): "a \(type)"
+    }
+  }
+}

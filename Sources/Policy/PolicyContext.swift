@@ -1,0 +1,148 @@
+internal import Inventory
+internal import LuaRuntime
+internal import Mirroring
+internal import Wire
+
+/// Everything behind the handles of one policy: what its script made, and what the host knows.
+///
+/// Host functions get it as their first argument. It never holds the interpreter: the interpreter holds it.
+final class PolicyContext {
+  /// How much a script may make, so that a loop cannot fill the host's memory.
+  enum Limit {
+    static let mirrors = 16
+    static let filters = 64
+    /// Combinations of filters, and the parts in one.
+    static let combinations = 1024
+    static let parts = 256
+    static let timers = 16
+    static let metrics = 256
+    static let sets = 64
+    static let setEntries = 16 << 20
+    static let madePackets = 1024
+    static let others = 256
+  }
+
+  let name: String
+  let file: String
+  let folder: String
+  let host: Int
+  let inventory: Inventory
+  let validator: MirrorValidator
+  let earlier: [TrafficMirror]
+  let options: PolicyOptions
+  var types: PolicyTypes
+
+  /// Declarations are allowed.
+  var isLoading = true
+  /// Nanoseconds since 1970 of the engine's clock; 0 while the policy loads.
+  var clock: Int64 = 0
+
+  var filters: [FilterObject] = []
+  var filterCount = 0
+  var firstFilters = 0
+  var sources: [DraftValue] = []
+  var targets: [DraftValue] = []
+  var balances: [DraftValue] = []
+  var functions: [FunctionObject] = []
+  var mirrors: [MirrorObject] = []
+  var warnings: [MirrorViolation] = []
+  /// What the last failed `mirror{}` said, and what it broke.
+  var lastRefusal: (message: String, violations: [MirrorViolation])?
+  var sets: [ValueSet] = []
+  var setEntries = 0
+  var timers: [TimerObject] = []
+  var metrics: [MetricObject] = []
+  var madePackets: [MadePacket] = []
+  var log: RateLimitedLog
+  /// What the data path counted for a mirror, by its position here; nil: nothing is running.
+  var statistics: ((Int) -> MirrorStatistics?)?
+  let arena = PacketArena()
+
+  init(
+    name: String, file: String, folder: String, host: Int, inventory: Inventory, validator: MirrorValidator,
+    earlier: [TrafficMirror], options: PolicyOptions, types: PolicyTypes
+  ) {
+    self.name = name
+    self.file = file
+    self.folder = folder
+    self.host = host
+    self.inventory = inventory
+    self.validator = validator
+    self.earlier = earlier
+    self.options = options
+    self.types = types
+    log = RateLimitedLog(sink: options.log)
+  }
+
+  /// Where a call stands in the script.
+  func location(_ call: HostCall) -> SourceLocation {
+    call.place.map { SourceLocation(file: $0.chunk, line: $0.line) } ?? SourceLocation(file: file)
+  }
+
+  /// Refuses what a loop could repeat without end.
+  func reserve(_ count: Int, limit: Int, _ what: String) throws(HostFailure) {
+    guard count < limit else { throw HostFailure("a policy may have at most \(limit) \(what)") }
+  }
+
+  /// The host's number of a script function; the same function under the same name keeps its number.
+  func register(_ function: LuaFunctionReference, name: String, as kind: FunctionObject.Kind) throws(HostFailure) -> Int
+  {
+    if let known = functions.firstIndex(where: { $0.reference == function && $0.name == name && $0.kind == kind }) {
+      return known
+    }
+    try reserve(functions.count, limit: Limit.others, "functions")
+    functions.append(FunctionObject(reference: function, name: name, kind: kind))
+    return functions.count - 1
+  }
+
+  func script(_ function: LuaFunctionReference, name: String?, as kind: FunctionObject.Kind) throws(HostFailure)
+    -> ScriptFunction
+  {
+    let name = if let name { name } else { try placeName(function) }
+    return ScriptFunction(host: host, function: try register(function, name: name, as: kind), name: name)
+  }
+
+  /// A bare function is called by its place.
+  private func placeName(_ function: LuaFunctionReference) throws(HostFailure) -> String {
+    guard !function.isNative else { throw HostFailure("a function of the library cannot be used here: write your own") }
+    return function.name
+  }
+}
+
+/// A script's function that the host calls.
+struct FunctionObject {
+  enum Kind: Hashable { case filter, balancer, timer }
+  var reference: LuaFunctionReference
+  var name: String
+  var kind: Kind
+}
+
+/// A filter that a script made.
+struct FilterObject {
+  var draft: FilterDraft
+  /// Leaves in it, counted as often as they appear: bounds the work of whoever walks it.
+  var parts: Int
+}
+
+/// A mirror that a script declared.
+struct MirrorObject {
+  var draft: MirrorDraft
+  var mirror: TrafficMirror
+}
+
+/// A function that runs by the engine's clock.
+struct TimerObject {
+  var function: Int
+  /// Nanoseconds.
+  var period: Int64
+  var due: Int64
+  /// In a row.
+  var failures = 0
+}
+
+/// `counter(name)` or `gauge(name)`.
+struct MetricObject {
+  var name: String
+  var isCounter: Bool
+  var value: Double
+}

@@ -1,0 +1,124 @@
+internal import LuaRuntime
+internal import Mirroring
+internal import Wire
+
+extension APIEntry {
+  /// The whole policy language, in the order of the reference page.
+  static let all: [APIEntry] =
+    mirrorEntries + mirrorsEntries + sourceEntries + targetEntries + filterEntries + balanceEntries + packetEntries
+    + payloadEntries + makeEntries + setEntries + inventoryEntries + hostEntries
+}
+
+/// What scripts see, made from the table of entries.
+struct PolicyLibrary {
+  private let context: PolicyContext
+  private var library: HostLibrary
+  private var handles: [APITypeName: HandleType] = [:]
+  private var records: [APITypeName: RecordType] = [:]
+
+  /// - Parameter types: declared in `library`.
+  private init(_ context: PolicyContext, _ library: HostLibrary) {
+    self.context = context
+    self.library = library
+    for type in APITypeName.allCases {
+      if type.isRecord {
+        records[type] = RecordType(type.rawValue)
+      } else {
+        handles[type] = HandleType(type.rawValue)
+      }
+    }
+  }
+
+  static func build(_ context: PolicyContext, declaredIn library: HostLibrary) -> HostLibrary {
+    var builder = PolicyLibrary(context, library)
+    for entry in APIEntry.all { builder.add(entry) }
+    builder.addCollections()
+    builder.addTexts()
+    for (type, handle) in builder.handles { builder.library.define(context.types.handle(type), as: handle) }
+    for (type, record) in builder.records { builder.library.define(context.types.record(type), as: record) }
+    return builder.library
+  }
+
+  private mutating func add(_ entry: APIEntry) {
+    switch entry.owner {
+    case .global: add(entry, in: nil)
+    case .namespace(let space): add(entry, in: space)
+    case .type(let type):
+      if type.isRecord { addToRecord(entry, type) } else { addToHandle(entry, type) }
+    }
+  }
+
+  private mutating func add(_ entry: APIEntry, in space: String?) {
+    if case .function(let body) = entry.binding {
+      library.add(entry.name, in: space, bind(entry, body, offset: 0))
+    } else if case .value(let value) = entry.binding {
+      library.add(entry.name, in: space, value: value(context))
+    }
+  }
+
+  private mutating func addToHandle(_ entry: APIEntry, _ type: APITypeName) {
+    guard var handle = handles[type] else { return }
+    switch entry.binding {
+    case .method(let body): handle.methods.append((entry.name, bind(entry, body, offset: 1)))
+    case .property(let body): handle.fields.append((entry.name, bind(entry, body, offset: 1)))
+    case .operation(let which, let body): handle.operators.append((which, bind(entry, body, offset: 0)))
+    case .function, .value, .record: break
+    }
+    handles[type] = handle
+  }
+
+  private mutating func addToRecord(_ entry: APIEntry, _ type: APITypeName) {
+    guard var record = records[type] else { return }
+    switch entry.binding {
+    case .record(let kind, let presence):
+      record.fields.append(RecordField(entry.name, kind(context), presence: presence.map { PacketRecord.bit($0) }))
+    case .method(let body): record.methods.append((entry.name, bind(entry, body, offset: 1)))
+    case .operation(.length, let body): record.length = bind(entry, body, offset: 1)
+    case .function, .value, .property, .operation: break
+    }
+    records[type] = record
+  }
+
+  /// The entry as a function of the runtime: arguments checked, declarations refused when the policy runs.
+  private func bind(_ entry: APIEntry, _ body: @escaping APIEntry.Call, offset: Int) -> HostFunction {
+    let context = context
+    return { call throws(HostFailure) in
+      if entry.isDeclaration, !context.isLoading {
+        throw HostFailure("\(entry.path) can be used only while the policy loads")
+      }
+      if !entry.parameters.isEmpty { try entry.check(call, context.types, offset: offset) }
+      try body(context, call)
+    }
+  }
+
+  // MARK: What has no name of its own
+
+  private mutating func addCollections() {
+    let context = context
+    handles[.filter]?.claimsFunctions = true
+    handles[.mirrors]?.index = { call throws(HostFailure) in try context.pushMirror(named: call) }
+    handles[.mirrors]?.enumerate = { call throws(HostFailure) in context.pushMirror(at: call) }
+    handles[.mirrors]?.operators = [(.length, { call throws(HostFailure) in call.push(Int64(context.mirrors.count)) })]
+    handles[.list]?.index = { call throws(HostFailure) in context.pushElement(named: call) }
+    handles[.list]?.enumerate = { call throws(HostFailure) in context.pushElement(at: call) }
+    handles[.list]?.operators = [
+      (.length, { call throws(HostFailure) in call.push(Int64(context.count(ofList: call))) })
+    ]
+  }
+
+  private mutating func addTexts() {
+    let context = context
+    records[.packet]?.describe = { call throws(HostFailure) in
+      guard let base = unsafe call.record(0, of: context.types.record(.packet)) else { return call.push("packet") }
+      call.charge(64)
+      call.push(unsafe PacketLine.text(base))
+    }
+    handles[.receiver]?.describe = { call throws(HostFailure) in
+      call.push(context.receiver(call)?.address.description ?? "receiver")
+    }
+    handles[.mirror]?.describe = { call throws(HostFailure) in
+      let index = call.handle(0, of: context.types.handle(.mirror)) ?? 0
+      call.push("mirror " + context.mirrors[index].mirror.name)
+    }
+  }
+}
