@@ -46,7 +46,7 @@ extension FilterExpression {
 extension RandomNumbers {
   /// A scene with one stateless mirror that has something to collect.
   fileprivate mutating func statelessScene() throws -> Scene {
-    var scene = try scene(mirrors: 1...1)
+    let scene = try scene(mirrors: 1...1)
     var filter = scene.mirrors[0].filter
     while !filter.isStateless { filter = self.filter(scene.inventory, scene.mirrors[0].vpc, depth: 2) }
     return scene.changing {
@@ -57,9 +57,15 @@ extension RandomNumbers {
   }
 }
 
+/// By frame and side, whoever received the copy.
+private func isBefore(_ a: Delivered, _ b: Delivered) -> Bool {
+  (a.frame, a.isOutbound ? 0 : 1) < (b.frame, b.isOutbound ? 0 : 1)
+}
+
 /// 100 scenes of 100 packets.
 private func forScenes(
-  _ seed: UInt64, _ make: (inout RandomNumbers) throws -> Scene, _ check: (Scene, [TestFrame], inout RandomNumbers) throws -> Void
+  _ seed: UInt64, _ make: (inout RandomNumbers) throws -> Scene,
+  _ check: (Scene, [TestFrame], inout RandomNumbers) throws -> Void
 ) throws {
   for index in 0..<100 as Range<UInt64> {
     var random = RandomNumbers(seed: seed << 32 | index)
@@ -120,8 +126,9 @@ private func forScenes(
         (.quintuple(conditions), .quintuple(turned)), (.all(parts), .all(shuffled)), (.anyOf(parts), .anyOf(shuffled)),
       ]
       for (one, other) in pairs {
-        #expect(
-          try scene.changing { $0.filter = one }.run(frames) == scene.changing { $0.filter = other }.run(frames))
+        let first = try scene.changing { $0.filter = one }.run(frames)
+        let second = try scene.changing { $0.filter = other }.run(frames)
+        #expect(first == second)
       }
     }
   }
@@ -130,7 +137,8 @@ private func forScenes(
     try forScenes(5, { try $0.scene() }) { scene, frames, random in
       let length = random.number(0...frames.count)
       let whole = try scene.run(frames).filter { $0.frame < length }
-      #expect(try scene.run(Array(frames.prefix(length))) == whole)
+      let answer = try scene.run(Array(frames.prefix(length)))
+      #expect(answer == whole)
     }
   }
 
@@ -150,16 +158,18 @@ private func forScenes(
         tagged.bytes.insert(contentsOf: type + random.bytes(2), at: 12)
         return tagged
       }
-      #expect(try tap.run(plain) == tap.run(tagged))
+      let (untouched, changed) = try (tap.run(plain), tap.run(tagged))
+      #expect(untouched == changed)
     }
   }
 
   @Test func givesTheSameAnswerTwiceAndInWhateverBatches() throws {
     try forScenes(7, { try $0.scene() }) { scene, frames, random in
       let answer = try scene.run(frames)
-      #expect(try scene.run(frames) == answer)
-      #expect(try scene.run(frames, batches: [1]) == answer)
-      #expect(try scene.run(frames, batches: [random.number(1...128), random.number(1...128)]) == answer)
+      for batches in [[128], [1], [random.number(1...128), random.number(1...128)]] {
+        let again = try scene.run(frames, batches: batches)
+        #expect(again == answer)
+      }
     }
   }
 }
@@ -261,7 +271,7 @@ private func forScenes(
           mirror.balance = .weighted(weights)
         }
       }
-      let (old, new) = (try before.run(frames), try after.run(frames))
+      let (old, new) = try (before.run(frames).sorted(by: isBefore), after.run(frames).sorted(by: isBefore))
       #expect(old.map(Met.init) == new.map(Met.init))
       for (one, other) in zip(old, new) where one.route != gone {
         #expect(receivers[one.route] == after.mirrors[0].receivers[other.route])
@@ -340,7 +350,7 @@ private func forScenes(
         }
         #expect(copies.sorted() == sent)
       }
-      #expect(throws: Never.self) { try explainer.report() }
+      _ = try explainer.report()
     }
   }
 }
