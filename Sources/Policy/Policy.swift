@@ -134,6 +134,9 @@ public final class Policy: ScriptHost {
   /// What went wrong in filters, balancers and timers, by function and kind.
   public var failures: [PolicyFailure] { failureLog.failures { context.functions[$0].name } }
 
+  /// Every name that the script can reach from its globals, sorted: `string.rep`.
+  public func reachableNames() -> [String] { (try? state.reachableNames()) ?? [] }
+
   /// Says at the end of a run what the log held back.
   public func finishLog() { context.log.finish() }
 }

@@ -53,6 +53,8 @@ final class PolicyContext {
   var timers: [TimerObject] = []
   var metrics: [MetricObject] = []
   var madePackets: [MadePacket] = []
+  /// By name.
+  var modules: [String: ModuleState] = [:]
   var log: RateLimitedLog
   /// What the data path counted for a mirror, by its position here; nil: nothing is running.
   var statistics: ((Int) -> MirrorStatistics?)?

@@ -26,7 +26,8 @@ import Wire
       assert(words:contains("tls") and not words:contains("TLS") and words:contains("a\\0b") and #words == 2)
       assert(not pcall(words.contains, words, 7) and not pcall(nets.contains, nets, "nonsense"))
       """)
-    #expect(loadError("set.cidrs { '10.0.0.0/33' }")?.message.contains("member 1: \"10.0.0.0/33\" is no address") == true)
+    #expect(
+      loadError("set.cidrs { '10.0.0.0/33' }")?.message.contains("member 1: \"10.0.0.0/33\" is no address") == true)
     #expect(loadError("set.ports { 1, 70000 }")?.message.contains("member 2: 70000 is no port") == true)
     #expect(loadError("set.strings { true }")?.message.contains("string expected, got boolean") == true)
   }
@@ -76,6 +77,37 @@ import Wire
     #expect(error("set.load 'lists'")?.message.contains("not a regular file") == true)
     #expect(error("set.load 'missing'")?.message.contains("cannot be read") == true)
     #expect(error("set.load('ports', 'prots')")?.message.contains("no kind of set") == true)
+  }
+
+  @Test func requiresModulesOfItsOwnFolderOnce() throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "moontap-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder.appending(path: "sub"), withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    func write(_ text: String, _ name: String) throws {
+      try Data(text.utf8).write(to: folder.appending(path: name))
+    }
+    try write(
+      "print('run') local m = {} function m.twice(x) return 2 * x end m.list = { 1, 2 } return m", "sub/mod.lua")
+    try write("return require 'b'", "a.lua")
+    try write("return require 'a'", "b.lua")
+    try write("\nlocal x = nil + 1", "broken.lua")
+    try write("x = = 1", "bad.lua")
+    let file = folder.appending(path: "p.lua").path
+    try withLuaStack {
+      let bench = try Bench(
+        "local m = require 'sub.mod' assert(m.twice(4) == 8 and m.list[2] == 2 and require('sub.mod').twice(1) == 2)",
+        file: file)
+      #expect(bench.output.printed == ["run"])
+    }
+    func error(_ source: String) -> PolicyError? { loadError(source, file: file) }
+    #expect(error("require 'a'")?.message.contains("requires itself") == true)
+    #expect(error("require 'missing'")?.message.contains("cannot be read") == true)
+    for name in ["..p", "/etc/passwd", "", "a.", "sub/mod"] {
+      #expect(error("require('\(name)')")?.message.contains("is no module") == true)
+    }
+    let broken = error("require 'broken'")
+    #expect(broken?.file == "broken.lua" && broken?.line == 2, "\(String(describing: broken))")
+    #expect(error("require 'bad'")?.file == "bad.lua")
   }
 
   @Test func setsHoldManyPrefixes() throws {

@@ -31,7 +31,8 @@ import Wire
     #expect(holds("packet.icmp == nil and packet.inner == nil", ip))
     let arp = TestPacket(bytes: Array(repeating: 0xff, count: 12) + [0x08, 0x06], decoder: .ethernet)
     #expect(holds("packet.source == nil and packet.protocol == nil and packet.source_port == nil", arp))
-    #expect(holds("packet.ip_version == nil and packet.tcp == nil and packet.ttl == nil and packet.fragment == nil", arp))
+    #expect(
+      holds("packet.ip_version == nil and packet.tcp == nil and packet.ttl == nil and packet.fragment == nil", arp))
     #expect(holds("packet.ethertype == 0x0806 and #packet.payload == 0 and packet.payload_length == 0", arp))
     let unknown = TestPacket { $0.protocol = IPProtocol(rawValue: 253) }
     #expect(holds("packet.protocol == 253 and packet.source_port == nil", unknown))
@@ -85,9 +86,13 @@ import Wire
   }
 
   @Test func readsThePayload() {
-    let packet = TestPacket { $0.payload = Array("GET / HTTP/1.1\r\nHost: example\r\n".utf8) + [0x12, 0x34, 0xff, 0xfe] }
+    let packet = TestPacket {
+      $0.payload = Array("GET / HTTP/1.1\r\nHost: example\r\n".utf8) + [0x12, 0x34, 0xff, 0xfe]
+    }
     #expect(holds("#packet.payload == 35 and packet.payload_length == 35", packet))
-    #expect(holds("packet.payload:byte(1) == 71 and packet.payload:byte(36) == nil and packet.payload:byte(0) == nil", packet))
+    #expect(
+      holds("packet.payload:byte(1) == 71 and packet.payload:byte(36) == nil and packet.payload:byte(0) == nil", packet)
+    )
     #expect(holds("packet.payload:u16(32) == 0x1234 and packet.payload:u32(32) == 0x1234fffe", packet))
     #expect(holds("packet.payload:u16(35) == nil and packet.payload:u32(33) == nil", packet))
     #expect(holds("packet.payload:sub(1, 3) == 'GET' and packet.payload:sub(-2) == '\\xff\\xfe'", packet))

@@ -147,7 +147,9 @@ import Wire
     #expect(try choice("tostring(receivers[1])").0 == .receiver(0))
   }
 
-  @Test(arguments: ["0", "3", "-1", "1 << 53", "1.5", "0/0", "'1'", "'10.20.9.12'", "true", "{}", "packet", "receivers"])
+  @Test(arguments: [
+    "0", "3", "-1", "1 << 53", "1.5", "0/0", "'1'", "'10.20.9.12'", "true", "{}", "packet", "receivers",
+  ])
   func balancersOutOfRangeAreErrors(value: String) throws {
     let (choice, failure) = try choice(value)
     #expect(choice == .failed && failure?.kind == .verdict, "\(String(describing: failure))")

@@ -6,6 +6,29 @@ public enum PolicyReference {
   /// Every name of the language, as it is written: `filter.any`, `packet:hex`, `packet.source`.
   public static var names: [String] { APIEntry.all.map(\.path) }
 
+  /// The global names, namespaces included.
+  public static var globals: [String] {
+    Set(
+      APIEntry.all.compactMap { entry in
+        switch entry.owner {
+        case .global: entry.name
+        case .namespace(let name): name
+        case .type: nil
+        }
+      }
+    ).sorted()
+  }
+
+  /// Names that can be reached from the globals: `filter.any`, `every`.
+  public static var globalPaths: [String] {
+    APIEntry.all.filter { if case .type = $0.owner { false } else { true } }.map(\.path)
+  }
+
+  /// The examples of the page, by name.
+  public static var examples: [(path: String, example: String)] {
+    APIEntry.all.compactMap { entry in entry.example.map { (entry.path, $0) } }
+  }
+
   /// `docs/policy-language.md`
   public static var page: String {
     var page = """
