@@ -112,6 +112,7 @@ public final class Policy: ScriptHost {
     breakers = Array(repeating: Breaker(), count: count)
     for (entry, mirror) in mirrors where entry >= 0 { entries[entry].mirror = mirror }
     let byMirror = Dictionary(mirrors.map { ($0.mirror, $0.entry) }, uniquingKeysWith: { first, _ in first })
+    context.isFaulted = { [unowned self] mirror in byMirror[mirror].map { breakers[$0].isFaulted } ?? false }
     context.statistics = { mirror in byMirror[mirror].flatMap { statistics?($0) } }
   }
 

@@ -58,6 +58,8 @@ final class PolicyContext {
   var log: RateLimitedLog
   /// What the data path counted for a mirror, by its position here; nil: nothing is running.
   var statistics: ((Int) -> MirrorStatistics?)?
+  /// Whether a mirror, by its position here, has failed too often.
+  var isFaulted: ((Int) -> Bool)?
   let arena = PacketArena()
 
   init(

@@ -78,9 +78,14 @@ import Wire
       let bench = try Bench(
         "local n = 0\n"
           + mirror("filter = function(p) n = n + 1 if n > 10 then print('called') end return nil end")
-          + mirror("filter = function(p) return true end", name: "other"))
+          + mirror("filter = function(p) return true end", name: "other")
+          + "every(1, function() print(mirrors.m.state) end)")
       for _ in 0..<10 { #expect(bench.judge() == .failed) }
       #expect(bench.policy.faulted == [0])
+      bench.policy.start(at: 0)
+      bench.policy.runTimers(at: 1_000_000_000)
+      #expect(bench.output.printed == ["faulted"])
+      bench.output.printed = []
       #expect(bench.judge() == .failed && bench.output.printed.isEmpty)
       #expect(bench.judge(mirror: 1, function: 1) == .yes)
       #expect(bench.output.log.filter { $0.text.contains("is faulted") }.count == 1)

@@ -13,7 +13,7 @@ mirrors = nil
 
 ---Calls the function again and again on the engine's clock, which in a capture file is packet time. Periods without packets are not made up for.
 ---@param seconds number 0.001 or more
----@param fn function fun()
+---@param fn fun()
 function every(seconds, fn) end
 
 ---A number that grows, by name: in metrics and in the summary.
@@ -41,6 +41,7 @@ function require(module) end
 ---@field vpc string The id of its VPC.
 ---@field direction string "all", "out" or "in".
 ---@field enabled boolean Whether it collects.
+---@field state string "enabled", "disabled", or "faulted": its scripts failed too often and are not called any more.
 ---@field receivers string[] The receiving IP addresses.
 ---@field tags table<string, string> Its tags.
 ---@field vni integer The VXLAN network identifier of its copies.
@@ -57,7 +58,7 @@ function mirror_type:disable() end
 ---@param changes table keys of mirror{} with new values
 function mirror_type:modify(changes) end
 
----What was counted: observed, collected and reasons, each with packets and bytes, and the state; nil while nothing runs.
+---What was counted: observed, collected and reasons, each with packets and bytes; nil while nothing runs.
 ---@return table
 function mirror_type:stats() end
 
@@ -83,7 +84,7 @@ function source.subnet(...) end
 function source.eni(...) end
 
 ---The network interfaces for which the function returns true; it is asked once for each while the policy loads.
----@param fn function fun(eni: eni): boolean
+---@param fn fun(eni: eni): boolean
 ---@return source
 function source.where(fn) end
 
@@ -134,7 +135,7 @@ function filter.sample(fraction) end
 
 ---A function as filter, with a name. It must return true or false; anything else, nil included, is an error.
 ---@param name string what metrics, explain and errors call it
----@param fn function fun(packet: packet): boolean
+---@param fn fun(packet: packet): boolean
 ---@return filter
 function filter.when(name, fn) end
 
@@ -179,7 +180,7 @@ function balance.weighted(weights) end
 
 ---A function as balancer, with a name. It returns a receiver of the list, its address, its index from 1, or nil for none.
 ---@param name string what metrics, explain and errors call it
----@param fn function fun(packet: packet, receivers: receiver[]): receiver|integer|string|nil
+---@param fn fun(packet: packet, receivers: receiver[]): receiver|integer|string|nil
 ---@return balance
 function balance.with(name, fn) end
 

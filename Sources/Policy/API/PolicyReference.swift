@@ -60,16 +60,19 @@ public enum PolicyReference {
   /// - Parameter names: every name reachable from a policy's globals, as `string.rep`.
   public static func luacheck(names: [String]) -> String {
     var fields: [String: [String]] = [:]
-    for name in names {
+    for name in names where !name.hasPrefix("(") {
       let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
       guard let global = parts.first else { continue }
       fields[global, default: []] += parts.dropFirst()
     }
+    // Their fields are not in the list.
+    let values = Set(APIEntry.all.filter { if case .value = $0.binding { true } else { false } }.map(\.path))
     var text = "-- What a policy may use, printed from the table that binds it.\nstds.moontap = {\n  read_globals = {\n"
     for (global, members) in fields.sorted(by: { $0.key < $1.key }) {
-      let list = members.sorted().map { "[\"\($0)\"] = {}" }.joined(separator: ", ")
-      // What scripts reach through handles and arguments is not a table with fixed fields.
-      let isOpen = members.isEmpty || global == "inventory" || global == "policy"
+      let list = members.sorted().map {
+        "[\"\($0)\"] = { \(values.contains("\(global).\($0)") ? "other_fields = true " : "")}"
+      }.joined(separator: ", ")
+      let isOpen = members.isEmpty
       text += "    [\"\(global)\"] = { fields = { \(list) }\(isOpen ? ", other_fields = true" : "") },\n"
     }
     return text + "  },\n}\nstd = \"moontap\"\nmax_line_length = 140\n"
@@ -169,7 +172,9 @@ extension APIEntry {
       for parameter in parameters {
         let mark = parameter.isOptional ? "?" : ""
         let shown = parameter.isVariadic ? "..." : parameter.name + mark
-        text += "---@param \(shown) \(parameter.kind.text) \(parameter.doc)\n"
+        // The doc of a function is its type.
+        let type = parameter.doc.hasPrefix("fun(") ? parameter.doc : parameter.kind.text + " " + parameter.doc
+        text += "---@param \(shown) \(type)\n"
       }
       if let returns { text += "---@return \(returns)\n" }
       let list = parameters.map { $0.isVariadic ? "..." : $0.name }.joined(separator: ", ")
