@@ -27,7 +27,7 @@ enum mt_kind {
   MT_NIL,
   MT_BOOLEAN,  /* integer */
   MT_INTEGER,  /* integer */
-  MT_NUMBER,   /* number */
+  MT_NUMBER,   /* number; flag: it is whole and fits, integer: then that */
   MT_STRING,   /* bytes, length */
   MT_TABLE,    /* integer: position of the first key in the array, count: pairs (key, value) */
   MT_HANDLE,   /* type, integer: the host's number */
