@@ -186,7 +186,7 @@ void mt_begin(mt_state *st) {
   st->out_count = 0;
   st->out_length = 0;
   st->out_failed = false;
-  st->next_is_chunk = false;
+  st->next_wanted = st->next_is_chunk = false;
   st->failed_argument = 0;
   st->failure[0] = 0;
 }

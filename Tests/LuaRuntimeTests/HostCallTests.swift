@@ -124,7 +124,7 @@ private func kept(_ source: String) throws -> [LuaValue] {
   bench = try Bench { library in
     library.add("enter") { call throws(HostFailure) in
       call.push("kept")
-      do throws(LuaError) { _ = try call.state.call(LuaFunctionReference(id: 1, name: "", isNative: false), arguments: [.nil]) } catch {
+      do throws(LuaError) { _ = try unsafe call.state.call(LuaFunctionReference(id: 1, name: "", isNative: false), arguments: [.nil]) } catch {
         caught = error
       }
     }
