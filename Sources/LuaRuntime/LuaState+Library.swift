@@ -124,7 +124,8 @@ private struct Members {
             var used = 0
             for field in fields {
               unsafe entries.append(
-                field.c(names, valueNames.baseAddress.map { unsafe $0 + used }, values.baseAddress.map { unsafe $0 + used }))
+                field.c(
+                  names, valueNames.baseAddress.map { unsafe $0 + used }, values.baseAddress.map { unsafe $0 + used }))
               used += field.values.count
             }
             return unsafe entries.withUnsafeBufferPointer { entries in

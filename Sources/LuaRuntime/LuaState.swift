@@ -149,7 +149,7 @@ internal import CLuaShims
 
   private func failure(_ status: Int32) -> LuaError {
     let error = unsafe LuaError(status, mt_last_error(c))
-    if error != .reentered { pending.removeAll() } /* what was to follow never comes */
+    if error != .reentered { pending.removeAll() }  // what was to follow never comes
     return error
   }
 
