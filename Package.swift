@@ -76,7 +76,7 @@ let package = Package(
     tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("LuaRuntime", ["LuaRuntime"]),
     tests("Policy", ["Policy", "Capture", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
-    tests("Capture", ["Capture", "DataPath", "Mirroring", "Wire"]),
+    tests("Capture", ["Capture", "DataPath", "Mirroring", "Wire", "CPcap"]),
     tests(
       "Moontap",
       [
