@@ -75,7 +75,7 @@ let package = Package(
     tests("Mirroring", ["Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("LuaRuntime", ["LuaRuntime"]),
-    tests("Policy", ["Policy", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
+    tests("Policy", ["Policy", "Capture", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("Capture", ["Capture", "DataPath", "Mirroring", "Wire"]),
     tests(
       "Moontap",

@@ -31,8 +31,7 @@ static void describe_object(lua_State *L, int index) {
   const char *name = object_name(mt_of(L), lua_touserdata(L, index), &describe);
   if (describe != MT_NO_FUNCTION) {
     int top = lua_gettop(L);
-    if (mt_call_host(L, describe, index, 1) > 0 && lua_type(L, -1) == LUA_TSTRING) {
-      lua_replace(L, top + 1);
+    if (mt_call_host(L, describe, index, 1) > 0 && lua_type(L, top + 1) == LUA_TSTRING) {
       lua_settop(L, top + 1);
       return;
     }

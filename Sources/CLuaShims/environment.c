@@ -8,8 +8,8 @@
 /* What a call of a stock function is charged beforehand, in steps of about 4 ns. */
 enum charge {
   FREE,      /* constant time */
-  TEXT,      /* the bytes of the text arguments / 16 */
-  WORK,      /* the bytes of the text arguments / 4: a function call or a test per byte */
+  TEXT,      /* the bytes of the text arguments / 64: a copy or a comparison */
+  WORK,      /* the bytes of the text arguments / 4: a test or a call for each */
   ARGUMENTS, /* their number */
   REPEAT,    /* string.rep: what it will make */
   TABLE      /* charged in table.c, which has its own functions */
@@ -25,7 +25,7 @@ static const stock_entry stock[] = {
     {"rawlen", FREE},        {"tonumber", WORK},      {"type", FREE},         {"string.rep", REPEAT},
     {"string.pack", TEXT},   {"string.unpack", WORK}, {"string.byte", WORK},  {"string.char", ARGUMENTS},
     {"string.len", FREE},    {"string.lower", WORK},  {"string.upper", WORK}, {"string.reverse", WORK},
-    {"string.sub", TEXT},    {"string.packsize", WORK}, {"utf8.char", ARGUMENTS}, {"utf8.codes", FREE},
+    {"string.sub", TEXT},    {"utf8.char", ARGUMENTS}, {"utf8.codes", FREE},
     {"utf8.codepoint", WORK}, {"utf8.len", WORK},     {"utf8.offset", WORK},
     {"math.abs", FREE},      {"math.ceil", FREE},     {"math.floor", FREE},   {"math.max", ARGUMENTS},
     {"math.min", ARGUMENTS}, {"math.fmod", FREE},     {"math.modf", FREE},    {"math.sqrt", FREE},
@@ -56,10 +56,10 @@ static int64_t repeat_bytes(lua_State *L) {
 
 static int64_t cost(lua_State *L, enum charge charge) {
   switch (charge) {
-  case TEXT: return 1 + text_bytes(L) / 16;
+  case TEXT: return 1 + text_bytes(L) / 64;
   case WORK: return 1 + text_bytes(L) / 4;
   case ARGUMENTS: return 1 + lua_gettop(L);
-  case REPEAT: return 1 + repeat_bytes(L) / 16;
+  case REPEAT: return 1 + repeat_bytes(L) / 64;
   default: return 1;
   }
 }
@@ -175,6 +175,45 @@ void mt_build_environment(lua_State *L) {
   lua_pushnil(L);
   lua_setfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_settop(L, globals - 1);
+}
+
+/* --- environments of modules --------------------------------------------------------------------------------------- */
+
+/* Pushes a copy of the table at `index`; of its plain tables too, since a script could change them for all. Namespaces of
+   the host are read-only and stay the same. */
+static void push_copy(lua_State *L, int index, int depth) {
+  luaL_checkstack(L, 6, "nested too deeply");
+  lua_newtable(L);
+  int copy = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, index);) {
+    bool is_itself = lua_rawequal(L, -1, index);
+    bool is_plain = lua_istable(L, -1) && !is_itself && depth < 4;
+    if (is_plain && lua_getmetatable(L, -1)) {
+      lua_pop(L, 1);
+      is_plain = false;
+    }
+    if (is_plain) {
+      push_copy(L, lua_gettop(L), depth + 1);
+      lua_replace(L, -2);
+    }
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, is_itself ? copy : -2);
+    lua_rawset(L, copy);
+    lua_pop(L, 1);
+  }
+}
+
+void mt_keep_environment(lua_State *L) {
+  lua_pushglobaltable(L);
+  push_copy(L, lua_gettop(L), 0);
+  mt_of(L)->pristine = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_pop(L, 1);
+}
+
+void mt_push_fresh_environment(lua_State *L) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, mt_of(L)->pristine);
+  push_copy(L, lua_gettop(L), 0);
+  lua_remove(L, -2);
 }
 
 /* --- every reachable name ----------------------------------------------------------------------------------------- */

@@ -93,7 +93,7 @@ public enum LuaValue: Hashable, Sendable {
 }
 
 /// What a script function answered: its first value. More values are dropped.
-public enum LuaResult: Equatable, Sendable {
+public enum LuaResult: Hashable, Sendable {
   /// `nil`, or no value at all.
   case `nil`
   case boolean(Bool)

@@ -45,6 +45,17 @@ struct MirrorReading {
   /// Runs every check of the table.
   mutating func read() { for group in MirrorRule.groups { group.check(&self) } }
 
+  /// In the order of the lines, those of other files last.
+  var sortedViolations: [MirrorViolation] {
+    let file = draft.location.file
+    return violations.enumerated().sorted { a, b in
+      let (left, right) = (a.element.location, b.element.location)
+      let isLater = (left?.file != file, right?.file != file)
+      if isLater.0 != isLater.1 { return isLater.1 }
+      return (left?.file ?? "", left?.line ?? 0, a.offset) < (right?.file ?? "", right?.line ?? 0, b.offset)
+    }.map(\.element)
+  }
+
   /// The mirror, when nothing is wrong with it.
   var mirror: TrafficMirror? {
     guard !violations.contains(where: { !$0.isWarning }), let name, let vpc, let range, let direction, let filter,

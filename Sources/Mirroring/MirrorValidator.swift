@@ -26,7 +26,7 @@ public struct MirrorValidator {
       var reading = MirrorReading(
         draft, inventory: inventory, bpf: bpf, neighbours: neighbours, identifiers: identifiers)
       reading.read()
-      result.violations += reading.violations
+      result.violations += reading.sortedViolations
       if let mirror = reading.mirror {
         result.mirrors.append(mirror)
         if mirror.encapsulation.kind != .none { identifiers.take(mirror.encapsulation.vni) }

@@ -9,6 +9,12 @@ public struct MirrorNotInJSON: Error, Sendable, Hashable {
   public var key: String
   /// `a Lua function`
   public var what: String
+
+  public init(mirror: String, key: String, what: String) {
+    self.mirror = mirror
+    self.key = key
+    self.what = what
+  }
 }
 
 extension MirrorNotInJSON: CustomStringConvertible {

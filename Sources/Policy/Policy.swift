@@ -48,20 +48,26 @@ public final class Policy: ScriptHost {
     } catch {
       throw PolicyError(kind: .unreadable, file: path, line: 0, message: error.reason)
     }
-    guard let source = String(validating: bytes, as: UTF8.self) else {
-      throw PolicyError(kind: .unreadable, file: path, line: 0, message: "is not text in UTF-8")
-    }
     try self.init(
-      source: source, file: path, host: host, inventory: inventory, bpf: bpf, earlier: earlier, options: options)
+      bytes: bytes, file: path, host: host, inventory: inventory, bpf: bpf, earlier: earlier, options: options)
   }
 
   /// Runs a policy given as text.
   ///
   /// - Parameter file: the name that messages carry, without its folders; its folder is where `set.load` and `require`
   ///   look.
-  public init(
+  public convenience init(
     source: String, file: String, host: Int, inventory: Inventory, bpf: (any BPFCompiler)? = nil,
     earlier: [TrafficMirror] = [], options: PolicyOptions = PolicyOptions()
+  ) throws(PolicyError) {
+    try self.init(
+      bytes: Array(source.utf8), file: file, host: host, inventory: inventory, bpf: bpf, earlier: earlier,
+      options: options)
+  }
+
+  private init(
+    bytes: [UInt8], file: String, host: Int, inventory: Inventory, bpf: (any BPFCompiler)?, earlier: [TrafficMirror],
+    options: PolicyOptions
   ) throws(PolicyError) {
     let place = PolicyFile.Place(file)
     var library = HostLibrary()
@@ -74,7 +80,7 @@ public final class Policy: ScriptHost {
     library = PolicyLibrary.build(context, declaredIn: library)
     do throws(LuaError) {
       state = try LuaState(library: library, print: options.print)
-      try state.load(source: source, chunkName: place.base)
+      try state.load(source: bytes, chunkName: place.base)
     } catch {
       throw PolicyError(error, context, path: file)
     }
@@ -106,6 +112,7 @@ public final class Policy: ScriptHost {
     breakers = Array(repeating: Breaker(), count: count)
     for (entry, mirror) in mirrors where entry >= 0 { entries[entry].mirror = mirror }
     let byMirror = Dictionary(mirrors.map { ($0.mirror, $0.entry) }, uniquingKeysWith: { first, _ in first })
+    context.isFaulted = { [unowned self] mirror in byMirror[mirror].map { breakers[$0].isFaulted } ?? false }
     context.statistics = { mirror in byMirror[mirror].flatMap { statistics?($0) } }
   }
 
@@ -127,6 +134,9 @@ public final class Policy: ScriptHost {
 
   /// What went wrong in filters, balancers and timers, by function and kind.
   public var failures: [PolicyFailure] { failureLog.failures { context.functions[$0].name } }
+
+  /// Every name that the script can reach from its globals, sorted: `string.rep`.
+  public func reachableNames() -> [String] { (try? state.reachableNames()) ?? [] }
 
   /// Says at the end of a run what the log held back.
   public func finishLog() { context.log.finish() }

@@ -9,6 +9,12 @@ enum Interrupt {
 
   /// From now on SIGINT and SIGTERM ask for a clean stop.
   static func catchSignals() {
+    // A parent may have left them blocked (sigprocmask(2) is inherited).
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
+    unsafe sigaddset(&signals, SIGINT)
+    unsafe sigaddset(&signals, SIGTERM)
+    unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     for number in [SIGINT, SIGTERM] {
       signal(number) { number in
         // Async-signal-safe (signal-safety(7)): an atomic exchange and restoring the default action.

@@ -108,6 +108,30 @@ func owned(_ batch: FrameBatch) -> [OwnedFrame] {
   }
 }
 
+/// A block of a pcapng file in the machine's byte order.
+struct PcapngBlockBytes {
+  var type: UInt32
+  var body: ArraySlice<UInt8>
+
+  func number32(at offset: Int) -> UInt32 { CaptureTests.number32(body, at: offset) }
+}
+
+func pcapngBlocks(of path: String) -> [PcapngBlockBytes] {
+  var rest = bytes(of: path)[...]
+  var blocks: [PcapngBlockBytes] = []
+  while rest.count >= 12 {
+    let total = Int(number32(rest, at: 4))
+    guard total >= 12, total <= rest.count else { break }
+    blocks.append(PcapngBlockBytes(type: number32(rest, at: 0), body: rest.dropFirst(8).prefix(total - 12)))
+    rest = rest.dropFirst(total)
+  }
+  return blocks
+}
+
+private func number32(_ bytes: ArraySlice<UInt8>, at offset: Int) -> UInt32 {
+  bytes.dropFirst(offset).prefix(4).reversed().reduce(0) { $0 << 8 | UInt32($1) }
+}
+
 /// A generator with a fixed seed (SplitMix64): the same cases in every run.
 struct SeededGenerator: RandomNumberGenerator {
   var state: UInt64

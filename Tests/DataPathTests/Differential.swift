@@ -44,15 +44,17 @@ struct Differential {
     }
   }
 
-  private func compare(_ found: [Delivered], _ expected: [Delivered]) -> String? {
-    var found = found
+  private func compare(_ delivered: [Delivered], _ expected: [Delivered]) -> String? {
+    var found = delivered
     for position in found.indices {
       if found[position].sourcePort < 49152 { return "source port \(found[position].sourcePort)" }
       found[position].sourcePort = 0
     }
-    let (found2, expected) = (found.sorted(), expected.sorted())
-    for position in 0..<max(found2.count, expected.count) {
-      let (here, there) = (position < found2.count ? found2[position] : nil, position < expected.count ? expected[position] : nil)
+    let expected = expected.sorted()
+    found.sort()
+    for position in 0..<max(found.count, expected.count) {
+      let here = position < found.count ? found[position] : nil
+      let there = position < expected.count ? expected[position] : nil
       if here != there {
         return "copy \(position): pipeline \(here.map { "\($0)" } ?? "none"), model \(there.map { "\($0)" } ?? "none")"
       }
@@ -119,13 +121,18 @@ struct Differential {
   /// Everything that is needed to see the case.
   func told(seed: UInt64) throws -> String {
     let smallest = try smallest()
-    var lines = ["seed \(seed): \(try smallest.difference() ?? "no difference left")", "options \(smallest.scene.options)"]
-    for (index, interface) in smallest.scene.interfaces.enumerated() { lines.append("interface \(index): \(interface)") }
+    var lines = [
+      "seed \(seed): \(try smallest.difference() ?? "no difference left")", "options \(smallest.scene.options)",
+    ]
+    for (index, interface) in smallest.scene.interfaces.enumerated() {
+      lines.append("interface \(index): \(interface)")
+    }
     lines.append("bound \(smallest.scene.boundENIs)")
     let inventory = smallest.scene.inventory
     for (index, eni) in inventory.enis.enumerated() {
       lines.append(
-        "eni \(index): \(eni.id) vpc \(eni.vpc) \(eni.mac?.description ?? "no mac") \(eni.addresses) \(eni.publicAddresses)")
+        "eni \(index): \(eni.id) vpc \(eni.vpc) \(eni.mac?.description ?? "no mac") \(eni.addresses) \(eni.publicAddresses)"
+      )
     }
     for mirror in smallest.scene.mirrors { lines.append("\(mirror)") }
     for frame in smallest.frames {

@@ -17,7 +17,8 @@ extension RandomNumbers {
       name: name, description: "", vpc: vpc, range: range(inventory, vpc),
       direction: pick([.all, .all, .out, .in]), filter: filter(inventory, vpc, depth: 2),
       receivers: chance(97) ? receivers : [], balance: balance(receivers.count),
-      encapsulation: Encapsulation(kind: pick([.vxlan, .vxlan, .gre, .erspan2, .none]), vni: 7, port: pick([4789, 53])),
+      encapsulation: Encapsulation(
+        kind: pick([.vxlan, .vxlan, .gre, .erspan2, .none]), vni: 7, port: pick([4789, 53])),
       copies: pick([.once, .once, .perENI]), isEnabled: chance(93), tags: [:], onError: pick([.skip, .collect]),
       origin: name + ".lua:1")
   }
@@ -56,7 +57,7 @@ extension RandomNumbers {
     case 5, 6: .nat(pick(inventory.vpcs[vpc].natGateways), bidirectional: chance(50))
     case 7: .rules(inbound: rules(), outbound: rules())
     case 8: .sample(threshold: pick([0, 1 << 62, 1 << 63, .max]))
-    case 9: .first(packets: chance(70) ? UInt64(number(0...4)) : nil, bytes: chance(40) ? 300 : nil, id: number(0...3))
+    case 9: pick(Self.firsts)
     case 10: .script(ScriptFunction(host: 0, function: number(0...2), name: "judge"))
     case 11, 12: .all((0..<number(0...3)).map { _ in filter(inventory, vpc, depth: depth - 1) })
     case 13, 14: .anyOf((0..<number(0...3)).map { _ in filter(inventory, vpc, depth: depth - 1) })
@@ -88,6 +89,12 @@ extension RandomNumbers {
     }
   }
 
+  /// An id names one filter, which several mirrors may use.
+  static let firsts: [FilterExpression] = [
+    .first(packets: 1, bytes: nil, id: 0), .first(packets: nil, bytes: 300, id: 1),
+    .first(packets: 4, bytes: 200, id: 2), .first(packets: nil, bytes: nil, id: 3),
+    .first(packets: 0, bytes: nil, id: 4),
+  ]
   static let ports: [UInt16] = [0, 53, 80, 443, 4789, 5000, 65535]
   static let protocols = [6, 6, 6, 17, 17, 17, 132, 33, 136, 1, 58, 47, 50, 2, 59]
 }

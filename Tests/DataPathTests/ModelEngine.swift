@@ -63,6 +63,8 @@ final class ModelEngine {
   let options: PlanOptions
   let interfaces: [CaptureInterface]
   let bound: [Int?]
+  /// ENIs whose captures are read.
+  let captured: Set<Int>
 
   private(set) var record = -1
   private(set) var conversation = ModelConversation()
@@ -92,6 +94,8 @@ final class ModelEngine {
       let name = scene.boundENIs[interface.origin] ?? interface.name
       return scene.inventory.enis.firstIndex { $0.id == name || $0.interface == name }
     }
+    let named = scene.boundENIs.values.compactMap { id in scene.inventory.enis.firstIndex { $0.id == id } }
+    captured = Set(bound.compactMap { $0 } + named)
   }
 
   func judge(_ frame: TestFrame) -> [ModelOutcome] {
@@ -247,7 +251,7 @@ final class ModelEngine {
     let here = bound[Int(seen.frame.interface)]
     guard definition.copies == .once, let here, !seen.isOutbound else { return false }
     let sender = network.sides(seen.packet, vpc: definition.vpc).out
-    guard case .listed(let eni) = sender, eni != here, bound.contains(eni) else { return false }
+    guard case .listed(let eni) = sender, eni != here, captured.contains(eni) else { return false }
     var there = seen
     there.place = .listed(eni)
     there.isOutbound = true

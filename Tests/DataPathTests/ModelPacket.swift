@@ -40,7 +40,8 @@ extension ModelPacket {
   init(_ bytes: [UInt8], link: LinkType) {
     switch link {
     case .ethernet: readEthernet(bytes)
-    case .raw, .raw12, .raw14: readIP(bytes, as: bytes.first.map { $0 >> 4 } == 6 ? 0x86dd : 0x0800)
+    case .raw, .raw12, .raw14:
+      if let first = bytes.first { readIP(bytes, as: first / 16 == 6 ? 0x86dd : 0x0800) }
     case .ipv4: readIP(bytes, as: 0x0800)
     case .ipv6: readIP(bytes, as: 0x86dd)
     case .null, .loop: readLoopback(bytes, link)

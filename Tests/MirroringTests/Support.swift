@@ -62,9 +62,12 @@ func validate(_ definitions: String..., besides existing: [TrafficMirror] = []) 
 }
 
 /// `code path`, of errors as they are, of warnings in brackets.
-func marks(_ violations: [MirrorViolation]) -> [String] {
-  violations.map { ($0.isWarning ? "(\($0.code))" : $0.code) + ($0.path.isEmpty ? "" : " " + $0.path) }
+func mark(_ violation: MirrorViolation) -> String {
+  let code = violation.isWarning ? "(\(violation.code))" : violation.code
+  return violation.path.isEmpty ? code : code + " " + violation.path
 }
+
+func marks(_ violations: [MirrorViolation]) -> [String] { violations.map(mark) }
 
 func marks(_ changes: KeyValuePairs<String, String?>) throws(JSONError) -> [String] {
   marks(try validate(definition(changes)).violations)

@@ -7,7 +7,6 @@ local staff = set.cidrs { "10.50.109.0/24", "10.50.104.100/32" }
 mirror {
   name = "by-customer", vpc = "vpc-campus",
   source = source.subnet("subnet-wlan"), direction = "all",
-  filter = filter.quintuple { source = "0.0.0.0/0" },
   target = target.receivers { "10.50.9.10", "10.50.9.11" },
   balance = balance.with("by-customer", function(packet, receivers)
     if packet:source_in(guests) or packet:destination_in(guests) then return 1 end

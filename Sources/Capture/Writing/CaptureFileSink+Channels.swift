@@ -110,17 +110,28 @@ extension CaptureFileSink {
     let route = plan.routes[Int(copy.route)]
     let origin = plan.origins[Int(copy.origin)]
     let ends = TunnelEnds(
-      sourceMAC: origin.mac ?? .unknown, destinationMAC: macOfReceiver(route.receiver),
+      sourceMAC: origin.mac ?? .unknown, destinationMAC: receiverMACs[Int(copy.route)],
       source: route.receiver.family == .v4 ? origin.v4 : origin.v6, destination: route.receiver)
     return EncapsulationTemplate(
       method: TunnelMethod(route.encapsulation), ends: ends,
       inner: isDressed ? (destination: .unknown, source: origin.mac ?? .unknown) : nil, port: copy.origin)
   }
 
-  /// The MAC of the one ENI that has the address; unknown when none has, or two in different VPCs.
-  private func macOfReceiver(_ address: IPAddress) -> MACAddress {
-    let macs = Set(plan.origins.filter { $0.v4 == address || $0.v6 == address }.compactMap(\.mac))
-    return macs.count == 1 ? macs.first! : .unknown
+  /// For each route the MAC of its receiver: that of the one ENI with the address; unknown when none has it, or two of
+  /// different VPCs.
+  static func receiverMACs(_ plan: SinkPlan) -> [MACAddress] {
+    let receivers = Set(plan.routes.map(\.receiver))
+    var known: [IPAddress: Set<MACAddress>] = [:]
+    for origin in plan.origins {
+      guard let mac = origin.mac else { continue }
+      for address in [origin.v4, origin.v6] {
+        if let address, receivers.contains(address) { known[address, default: []].insert(mac) }
+      }
+    }
+    return plan.routes.map { route in
+      let macs = known[route.receiver] ?? []
+      return macs.count == 1 ? macs.first! : .unknown
+    }
   }
 }
 

@@ -18,6 +18,7 @@ public final class CaptureFileSink: FrameSink {
   let files: [OutputFile]
   /// For each route: its file.
   let fileOfRoute: [Int]
+  let receiverMACs: [MACAddress]
   let buffers: OutputBuffers
   let channels = CopyChannels()
   let packetOptions: PacketOptions
@@ -43,6 +44,7 @@ public final class CaptureFileSink: FrameSink {
       throw error
     }
     self.folder = folder
+    receiverMACs = Self.receiverMACs(plan)
     buffers = OutputBuffers(files)
     packetOptions = PacketOptions(plan.routes.map(\.mirrorName))
     headings = files.map { _ in FileHeading() }

@@ -1,0 +1,218 @@
+import Testing
+
+@testable import LuaRuntime
+
+private struct Inner {
+  var sequence: UInt32 = 9
+}
+
+private struct Packet {
+  var flags: UInt8 = 0b101
+  var proto: UInt8 = 6
+  var port: UInt16 = 443
+  var length: UInt32 = 1500
+  var bytes: UInt64 = 1 << 40
+  var time: Int64 = -5
+  var ratio: Double = 0.5
+  var tcp = Inner()
+}
+
+private func offset(_ path: PartialKeyPath<Packet>) -> Int { MemoryLayout<Packet>.offset(of: path)! }
+
+/// A bench whose scripts get packets; `made` counts how often the text was made.
+@safe private final class PacketBench {
+  let bench: Bench
+  let type: RecordTypeID
+  var elsewhere: UnsafeMutablePointer<Packet>?
+  var made = 0
+
+  init() throws {
+    var id: RecordTypeID?
+    var me: PacketBench?
+    bench = try Bench { library in
+      let packet = library.declareRecordType("packet")
+      let tcp = library.declareRecordType("tcp")
+      var inner = RecordType("tcp")
+      inner.fields = [RecordField("seq", .unsigned32(offset: 0))]
+      library.define(tcp, as: inner)
+      unsafe library.define(packet, as: describe(packet, tcp, { me?.made += 1 }, { unsafe me?.elsewhere }))
+      id = packet
+    }
+    type = id!
+    me = self
+  }
+
+  func call(_ packet: Packet = Packet(), limits: LuaLimits = .callback) throws(LuaError) -> LuaResult {
+    guard case .function(let function)? = bench.kept.last else { throw LuaError(.runtime, "nothing was kept") }
+    var result: Result<LuaResult, LuaError>?
+    unsafe withUnsafePointer(to: packet) { base in
+      result = Result { () throws(LuaError) in
+        try unsafe bench.state.call(function, record: type, at: base, limits: limits)
+      }
+    }
+    return try result!.get()
+  }
+
+  /// What a function that returns `expression` of its packet `p` answers.
+  func evaluate(_ expression: String, _ packet: Packet = Packet()) throws -> LuaResult {
+    try bench.run("keep(function(p) return \(expression) end)")
+    return try call(packet)
+  }
+
+  func failure(_ expression: String) throws -> LuaError {
+    do { _ = try evaluate(expression) } catch let error as LuaError { return error }
+    Issue.record("no failure: \(expression)")
+    return LuaError(.runtime, "")
+  }
+}
+
+private func describe(
+  _ packet: RecordTypeID, _ tcp: RecordTypeID, _ note: @escaping () -> Void,
+  _ elsewhere: @escaping () -> UnsafeMutablePointer<Packet>?
+) -> RecordType {
+  var type = RecordType("packet")
+  type.fields = unsafe [
+    RecordField("protocol", .named(offset: offset(\.proto), names: [6: "tcp", 17: "udp"])),
+    RecordField("destination_port", .unsigned16(offset: offset(\.port)), presence: RecordBit(offset: 0, bit: 0)),
+    RecordField("source_port", .unsigned16(offset: offset(\.port)), presence: RecordBit(offset: 0, bit: 1)),
+    RecordField("length", .unsigned32(offset: offset(\.length))),
+    RecordField("bytes", .unsigned64(offset: offset(\.bytes))),
+    RecordField("time", .signed64(offset: offset(\.time))),
+    RecordField("ratio", .double(offset: offset(\.ratio))),
+    RecordField("flags", .unsigned8(offset: 0)),
+    RecordField("syn", .boolean(RecordBit(offset: 0, bit: 2))),
+    RecordField("fin", .boolean(RecordBit(offset: 0, bit: 1))),
+    RecordField("tcp", .record(tcp, offset: offset(\.tcp))),
+    RecordField("state", .table(offset: offset(\.length))),
+    RecordField(
+      "inner", .recordElsewhere(packet) { _ in unsafe elsewhere().map { UnsafeRawPointer($0) } }),
+    RecordField(
+      "source",
+      .text { base, buffer in
+        note()
+        let port = unsafe base.load(fromByteOffset: offset(\.port), as: UInt16.self)
+        let text = Array("10.0.0.\(port)".utf8)
+        unsafe buffer.copyBytes(from: text)
+        return text.count
+      }),
+    RecordField("none", .text { _, _ in nil }),
+    RecordField(
+      "twice",
+      .value { call throws(HostFailure) in
+        guard let base = unsafe call.record(0, of: packet) else { throw HostFailure("no packet") }
+        call.push(Int64(unsafe base.load(fromByteOffset: offset(\.port), as: UInt16.self)) * 2)
+      }),
+  ]
+  type.methods = [
+    (
+      "add",
+      { call throws(HostFailure) in
+        guard unsafe call.record(0, of: packet) != nil else { throw HostFailure(argument: 1, "expected a packet") }
+        call.push((call.integer(1) ?? 0) + 1)
+      }
+    ),
+    (
+      "copy",
+      { call throws(HostFailure) in
+        guard let base = unsafe call.record(0, of: packet) else { throw HostFailure("no packet") }
+        unsafe call.push(record: packet, at: base, pinned: false)
+      }
+    ),
+  ]
+  type.length = { call throws(HostFailure) in call.push(Int64(99)) }
+  type.describe = { call throws(HostFailure) in call.push("a packet") }
+  return type
+}
+
+@Test func readsEveryKindOfField() throws {
+  let packets = try PacketBench()
+  for (source, expected) in [
+    ("p.protocol", LuaResult.string("tcp")), ("p.destination_port", .integer(443)), ("p.source_port", .nil),
+    ("p.length", .integer(1500)), ("p.bytes", .integer(1 << 40)), ("p.time", .integer(-5)), ("p.ratio", .number(0.5)),
+    ("p.flags", .integer(5)), ("p.syn", .boolean(true)), ("p.fin", .boolean(false)), ("p.tcp.seq", .integer(9)),
+    ("p.source", .string("10.0.0.443")), ("p.none", .nil), ("p.twice", .integer(886)), ("p:add(4)", .integer(5)),
+    ("#p", .integer(99)), ("tostring(p)", .string("a packet")), ("p.inner", .nil), ("p", .other("packet")),
+    ("p:copy().length", .integer(1500)), ("p.tcp == p.tcp", .boolean(true)), ("type(p)", .string("userdata")),
+  ] {
+    #expect(try packets.evaluate(source) == expected, "\(source)")
+  }
+  #expect(try packets.evaluate("p.protocol", Packet(proto: 99)) == .integer(99))
+}
+
+@Test func makesATextOncePerCall() throws {
+  let packets = try PacketBench()
+  #expect(try packets.evaluate("p.source .. p.source .. p.source", Packet(port: 1)) == .string("10.0.0.110.0.0.110.0.0.1"))
+  #expect(packets.made == 1)
+  #expect(try packets.call(Packet(port: 2)) == .string("10.0.0.210.0.0.210.0.0.2"))
+  #expect(packets.made == 2)
+}
+
+@Test func suggestsTheNearestField() throws {
+  let packets = try PacketBench()
+  #expect(
+    try packets.failure("p.destination_prot").message
+      == "no field 'destination_prot' in packet; did you mean 'destination_port'?")
+  #expect(try packets.failure("p.zzzzzzzzzz").message == "no field 'zzzzzzzzzz' in packet")
+  #expect(try packets.failure("p.tcp.sek").message == "no field 'sek' in tcp; did you mean 'seq'?")
+  #expect(try packets.failure("p[('x'):rep(99)]").message.hasPrefix("no field 'xxxx"))
+  #expect(try packets.failure("p[1]").message == "packet has no key of type number")
+  #expect(try packets.failure("p.add()").message.contains("expected a packet"))
+  #expect(try packets.failure("pcall(function() p.length = 1 end) or p:lenght()").message.contains("did you mean 'length'?"))
+}
+
+@Test func raisesForRecordsUsedAfterTheirCall() throws {
+  let packets = try PacketBench()
+  try packets.bench.run("keep(function(p) old, tcp, own = p, p.tcp, p:copy() return true end)")
+  #expect(try packets.call() == .boolean(true))
+  for use in ["old.length", "tcp.seq", "own.length", "tostring(old)", "#old", "old:add(1)", "keep(old)", "old.nonsense"] {
+    let error = packets.bench.failure("\nreturn \(use)")
+    #expect(error.kind == .stale, "\(use): \(error)")
+    #expect(error.message.hasSuffix("used outside its callback"))
+    #expect(error.place?.line == 2)
+  }
+  #expect(try packets.evaluate("pcall(function() return tcp.seq end)") == .boolean(false))
+  #expect(try packets.evaluate("pcall(function() return own.length end)") == .boolean(false))
+}
+
+@Test func readsRecordsWithinRecords() throws {
+  let packets = try PacketBench()
+  let inner = UnsafeMutablePointer<Packet>.allocate(capacity: 1)
+  unsafe inner.initialize(to: Packet(port: 53))
+  defer { unsafe inner.deallocate() }
+  unsafe packets.elsewhere = inner
+  defer { unsafe packets.elsewhere = nil }
+  #expect(try packets.evaluate("p.destination_port .. p.inner.destination_port .. p.inner.source") == .string("4435310.0.0.53"))
+  #expect(try packets.evaluate("p.inner.inner.inner.tcp.seq") == .integer(9))
+}
+
+@Test func keepsATablePerNumber() throws {
+  let packets = try PacketBench()
+  try packets.bench.run("keep(function(p) local s = p.state s.n = (s.n or 0) + 1 return s.n end)")
+  #expect(try packets.call(Packet(length: 1)) == .integer(1))
+  #expect(try packets.call(Packet(length: 1)) == .integer(2))
+  #expect(try packets.call(Packet(length: 2)) == .integer(1))
+  packets.bench.state.dropTable(1)
+  packets.bench.state.dropTable(77)
+  #expect(try packets.call(Packet(length: 1)) == .integer(1))
+  #expect(try packets.call(Packet(length: 2)) == .integer(2))
+}
+
+@Test func allocatesNothingForRecordCalls() throws {
+  let packets = try PacketBench()
+  try packets.bench.run("keep(function(p) return p.protocol == 'tcp' and p.destination_port == 443 and p.tcp.seq == 9 end)")
+  for _ in 0..<10 { _ = try packets.call() }
+  let before = packets.bench.state.memory.allocations
+  for _ in 0..<1000 { #expect(try packets.call() == .boolean(true)) }
+  #expect(packets.bench.state.memory.allocations == before)
+}
+
+@Test func limitsRecordCalls() throws {
+  let packets = try PacketBench()
+  try packets.bench.run("\nkeep(function(p) while p.length do end end)")
+  for _ in 0..<3 {
+    do throws(LuaError) { _ = try packets.call() } catch {
+      #expect(error.kind == .cpu)
+      #expect(error.place == LuaPlace(chunk: "test.lua", line: 2))
+    }
+  }
+}
