@@ -33,20 +33,24 @@ bool mt_caller(mt_state *st, const char **chunk, int32_t *line) {
   return mt_find_place(st->L, 0, name, sizeof name, line);
 }
 
+/* A module has globals of its own: neither can spoil the other's. */
 static void load_pushed_chunk(lua_State *L) {
   mt_state *st = mt_of(L);
-  char name[MT_CHUNK_SIZE + 1] = "@";
+  char name[MT_CHUNK_SIZE];
   size_t length;
-  memcpy(name + 1, st->next_chunk, MT_CHUNK_SIZE);
+  memcpy(name, st->next_chunk, sizeof name);
   const char *source = lua_tolstring(L, -1, &length);
   int32_t line = 0;
   const char *fault = mt_check_source(source, length, &line);
-  mt_remember_chunk(st, name + 1);
-  if (fault) luaL_error(L, "%s:%d: %s", name + 1, (int)line, fault);
-  int status = luaL_loadbufferx(L, source, length, name, "t");
-  if (status == LUA_ERRMEM) mt_set_fatal(st, MT_MEMORY);
-  if (status != LUA_OK) lua_error(L);
+  mt_remember_chunk(st, name);
+  if (fault) {
+    lua_pushfstring(L, "%s:%d: %s", mt_chunk_id(st, name), (int)line, fault);
+    lua_error(L);
+  }
+  mt_compile(L, source, length, name);
   lua_remove(L, -2);
+  mt_push_fresh_environment(L);
+  if (!lua_setupvalue(L, -2, 1)) lua_pop(L, 1);
 }
 
 /* Arguments are in the stack from `first`; leaves the results on top. The host has returned before anything is raised. */

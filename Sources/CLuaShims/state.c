@@ -157,6 +157,7 @@ static int seal(lua_State *L) {
     mt_new_record(L, i);
     st->records[i].object = luaL_ref(L, LUA_REGISTRYINDEX);
   }
+  mt_keep_environment(L);
   st->sealed = true;
   return 0;
 }
@@ -208,11 +209,8 @@ typedef struct load_request {
 static int load_and_run(lua_State *L) {
   mt_state *st = mt_of(L);
   const load_request *request = lua_touserdata(L, 1);
-  lua_pushfstring(L, "@%s", request->chunk);
   st->syntax = true;
-  int status = luaL_loadbufferx(L, request->source, request->length, lua_tostring(L, -1), "t");
-  if (status == LUA_ERRMEM) mt_set_fatal(st, MT_MEMORY);
-  if (status != LUA_OK) return lua_error(L);
+  mt_compile(L, request->source, request->length, request->chunk);
   st->syntax = false;
   lua_call(L, 0, 1);
   return 1;

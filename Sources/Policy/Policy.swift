@@ -112,6 +112,7 @@ public final class Policy: ScriptHost {
     breakers = Array(repeating: Breaker(), count: count)
     for (entry, mirror) in mirrors where entry >= 0 { entries[entry].mirror = mirror }
     let byMirror = Dictionary(mirrors.map { ($0.mirror, $0.entry) }, uniquingKeysWith: { first, _ in first })
+    context.isFaulted = { [unowned self] mirror in byMirror[mirror].map { breakers[$0].isFaulted } ?? false }
     context.statistics = { mirror in byMirror[mirror].flatMap { statistics?($0) } }
   }
 
@@ -133,6 +134,9 @@ public final class Policy: ScriptHost {
 
   /// What went wrong in filters, balancers and timers, by function and kind.
   public var failures: [PolicyFailure] { failureLog.failures { context.functions[$0].name } }
+
+  /// Every name that the script can reach from its globals, sorted: `string.rep`.
+  public func reachableNames() -> [String] { (try? state.reachableNames()) ?? [] }
 
   /// Says at the end of a run what the log held back.
   public func finishLog() { context.log.finish() }

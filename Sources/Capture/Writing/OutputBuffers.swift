@@ -15,7 +15,7 @@ import Wire
   static let maximumRecordByteCount = Int(PcapFileHeader.maximumCapturedLength) + 8192
   /// Writes are multiples of it, so that each begins and ends with a page of the file.
   private static let pageSize = 4096
-  /// Larger ones measured slower: they fall out of the processor's cache before they are written.
+  /// Larger ones measured no faster, and fall out of a small cache before they are written.
   private static let largestThreshold = 256 << 10
   private static let smallestThreshold = 16 << 10
   /// Memory of all buffers together, up to 512 receivers.
