@@ -69,7 +69,7 @@ let package = Package(
     .systemLibrary(name: "CPcap", providers: [.apt(["libpcap-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
-    tests("Wire", ["Wire"]),
+    tests("Wire", ["Wire", "Capture", "DataPath"]),
     tests("JSONText", ["JSONText"]),
     tests("Inventory", ["Inventory", "JSONText", "Wire"]),
     tests("Mirroring", ["Mirroring", "Inventory", "JSONText", "Wire"]),

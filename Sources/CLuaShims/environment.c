@@ -177,6 +177,45 @@ void mt_build_environment(lua_State *L) {
   lua_settop(L, globals - 1);
 }
 
+/* --- environments of modules --------------------------------------------------------------------------------------- */
+
+/* Pushes a copy of the table at `index`; of its plain tables too, since a script could change them for all. Namespaces of
+   the host are read-only and stay the same. */
+static void push_copy(lua_State *L, int index, int depth) {
+  luaL_checkstack(L, 6, "nested too deeply");
+  lua_newtable(L);
+  int copy = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, index);) {
+    bool is_itself = lua_rawequal(L, -1, index);
+    bool is_plain = lua_istable(L, -1) && !is_itself && depth < 4;
+    if (is_plain && lua_getmetatable(L, -1)) {
+      lua_pop(L, 1);
+      is_plain = false;
+    }
+    if (is_plain) {
+      push_copy(L, lua_gettop(L), depth + 1);
+      lua_replace(L, -2);
+    }
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, is_itself ? copy : -2);
+    lua_rawset(L, copy);
+    lua_pop(L, 1);
+  }
+}
+
+void mt_keep_environment(lua_State *L) {
+  lua_pushglobaltable(L);
+  push_copy(L, lua_gettop(L), 0);
+  mt_of(L)->pristine = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_pop(L, 1);
+}
+
+void mt_push_fresh_environment(lua_State *L) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, mt_of(L)->pristine);
+  push_copy(L, lua_gettop(L), 0);
+  lua_remove(L, -2);
+}
+
 /* --- every reachable name ----------------------------------------------------------------------------------------- */
 
 typedef struct walk_request {

@@ -17,10 +17,13 @@ void mt_fail(mt_state *st, uint32_t argument, const char *message, size_t length
   mt_clean(st->failure, sizeof st->failure, message, length, false);
 }
 
-void mt_next(mt_state *st, uint32_t token) { st->next_token = token; }
+void mt_next(mt_state *st, uint32_t token) {
+  st->next_token = token;
+  st->next_wanted = true;
+}
 
 void mt_next_chunk(mt_state *st, uint32_t token, const char *chunk) {
-  st->next_token = token;
+  mt_next(st, token);
   st->next_is_chunk = true;
   strncpy(st->next_chunk, chunk, sizeof st->next_chunk - 1);
   st->next_chunk[sizeof st->next_chunk - 1] = 0;
@@ -33,20 +36,24 @@ bool mt_caller(mt_state *st, const char **chunk, int32_t *line) {
   return mt_find_place(st->L, 0, name, sizeof name, line);
 }
 
+/* A module has globals of its own: neither can spoil the other's. */
 static void load_pushed_chunk(lua_State *L) {
   mt_state *st = mt_of(L);
-  char name[MT_CHUNK_SIZE + 1] = "@";
+  char name[MT_CHUNK_SIZE];
   size_t length;
-  memcpy(name + 1, st->next_chunk, MT_CHUNK_SIZE);
+  memcpy(name, st->next_chunk, sizeof name);
   const char *source = lua_tolstring(L, -1, &length);
   int32_t line = 0;
   const char *fault = mt_check_source(source, length, &line);
-  mt_remember_chunk(st, name + 1);
-  if (fault) luaL_error(L, "%s:%d: %s", name + 1, (int)line, fault);
-  int status = luaL_loadbufferx(L, source, length, name, "t");
-  if (status == LUA_ERRMEM) mt_set_fatal(st, MT_MEMORY);
-  if (status != LUA_OK) lua_error(L);
+  mt_remember_chunk(st, name);
+  if (fault) {
+    lua_pushfstring(L, "%s:%d: %s", mt_chunk_id(st, name), (int)line, fault);
+    lua_error(L);
+  }
+  mt_compile(L, source, length, name);
   lua_remove(L, -2);
+  mt_push_fresh_environment(L);
+  if (!lua_setupvalue(L, -2, 1)) lua_pop(L, 1);
 }
 
 /* Arguments are in the stack from `first`; leaves the results on top. The host has returned before anything is raised. */
@@ -61,7 +68,7 @@ int mt_call_host(lua_State *L, uint32_t function, int first, int count) {
     int answer = st->host.call(st->host.context, function, token, st->in, (uint32_t)count);
     mt_charge_or_raise(L, 4);
     if (answer == MT_RAISE) raise_failure(L);
-    if (answer == MT_RETURN) return mt_give_all(L, 0);
+    if (!st->next_wanted) return mt_give_all(L, 0);
     token = st->next_token;
     bool is_chunk = st->next_is_chunk;
     lua_settop(L, base);

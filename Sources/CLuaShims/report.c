@@ -127,19 +127,42 @@ void mt_remember_chunk(mt_state *st, const char *name) {
   grown[st->chunk_count++] = chunk;
 }
 
-/* `web.lua:8: text`: takes the place off the message. Returns where the text begins. */
-static const char *take_place(mt_state *st, const char *message) {
+const char *mt_chunk_id(const mt_state *st, const char *name) {
+  size_t length = strlen(name);
+  for (uint32_t i = 0; i < st->chunk_count; i++) {
+    const char *id = st->chunks[i].id;
+    if (length < LUA_IDSIZE ? strcmp(id, name) == 0 : strcmp(id + 3, name + length - (LUA_IDSIZE - 4)) == 0) return id;
+  }
+  return name;
+}
+
+/* `web.lua:8: text`: which chunk, which line, and where the text begins. */
+static const mt_chunk *place_of(const mt_state *st, const char *message, int32_t *line, const char **text) {
   for (uint32_t i = 0; i < st->chunk_count; i++) {
     size_t n = strlen(st->chunks[i].id);
     if (strncmp(message, st->chunks[i].id, n) != 0 || message[n] != ':') continue;
     char *end;
-    long line = strtol(message + n + 1, &end, 10);
-    if (end == message + n + 1 || end[0] != ':' || end[1] != ' ' || line < 0 || line > INT32_MAX) continue;
-    memcpy(st->error.chunk, st->chunks[i].name, sizeof st->error.chunk);
-    st->error.line = (int32_t)line;
-    return end + 2;
+    long number = strtol(message + n + 1, &end, 10);
+    if (end == message + n + 1 || end[0] != ':' || end[1] != ' ' || number < 0 || number > INT32_MAX) continue;
+    *line = (int32_t)number;
+    *text = end + 2;
+    return &st->chunks[i];
   }
-  return message;
+  return NULL;
+}
+
+bool mt_has_place(const mt_state *st, const char *message) {
+  int32_t line;
+  const char *text;
+  return place_of(st, message, &line, &text) != NULL;
+}
+
+/* Takes the place off the message. Returns where the text begins. */
+static const char *take_place(mt_state *st, const char *message) {
+  const char *text = message;
+  const mt_chunk *chunk = place_of(st, message, &st->error.line, &text);
+  if (chunk) memcpy(st->error.chunk, chunk->name, sizeof st->error.chunk);
+  return text;
 }
 
 static void amount(char *to, size_t capacity, int64_t bytes) {

@@ -147,3 +147,36 @@ const char *mt_check_source(const char *source, size_t length, int32_t *line) {
   }
   return NULL;
 }
+
+/* --- compiling ----------------------------------------------------------------------------------------------------- */
+
+typedef struct reader {
+  const char *p, *end;
+  int32_t lines; /* handed out: where the compiler is when it fails without saying so */
+} reader;
+
+static const char *next_line(lua_State *L, void *data, size_t *size) {
+  (void)L;
+  reader *r = data;
+  const char *line = r->p, *newline = line < r->end ? memchr(line, '\n', (size_t)(r->end - line)) : NULL;
+  r->p = newline ? newline + 1 : r->end;
+  *size = (size_t)(r->p - line);
+  r->lines += *size > 0;
+  return line;
+}
+
+/* Pushes the compiled chunk, or raises; what the compiler says without a place ("C stack overflow") gets one. */
+void mt_compile(lua_State *L, const char *source, size_t length, const char *chunk) {
+  mt_state *st = mt_of(L);
+  reader r = {source, source + length, 0};
+  lua_pushfstring(L, "@%s", chunk);
+  int status = lua_load(L, next_line, &r, lua_tostring(L, -1), "t");
+  lua_remove(L, -2);
+  if (status == LUA_OK) return;
+  if (status == LUA_ERRMEM) mt_set_fatal(st, MT_MEMORY);
+  if (lua_type(L, -1) == LUA_TSTRING && !mt_has_place(st, lua_tostring(L, -1))) {
+    lua_pushfstring(L, "%s:%d: %s", mt_chunk_id(st, chunk), (int)(r.lines ? r.lines : 1), lua_tostring(L, -1));
+    lua_remove(L, -2);
+  }
+  lua_error(L);
+}

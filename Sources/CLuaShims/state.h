@@ -54,13 +54,15 @@ typedef struct mt_field_entry {
   uint32_t presence_offset;
   uint32_t offset;
   uint32_t detail;
+  uint32_t function;
   int constant; /* position in the type's constants: method closure or table of names */
 } mt_field_entry;
 
 enum { MT_FIELD_METHOD = MT_FIELD_VALUE + 1 };
 
 typedef struct mt_name_slot {
-  const char *name; /* Lua's interned copy: equal names are equal pointers */
+  const void *string; /* Lua's own copy, which is interned: equal names are one object */
+  const char *text;
   uint32_t entry;
 } mt_name_slot;
 
@@ -74,6 +76,7 @@ typedef struct mt_record_kind {
   uint32_t mask;
   int metatable; /* references */
   int object;    /* the one that is lent again and again */
+  mt_record *lent;
   int constants; /* table: method closures, tables of names, then the names themselves */
   uint32_t describe;
 } mt_record_kind;
@@ -106,7 +109,7 @@ struct mt_state {
   bool running, sealed;
   uint64_t serial;
 
-  int functions, id_tables, spaces, pending; /* references to tables */
+  int functions, id_tables, spaces, pristine; /* references to tables */
   uint64_t id_table_count;
   mt_record_kind *records;
   mt_handle_kind *handles;
@@ -120,7 +123,7 @@ struct mt_state {
   size_t out_length, out_bytes_capacity;
   bool out_failed;
   uint32_t next_token;
-  bool next_is_chunk;
+  bool next_wanted, next_is_chunk;
   char next_chunk[MT_CHUNK_SIZE];
   uint32_t failed_argument;
   char failure[MT_MESSAGE_SIZE];
@@ -153,6 +156,8 @@ void mt_report_text(mt_state *st, const char *message);
 size_t mt_clean(char *to, size_t capacity, const char *from, size_t length, bool tabs);
 bool mt_find_place(lua_State *L, int level, char *chunk, size_t capacity, int32_t *line);
 void mt_remember_chunk(mt_state *st, const char *name);
+const char *mt_chunk_id(const mt_state *st, const char *name); /* as Lua writes it into messages */
+bool mt_has_place(const mt_state *st, const char *message);
 
 /* values.c */
 void mt_take(lua_State *L, int index, uint32_t at); /* converts into st->in[at]; raises */
@@ -187,6 +192,8 @@ _Noreturn void mt_raise_unknown(lua_State *L, const mt_suggestion *s, const char
 
 /* environment.c, and the libraries it is made of */
 void mt_build_environment(lua_State *L);
+void mt_keep_environment(lua_State *L); /* as it is now, for modules */
+void mt_push_fresh_environment(lua_State *L);
 void mt_describe_value(lua_State *L, int index); /* tostring: pushes a string */
 extern const luaL_Reg mt_base_functions[];
 extern const luaL_Reg mt_string_functions[];
@@ -196,5 +203,6 @@ int mt_string_format(lua_State *L);
 
 /* source.c */
 const char *mt_check_source(const char *source, size_t length, int32_t *line);
+void mt_compile(lua_State *L, const char *source, size_t length, const char *chunk);
 
 #endif

@@ -25,6 +25,14 @@ struct ConditionBox: Hashable {
     return box
   }
 
+  /// The same packets, said alike: where one end is given, the other is any address of its family.
+  var withBothFamilies: ConditionBox {
+    var box = self
+    box.source = source ?? destination.flatMap { CIDR($0.address, length: 0) }
+    box.destination = destination ?? source.flatMap { CIDR($0.address, length: 0) }
+    return box
+  }
+
   /// One box, or two when the condition is bidirectional.
   static func boxes(_ condition: QuintupleCondition) -> Set<ConditionBox> {
     let box = ConditionBox(condition)

@@ -13,7 +13,7 @@ extension MirrorReading {
       return
     }
     switch field.value.content {
-    case .filter(let draft): filter = resolve(draft, field, depth: 0)?.flattened
+    case .filter(let draft): filter = resolve(draft, field, depth: 0)
     case .script(let function): filter = .script(function)
     case .table, .list: filter = readFilterTable(field)
     default: mistyped(field, "a filter", hint: filterHint)
@@ -66,8 +66,12 @@ extension MirrorReading {
     case .first(let packets, let bytes, let id): return readFirst(packets, bytes, id, place.member("first", .absent))
     case .sample(let fraction): return readSample(place.member("sample", fraction))
     case .script(let function): return .script(function)
-    case .all(let parts): return resolve(parts, place, "all", depth).map { .all($0) }
-    case .anyOf(let parts): return resolve(parts, place, "anyOf", depth).map { .anyOf($0) }
+    case .all(let parts):
+      let flat = FilterDraft.flat(parts) { if case .all(let inner) = $0 { inner } else { nil } }
+      return resolve(flat, place, "all", depth).map { .all($0) }
+    case .anyOf(let parts):
+      let flat = FilterDraft.flat(parts) { if case .anyOf(let inner) = $0 { inner } else { nil } }
+      return resolve(flat, place, "anyOf", depth).map { .anyOf($0) }
     case .not(let part):
       return resolve(part, place.member("not", .absent), depth: depth + 1).map { .not($0) }
     }
@@ -113,7 +117,9 @@ extension MirrorReading {
       _ = try bpf?.compile(text, linkType: .ethernet)
       return .bpf(text)
     } catch {
-      report("filter.bpf", field, "\(text.quotedForMessage): \(error)", hint: "see pcap-filter(7)")
+      report(
+        "filter.bpf", field, "\(text.quotedForMessage): \("\(error)".quotedForMessage.dropFirst().dropLast())",
+        hint: "see pcap-filter(7)")
       return nil
     }
   }
@@ -162,16 +168,15 @@ extension DraftValue {
   static let absent = DraftValue(.null)
 }
 
-extension FilterExpression {
-  /// The same filter with `all` inside `all` and `anyOf` inside `anyOf` written flat, so that `a & b & c` is one list.
-  var flattened: FilterExpression {
-    switch self {
-    case .all(let parts):
-      .all(parts.map(\.flattened).flatMap { if case .all(let inner) = $0 { inner } else { [$0] } })
-    case .anyOf(let parts):
-      .anyOf(parts.map(\.flattened).flatMap { if case .anyOf(let inner) = $0 { inner } else { [$0] } })
-    case .not(let part): .not(part.flattened)
-    default: self
+extension FilterDraft {
+  /// The parts of `all` with those of an `all` among them in its place, and so for `anyOf`: `a & b & c` is one list,
+  /// whichever way it was put together and however long it is.
+  fileprivate static func flat(_ parts: [FilterDraft], _ inner: (Content) -> [FilterDraft]?) -> [FilterDraft] {
+    var open = Array(parts.reversed())
+    var result: [FilterDraft] = []
+    while let part = open.popLast() {
+      if let inner = inner(part.content), !inner.isEmpty { open += inner.reversed() } else { result.append(part) }
     }
+    return result
   }
 }

@@ -23,11 +23,16 @@ extension MirrorReading {
       warn(
         "filter.unsatisfiable", field, "no packet meets \(text)",
         hint: "conditions are ANDed; for one or the other, use rules or several mirrors")
-    } else if direction == .all, !joined.hasOneSidedNAT, boxes != Set(boxes.map(\.swapped)) {
+    } else if direction == .all, !joined.hasOneSidedNAT, isOneSided(boxes) {
       warn(
         "filter.one-sided", field, "\(text) matches only one half of a conversation, and direction \"all\" wants both",
         hint: "add bidirectional = true to the condition")
     }
+  }
+
+  private func isOneSided(_ boxes: Set<ConditionBox>) -> Bool {
+    let whole = Set(boxes.map(\.withBothFamilies))
+    return whole != Set(whole.map(\.swapped))
   }
 
   private func hasAccept(_ rules: (inbound: [PriorityRule], outbound: [PriorityRule])) -> Bool {

@@ -100,7 +100,7 @@ extension MirrorReading {
     guard let vpc else { return }
     let own = enis.filter { inventory.enis.indices.contains($0) && inventory.enis[$0].vpc == vpc }
     if own.isEmpty {
-      warn("range.empty", field, "\(name) chooses none of the ENIs of VPC \(inventory.vpcs[vpc].id)")
+      warn("range.empty", field, "\(name.quotedForMessage) chooses none of the ENIs of VPC \(inventory.vpcs[vpc].id)")
     }
     range = .selected(own, name: name)
   }

@@ -101,7 +101,7 @@ extension MirrorRule {
       MirrorRule("filter.nat-unknown", .console, .error, "The NAT gateway exists."),
       MirrorRule("filter.nat-other-vpc", .console, .error, "The NAT gateway is in the mirror's VPC."),
       MirrorRule(
-        "rules.priority", .cloud, .error, "A rule has a priority, a whole number from 1; the lowest decides first."),
+        "rules.priority", .cloud, .error, "A rule has a priority, a whole number from 0; the lowest decides first."),
       MirrorRule("rules.action", .cloud, .error, "A rule's action is `accept` or `drop`."),
       MirrorRule("rules.duplicate-priority", .cloud, .error, "A priority stands once in a direction."),
       MirrorRule("filter.bpf", .moontap, .error, "`filter.bpf` is an expression that libpcap understands."),
@@ -159,7 +159,7 @@ extension MirrorRule {
         "The balance method is `even` (the default), `eni-hash`, `flow-hash`, `round-robin` or `weighted`, in Lua also"
           + " a function."),
       MirrorRule(
-        "balance.weights", .moontap, .error,
+        "balance.weights", .console, .error,
         "Weights are whole numbers from 1 to 4294967295, each for a receiving IP of the mirror; one not named has 1."),
     ])
 

@@ -3,7 +3,7 @@ public import Wire
 
 /// One traffic mirror that obeys every rule (semantics section 4). Made only by the validator.
 public struct TrafficMirror: Sendable {
-  /// Derived from region, VPC and name; stable for the mirror's life.
+  /// 1 to 60 characters, unique in its VPC.
   public var name: String
   public var description: String
   public var vpc: VPCIndex

@@ -68,6 +68,9 @@ extension Policy {
   private func choice(_ result: LuaResult, _ entry: Int, _ script: FunctionObject) throws(LuaError) -> ScriptChoice {
     let mirror = entries[entry].mirror ?? -1
     let receivers = context.mirrors.indices.contains(mirror) ? context.mirrors[mirror].mirror.receivers : []
+    // A float that is a whole number indexes as in Lua's own tables.
+    var result = result
+    if case .number(let number) = result, let index = Int64(exactly: number) { result = .integer(index) }
     switch result {
     case .nil: return .none
     case .integer(let index) where index >= 1 && index <= Int64(receivers.count): return .receiver(Int(index) - 1)

@@ -15,6 +15,8 @@ public final class Policy: ScriptHost {
   public let name: String
   /// Index of this policy among the plan's script hosts.
   public let host: Int
+  /// As it was given.
+  private let path: String
 
   let context: PolicyContext
   let state: LuaState
@@ -77,6 +79,7 @@ public final class Policy: ScriptHost {
       types: PolicyTypes(declaringIn: &library))
     name = place.stem
     self.host = host
+    path = file
     library = PolicyLibrary.build(context, declaredIn: library)
     do throws(LuaError) {
       state = try LuaState(library: library, print: options.print)
@@ -96,7 +99,7 @@ public final class Policy: ScriptHost {
   public var drafts: [MirrorDraft] { context.mirrors.map(\.draft) }
 
   /// What is allowed and yet probably not meant.
-  public var warnings: [MirrorViolation] { context.warnings }
+  public var warnings: [MirrorViolation] { context.warnings.map { context.withPath($0, path) } }
 
   // MARK: In the plan
 
@@ -112,6 +115,7 @@ public final class Policy: ScriptHost {
     breakers = Array(repeating: Breaker(), count: count)
     for (entry, mirror) in mirrors where entry >= 0 { entries[entry].mirror = mirror }
     let byMirror = Dictionary(mirrors.map { ($0.mirror, $0.entry) }, uniquingKeysWith: { first, _ in first })
+    context.isFaulted = { [unowned self] mirror in byMirror[mirror].map { breakers[$0].isFaulted } ?? false }
     context.statistics = { mirror in byMirror[mirror].flatMap { statistics?($0) } }
   }
 
@@ -133,6 +137,9 @@ public final class Policy: ScriptHost {
 
   /// What went wrong in filters, balancers and timers, by function and kind.
   public var failures: [PolicyFailure] { failureLog.failures { context.functions[$0].name } }
+
+  /// Every name that the script can reach from its globals, sorted: `string.rep`.
+  public func reachableNames() -> [String] { (try? state.reachableNames()) ?? [] }
 
   /// Says at the end of a run what the log held back.
   public func finishLog() { context.log.finish() }

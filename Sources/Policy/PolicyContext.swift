@@ -53,9 +53,13 @@ final class PolicyContext {
   var timers: [TimerObject] = []
   var metrics: [MetricObject] = []
   var madePackets: [MadePacket] = []
+  /// By name.
+  var modules: [String: ModuleState] = [:]
   var log: RateLimitedLog
   /// What the data path counted for a mirror, by its position here; nil: nothing is running.
   var statistics: ((Int) -> MirrorStatistics?)?
+  /// Whether a mirror, by its position here, has failed too often.
+  var isFaulted: ((Int) -> Bool)?
   let arena = PacketArena()
 
   init(

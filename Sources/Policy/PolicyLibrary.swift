@@ -7,6 +7,7 @@ extension APIEntry {
   static let all: [APIEntry] =
     mirrorEntries + mirrorsEntries + sourceEntries + targetEntries + filterEntries + balanceEntries + packetEntries
     + payloadEntries + makeEntries + setEntries + inventoryEntries + hostEntries
+    + requireEntries
 }
 
 /// What scripts see, made from the table of entries.

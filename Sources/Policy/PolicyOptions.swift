@@ -6,6 +6,8 @@ public struct PolicyOptions {
   public var log: (PolicyLogLine) -> Void = { _ in }
   /// Takes each line of `print`.
   public var print: (String) -> Void = { _ in }
+  /// Folders where `require` looks after the policy's own.
+  public var libraries: [String] = []
   /// What `shared` is: one store for all workers of a policy.
   public var shared = SharedStore()
 

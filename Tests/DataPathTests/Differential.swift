@@ -121,13 +121,18 @@ struct Differential {
   /// Everything that is needed to see the case.
   func told(seed: UInt64) throws -> String {
     let smallest = try smallest()
-    var lines = ["seed \(seed): \(try smallest.difference() ?? "no difference left")", "options \(smallest.scene.options)"]
-    for (index, interface) in smallest.scene.interfaces.enumerated() { lines.append("interface \(index): \(interface)") }
+    var lines = [
+      "seed \(seed): \(try smallest.difference() ?? "no difference left")", "options \(smallest.scene.options)",
+    ]
+    for (index, interface) in smallest.scene.interfaces.enumerated() {
+      lines.append("interface \(index): \(interface)")
+    }
     lines.append("bound \(smallest.scene.boundENIs)")
     let inventory = smallest.scene.inventory
     for (index, eni) in inventory.enis.enumerated() {
       lines.append(
-        "eni \(index): \(eni.id) vpc \(eni.vpc) \(eni.mac?.description ?? "no mac") \(eni.addresses) \(eni.publicAddresses)")
+        "eni \(index): \(eni.id) vpc \(eni.vpc) \(eni.mac?.description ?? "no mac") \(eni.addresses) \(eni.publicAddresses)"
+      )
     }
     for mirror in smallest.scene.mirrors { lines.append("\(mirror)") }
     for frame in smallest.frames {

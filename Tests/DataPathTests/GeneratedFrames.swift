@@ -21,7 +21,8 @@ struct FrameWorld {
   init(_ scene: Scene) {
     let enis = scene.inventory.enis
     let known = enis.compactMap { $0.mac.map { bigEndian($0.value, 6) } }
-    macs = known + [[2, 0, 0, 0, 0, 0xaa], [2, 0, 0, 0, 0, 0xbb], Array(repeating: 255, count: 6), [1, 0, 0x5e, 0, 0, 5]]
+    macs =
+      known + [[2, 0, 0, 0, 0, 0xaa], [2, 0, 0, 0, 0, 0xbb], Array(repeating: 255, count: 6), [1, 0, 0x5e, 0, 0, 5]]
     let far = ["8.8.8.8", "8.8.8.9", "198.51.100.7", "224.0.0.5", "255.255.255.255", "169.254.1.1", "127.0.0.1"]
     let unlisted = ["0.0.0.0", "10.20.1.200", "10.20.2.9", "10.20.2.15", "10.20.1.0", "10.20.3.1", "10.20.9.9"]
     let far6 = ["2001:db8:ffff::1", "ff02::1", "fe80::1", "::1", "::", "2001:db8:20:1::99", "2606::8"]
@@ -95,7 +96,8 @@ extension RandomNumbers {
     let isShort = chance(50)
     if chance(10) { return head + [0x02, 0x81] + bytes(12) }
     return chance(60)
-      ? head + (isShort ? [0x21] : [0, 0x21]) + ipv4(world).bytes : head + (isShort ? [0x57] : [0, 0x57]) + ipv6(world).bytes
+      ? head + (isShort ? [0x21] : [0, 0x21]) + ipv4(world).bytes
+      : head + (isShort ? [0x57] : [0, 0x57]) + ipv6(world).bytes
   }
 
   private func typed(_ packet: (type: Int, rest: [UInt8])) -> [UInt8] { bigEndian(packet.type, 2) + packet.rest }
@@ -217,4 +219,3 @@ extension RandomNumbers {
     return [UInt8(type), 0, 0, 0, 0, 0, 0, 0] + quoted.prefix(chance(80) ? 60 : number(0...30))
   }
 }
-

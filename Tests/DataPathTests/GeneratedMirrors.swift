@@ -17,7 +17,8 @@ extension RandomNumbers {
       name: name, description: "", vpc: vpc, range: range(inventory, vpc),
       direction: pick([.all, .all, .out, .in]), filter: filter(inventory, vpc, depth: 2),
       receivers: chance(97) ? receivers : [], balance: balance(receivers.count),
-      encapsulation: Encapsulation(kind: pick([.vxlan, .vxlan, .gre, .erspan2, .none]), vni: 7, port: pick([4789, 53])),
+      encapsulation: Encapsulation(
+        kind: pick([.vxlan, .vxlan, .gre, .erspan2, .none]), vni: 7, port: pick([4789, 53])),
       copies: pick([.once, .once, .perENI]), isEnabled: chance(93), tags: [:], onError: pick([.skip, .collect]),
       origin: name + ".lua:1")
   }
@@ -91,7 +92,8 @@ extension RandomNumbers {
   /// An id names one filter, which several mirrors may use.
   static let firsts: [FilterExpression] = [
     .first(packets: 1, bytes: nil, id: 0), .first(packets: nil, bytes: 300, id: 1),
-    .first(packets: 4, bytes: 200, id: 2), .first(packets: nil, bytes: nil, id: 3), .first(packets: 0, bytes: nil, id: 4),
+    .first(packets: 4, bytes: 200, id: 2), .first(packets: nil, bytes: nil, id: 3),
+    .first(packets: 0, bytes: nil, id: 4),
   ]
   static let ports: [UInt16] = [0, 53, 80, 443, 4789, 5000, 65535]
   static let protocols = [6, 6, 6, 17, 17, 17, 132, 33, 136, 1, 58, 47, 50, 2, 59]

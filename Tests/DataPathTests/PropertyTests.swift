@@ -46,7 +46,7 @@ extension FilterExpression {
 extension RandomNumbers {
   /// A scene with one stateless mirror that has something to collect.
   fileprivate mutating func statelessScene() throws -> Scene {
-    var scene = try scene(mirrors: 1...1)
+    let scene = try scene(mirrors: 1...1)
     var filter = scene.mirrors[0].filter
     while !filter.isStateless { filter = self.filter(scene.inventory, scene.mirrors[0].vpc, depth: 2) }
     return scene.changing {
@@ -57,9 +57,19 @@ extension RandomNumbers {
   }
 }
 
+private func stateless(_ random: inout RandomNumbers) throws -> Scene { try random.statelessScene() }
+private func anything(_ random: inout RandomNumbers) throws -> Scene { try random.scene() }
+private func crowd(_ random: inout RandomNumbers) throws -> Scene { try random.scene(mirrors: 2...6) }
+
+/// By frame and side, whoever received the copy.
+private func isBefore(_ a: Delivered, _ b: Delivered) -> Bool {
+  (a.frame, a.isOutbound ? 0 : 1) < (b.frame, b.isOutbound ? 0 : 1)
+}
+
 /// 100 scenes of 100 packets.
 private func forScenes(
-  _ seed: UInt64, _ make: (inout RandomNumbers) throws -> Scene, _ check: (Scene, [TestFrame], inout RandomNumbers) throws -> Void
+  _ seed: UInt64, _ make: (inout RandomNumbers) throws -> Scene,
+  _ check: (Scene, [TestFrame], inout RandomNumbers) throws -> Void
 ) throws {
   for index in 0..<100 as Range<UInt64> {
     var random = RandomNumbers(seed: seed << 32 | index)
@@ -71,7 +81,7 @@ private func forScenes(
 
 @Suite struct RelationTests {
   @Test func collectsInBothDirectionsWhatItCollectsInEach() throws {
-    try forScenes(1, { try $0.statelessScene() }) { scene, frames, _ in
+    try forScenes(1, stateless) { scene, frames, _ in
       let perENI = scene.changing { $0.copies = .perENI }
       let all = try perENI.changing { $0.direction = .all }.met(frames)
       let out = try perENI.changing { $0.direction = .out }.met(frames)
@@ -90,7 +100,7 @@ private func forScenes(
   }
 
   @Test func collectsWhatEveryConditionMatches() throws {
-    try forScenes(2, { try $0.statelessScene() }) { scene, frames, random in
+    try forScenes(2, stateless) { scene, frames, random in
       let tap = scene.changing { $0.copies = .perENI }
       let (a, b) = (random.condition(), random.condition())
       let both = try tap.changing { $0.filter = .quintuple([a, b]) }.met(frames)
@@ -101,7 +111,7 @@ private func forScenes(
   }
 
   @Test func collectsWithAFilterNothingThatItWouldNotWithout() throws {
-    try forScenes(3, { try $0.statelessScene() }) { scene, frames, _ in
+    try forScenes(3, stateless) { scene, frames, _ in
       let perENI = scene.changing { $0.copies = .perENI }
       let filtered = try perENI.met(frames)
       let all = try perENI.changing { $0.filter = .any }.met(frames)
@@ -111,7 +121,7 @@ private func forScenes(
   }
 
   @Test func collectsTheSameWhateverTheOrderOfConditions() throws {
-    try forScenes(4, { try $0.statelessScene() }) { scene, frames, random in
+    try forScenes(4, stateless) { scene, frames, random in
       let conditions = (0..<3).map { _ in random.condition() }
       let parts = conditions.map { FilterExpression.quintuple([$0]) } + [scene.mirrors[0].filter]
       let shuffled = parts.shuffled(using: &random)
@@ -120,22 +130,24 @@ private func forScenes(
         (.quintuple(conditions), .quintuple(turned)), (.all(parts), .all(shuffled)), (.anyOf(parts), .anyOf(shuffled)),
       ]
       for (one, other) in pairs {
-        #expect(
-          try scene.changing { $0.filter = one }.run(frames) == scene.changing { $0.filter = other }.run(frames))
+        let first = try scene.changing { $0.filter = one }.run(frames)
+        let second = try scene.changing { $0.filter = other }.run(frames)
+        #expect(first == second)
       }
     }
   }
 
   @Test func answersAPrefixOfACaptureWithAPrefixOfTheAnswer() throws {
-    try forScenes(5, { try $0.scene() }) { scene, frames, random in
+    try forScenes(5, anything) { scene, frames, random in
       let length = random.number(0...frames.count)
       let whole = try scene.run(frames).filter { $0.frame < length }
-      #expect(try scene.run(Array(frames.prefix(length))) == whole)
+      let answer = try scene.run(Array(frames.prefix(length)))
+      #expect(answer == whole)
     }
   }
 
   @Test func doesNotCareForTags() throws {
-    try forScenes(6, { try $0.statelessScene() }) { scene, frames, random in
+    try forScenes(6, stateless) { scene, frames, random in
       var tap = scene
       tap.interfaces = [CaptureInterface(linkType: .ethernet, name: nil, origin: "tap.pcap")]
       let plain = frames.map { frame in
@@ -150,16 +162,18 @@ private func forScenes(
         tagged.bytes.insert(contentsOf: type + random.bytes(2), at: 12)
         return tagged
       }
-      #expect(try tap.run(plain) == tap.run(tagged))
+      let (untouched, changed) = try (tap.run(plain), tap.run(tagged))
+      #expect(untouched == changed)
     }
   }
 
   @Test func givesTheSameAnswerTwiceAndInWhateverBatches() throws {
-    try forScenes(7, { try $0.scene() }) { scene, frames, random in
+    try forScenes(7, anything) { scene, frames, random in
       let answer = try scene.run(frames)
-      #expect(try scene.run(frames) == answer)
-      #expect(try scene.run(frames, batches: [1]) == answer)
-      #expect(try scene.run(frames, batches: [random.number(1...128), random.number(1...128)]) == answer)
+      for batches in [[128], [1], [random.number(1...128), random.number(1...128)]] {
+        let again = try scene.run(frames, batches: batches)
+        #expect(again == answer)
+      }
     }
   }
 }
@@ -169,7 +183,7 @@ private func forScenes(
   @Test func neverCollectsWhatAReceiverSendsNorACopy() throws {
     var collected = 0
     var excluded = 0
-    try forScenes(8, { try $0.scene(mirrors: 2...6) }) { scene, frames, _ in
+    try forScenes(8, crowd) { scene, frames, _ in
       let enabled = scene.mirrors.filter { $0.isEnabled && !$0.receivers.isEmpty }
       let owners = enabled.flatMap { mirror in mirror.receivers.map { _ in mirror } }
       let carried = Set(try scene.run(frames).map { [$0.frame, owners[$0.route].vpc] })
@@ -205,7 +219,7 @@ private func forScenes(
   @Test(arguments: [BalanceMethod.even, .flowHash, .weighted([3, 1, 2]), .eniHash])
   func keepsAConversationAtOneReceiver(balance: BalanceMethod) throws {
     var followed = 0
-    try forScenes(9, { try $0.statelessScene() }) { scene, frames, random in
+    try forScenes(9, stateless) { scene, frames, random in
       var steady = scene.changing {
         $0.balance = balance
         $0.filter = .any
@@ -246,7 +260,7 @@ private func forScenes(
   func movesOnlyTheShareOfAReceiverThatGoes(balance: BalanceMethod) throws {
     var moved = 0
     var stayed = 0
-    try forScenes(10, { try $0.statelessScene() }) { scene, frames, random in
+    try forScenes(10, stateless) { scene, frames, random in
       let receivers = ["10.20.9.1", "10.20.9.2", "10.20.9.3", "2001:db8:20:9::4"].map { IPAddress($0)! }
       let gone = random.number(0...3)
       let before = scene.changing {
@@ -261,7 +275,7 @@ private func forScenes(
           mirror.balance = .weighted(weights)
         }
       }
-      let (old, new) = (try before.run(frames), try after.run(frames))
+      let (old, new) = try (before.run(frames).sorted(by: isBefore), after.run(frames).sorted(by: isBefore))
       #expect(old.map(Met.init) == new.map(Met.init))
       for (one, other) in zip(old, new) where one.route != gone {
         #expect(receivers[one.route] == after.mirrors[0].receivers[other.route])
@@ -275,7 +289,7 @@ private func forScenes(
 
 @Suite struct AccountingTests {
   @Test func accountsForEveryPacketAndByte() throws {
-    try forScenes(11, { try $0.scene() }) { scene, frames, random in
+    try forScenes(11, anything) { scene, frames, random in
       let pipeline = scene.pipeline()
       let sink = CollectingSink()
       sink.dropsEvery = random.number(0...5)
@@ -303,7 +317,7 @@ private func forScenes(
   }
 
   @Test func explainsWhatItDoes() throws {
-    try forScenes(12, { try $0.scene() }) { scene, frames, _ in
+    try forScenes(12, anything) { scene, frames, _ in
       let delivered = try scene.run(frames)
       let explainer = scene.pipeline()
       let model = ModelEngine(scene)
@@ -340,7 +354,7 @@ private func forScenes(
         }
         #expect(copies.sorted() == sent)
       }
-      #expect(throws: Never.self) { try explainer.report() }
+      _ = try explainer.report()
     }
   }
 }

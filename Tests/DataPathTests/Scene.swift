@@ -218,7 +218,9 @@ final class FakeScriptHost: ScriptHost {
   }
 
   private static func mix(_ words: [UInt64], _ more: UInt64...) -> UInt64 {
-    (words + more).reduce(0x9e37_79b9_7f4a_7c15) { ($0 ^ $1 &* 0xff51_afd7_ed55_8ccd) &* 0xc4ce_b9fe_1a85_ec53 ^ $0 >> 29 }
+    (words + more).reduce(0x9e37_79b9_7f4a_7c15) {
+      ($0 ^ $1 &* 0xff51_afd7_ed55_8ccd) &* 0xc4ce_b9fe_1a85_ec53 ^ $0 >> 29
+    }
       >> 32
   }
 }

@@ -208,6 +208,26 @@ func refusal(_ text: String) -> String? {
         hint: write "moontap.inventory/1"
       """
     ),
+    (
+      document(vpc: #", "tags": ["prod"]"#),
+      """
+      i.json:2: inventory.type: regions[0].vpcs[0].tags: a list stands where an object of tags should
+      """
+    ),
+    (
+      document(vpcs: #"{"id": "vpc-1", "cidrs": []}"#),
+      """
+      i.json:2: inventory.cidr: regions[0].vpcs[0].cidrs: there is no network
+        hint: list at least one, as in ["10.20.0.0/16"]
+      """
+    ),
+    (
+      document(vpcs: #"{"id": 7, "cidrs": ["10.0.0.0/8"]}, 7"#),
+      """
+      i.json:2: inventory.type: regions[0].vpcs[0].id: a number stands where a string should
+      i.json:2: inventory.type: regions[0].vpcs[1]: a number stands where an object should
+      """
+    ),
     ("[]", "i.json:1: inventory.type: a list stands where an object should"),
     ("{", "i.json:1:2: json.syntax: the text ends where a name in quotes or } should stand"),
   ])
@@ -253,5 +273,33 @@ func refusal(_ text: String) -> String? {
     #expect(
       refusal(text.replacing("\"id\": \"b\"", with: "\"id\": \"a\""))?.contains("region a is already at line 1") == true
     )
+  }
+
+  /// Whatever stands in a file, there is an inventory or a refusal, and never a trap.
+  @Test func answersToAnyFile() {
+    let whole = Array(document(vpc: #", "tags": {"a": "b"}, "x-a": [1, null]"#).utf8)
+    let pieces = ["null", "{}", "[]", "\"\"", "-1", "1e400", "\"10.0.0.0/8\"", "\"::/0\"", "{\"id\": \"vpc-1\"}"]
+    var seed: UInt64 = 42
+    func random(_ count: Int) -> Int {
+      seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(seed >> 33) % count
+    }
+    var refused = 0
+    for _ in 0..<2_000 {
+      var bytes = whole
+      if random(2) == 0 {
+        for _ in 0...random(3) { bytes[random(bytes.count)] = UInt8(0x20 + random(0x5f)) }
+      } else if let value = bytes[random(bytes.count)...].firstIndex(of: UInt8(ascii: ":")) {
+        let end = bytes[(value + 1)...].firstIndex { ",}]".utf8.contains($0) } ?? bytes.endIndex
+        bytes.replaceSubrange((value + 1)..<end, with: pieces[random(pieces.count)].utf8)
+      }
+      do throws(InventoryError) {
+        _ = try Inventory(json: bytes, file: "i.json")
+      } catch {
+        refused += 1
+        #expect(error.description.hasPrefix("i.json:"))
+      }
+    }
+    #expect(refused > 1_000 && refused < 2_000)
   }
 }

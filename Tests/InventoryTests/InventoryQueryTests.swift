@@ -20,6 +20,13 @@ private func ip(_ text: String) -> IPAddress { IPAddress(text)! }
     #expect(inventory.nextHops(subnet: 2, destination: ip("2001:db8:20:5::1")) == [.local])
   }
 
+  @Test func listsTheENIsOfASubnetAndKnowsTheirMACs() throws {
+    let inventory = try load(document(more: #", {"id": "eni-2", "subnet": "subnet-1", "addresses": ["10.0.1.12"]}"#))
+    #expect(inventory.enis(subnet: 0) == [0, 1])
+    #expect(inventory.isKnown(mac: MACAddress("02:00:00:00:00:01")!))
+    #expect(!inventory.isKnown(mac: MACAddress("02:00:00:00:00:02")!))
+  }
+
   @Test func findsTheSubnetOfAnAddressThatAnInterfaceCanHave() throws {
     let subnet = #""cidrs": ["10.0.1.0/24", "10.0.2.0/31", "10.0.3.7/32"], "routeTable": "rtb-1""#
     let inventory = try load(document(subnet: subnet))

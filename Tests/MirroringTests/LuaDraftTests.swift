@@ -87,7 +87,8 @@ private final class StubCompiler: BPFCompiler {
     #expect(resolved(script.negated().content) == .not(.script(scan)))
     #expect(resolved(script.negated().negated().content) == .script(scan))
     #expect(
-      resolved(.not(FilterDraft(.all([any, FilterDraft(.all([bpf]))])))) == .not(.all([.any, .bpf("tcp port 443")])))
+      resolved(.not(FilterDraft(.all([any, FilterDraft(.all([bpf, script])), script]))))
+        == .not(.all([.any, .bpf("tcp port 443"), .script(scan), .script(scan)])))
     let one = [table(["protocol": .integer(6)])]
     #expect(resolved(.quintuple(one)) == .quintuple([QuintupleCondition(protocol: .tcp)]))
     #expect(resolved(.nat(string("nat-a"), bidirectional: DraftValue(.bool(true)))) == .nat(0, bidirectional: true))
@@ -153,7 +154,11 @@ private final class StubCompiler: BPFCompiler {
     #expect(linesOf(filter: nested(64)) == [])
     let codes = validate(lua: lua(["filter": .filter(FilterDraft(nested(65)))])).errors.map(\.code)
     #expect(codes == ["filter.too-deep"])
-    // Joining with the operators stays flat.
+    // A long chain is not deep, whichever side it grows on.
+    let left = (0..<1_000).reduce(FilterDraft(.any)) { filter, _ in FilterDraft(.all([filter, FilterDraft(.any)])) }
+    #expect(linesOf(filter: left.content) == [])
+    let right = (0..<1_000).reduce(FilterDraft(.any)) { filter, _ in FilterDraft(.anyOf([FilterDraft(.any), filter])) }
+    #expect(linesOf(filter: right.content) == [])
     let many = (0..<1_000).reduce(FilterDraft(.any)) { filter, _ in filter.and(FilterDraft(.any)) }
     #expect(linesOf(filter: many.content) == [])
   }
@@ -193,7 +198,7 @@ private final class StubCompiler: BPFCompiler {
   @Test func aSelectionOfNothingIsToldOf() {
     let result = validate(lua: lua(["source": .selection([], name: "by-tag")]))
     #expect(lines(result.violations) == ["8 (range.empty) source"])
-    #expect(result.violations.first?.message == "by-tag chooses none of the ENIs of VPC vpc-a")
+    #expect(result.violations.first?.message == "\"by-tag\" chooses none of the ENIs of VPC vpc-a")
   }
 
   @Test func tagsStandOnce() {

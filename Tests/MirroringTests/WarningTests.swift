@@ -58,6 +58,7 @@ import Wire
       conditions("\"protocol\": \"tcp\""), conditions("\"destinationPort\": 443, \"bidirectional\": true"),
       conditions("\"source\": \"10.0.1.0/24\", \"destination\": \"10.0.1.0/24\""),
       conditions("\"source\": \"10.0.1.0/24\"", "\"destination\": \"10.0.1.0/24\""),
+      conditions("\"source\": \"0.0.0.0/0\""),
     ]
     for text in wholes { #expect(try warnings(text) == [], "\(text)") }
   }

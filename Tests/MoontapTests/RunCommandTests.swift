@@ -248,7 +248,7 @@ struct RunCommandTests {
   @Test func controlCStopsWithTheSummarySoFar() throws {
     let folder = try TemporaryFolder()
     let command = """
-      mkfifo pipe; (cat \(Shell.root.path)/\(Self.campus); sleep 20) > pipe & feeder=$!
+      mkfifo pipe; (cat \(Shell.root.path)/\(Self.campus); exec sleep 20) > pipe & feeder=$!
       \(Shell.moontap) \(Self.base.map { $0.hasPrefix("examples") ? Shell.root.path + "/" + $0 : $0 }.joined(separator: " ")) \
         --read pipe --write out --json > summary & pid=$!
       sleep 1; kill -INT $pid; wait $pid; status=$?; kill $feeder; exit $status

@@ -16,7 +16,9 @@ import Wire
     }
   }
 
-  private func built(_ expression: String) -> FilterExpression? { mirrors(mirror("filter = \(expression)")).first?.filter }
+  private func built(_ expression: String) -> FilterExpression? {
+    mirrors(mirror("filter = \(expression)")).first?.filter
+  }
 
   @Test func declaresTheMirrorOfTheSpecification() throws {
     let found = mirrors(
@@ -62,7 +64,8 @@ import Wire
 
   @Test func whereMustAnswerTrueOrFalse() {
     let error = loadError("local s = source.where(function(eni) return eni.name end)")
-    #expect(error?.message.contains("must return true or false, it returned string") == true, "\(String(describing: error))")
+    #expect(
+      error?.message.contains("must return true or false, it returned string") == true, "\(String(describing: error))")
     #expect(error?.line == 1)
   }
 

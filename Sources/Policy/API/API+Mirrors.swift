@@ -19,6 +19,14 @@ extension APIEntry {
     property("vpc", "string", "The id of its VPC.") { .string($0.inventory.vpcs[$1.vpc].id) },
     property("direction", "string", #""all", "out" or "in"."#) { .string($1.direction.rawValue) },
     property("enabled", "boolean", "Whether it collects.") { .boolean($1.isEnabled) },
+    APIEntry(
+      owner: .type(.mirror), name: "state", returns: "string",
+      doc: #""enabled", "disabled", or "faulted": its scripts failed too often and are not called any more."#,
+      binding: .property { context, call throws(HostFailure) in
+        let index = call.handle(0, of: context.types.handle(.mirror)) ?? 0
+        let isFaulted = context.isFaulted?(index) ?? false
+        call.push(isFaulted ? "faulted" : context.mirrors[index].mirror.isEnabled ? "enabled" : "disabled")
+      }),
     property("receivers", "string[]", "The receiving IP addresses.") {
       .table(LuaTable(items: $1.receivers.map { .string($0.description) }))
     },
@@ -42,7 +50,7 @@ extension APIEntry {
     },
     method(
       "stats", [], "table",
-      "What was counted: observed, collected and reasons, each with packets and bytes, and the state; nil while nothing runs.",
+      "What was counted: observed, collected and reasons, each with packets and bytes; nil while nothing runs.",
       "mirrors.web:stats().collected.packets"
     ) { context, call throws(HostFailure) in
       guard let index = call.handle(0, of: context.types.handle(.mirror)), let counted = context.statistics?(index)
@@ -187,7 +195,7 @@ extension PolicyContext {
       violations.first.map { $0.mirror.isEmpty ? "this mirror" : "mirror \"\($0.mirror.cleanLine(limit: 80))\"" }
       ?? "this mirror"
     let head = violations.count == 1 ? "\(name) breaks a rule: " : "\(name) breaks \(violations.count) rules: "
-    return head + violations.map(\.sentence).joined(separator: "; ")
+    return head + violations.map { $0.sentence + ($0.hint.map { " (\($0))" } ?? "") }.joined(separator: "; ")
   }
 
   // MARK: Reading

@@ -230,7 +230,8 @@ extension PolicyContext {
     _ observed: UnsafePointer<ObservedPacket>, _ buffer: UnsafeMutableRawBufferPointer
   ) -> Int? {
     let packet = unsafe observed.pointee
-    guard packet.isOutbound, packet.subnet >= 0, let destination = packet.summary.destination, destination.canBeRouted else { return nil }
+    guard packet.isOutbound, packet.subnet >= 0, let destination = packet.summary.destination, destination.canBeRouted
+    else { return nil }
     let hops = inventory.nextHops(subnet: packet.subnet, destination: destination)
     guard var hop = hops.first else { return nil }
     if let eni = packet.eni, let source = packet.summary.source, inventory.enis[eni].publicAddress(of: source) != nil,

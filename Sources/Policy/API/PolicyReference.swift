@@ -6,6 +6,29 @@ public enum PolicyReference {
   /// Every name of the language, as it is written: `filter.any`, `packet:hex`, `packet.source`.
   public static var names: [String] { APIEntry.all.map(\.path) }
 
+  /// The global names, namespaces included.
+  public static var globals: [String] {
+    Set(
+      APIEntry.all.compactMap { entry in
+        switch entry.owner {
+        case .global: entry.name
+        case .namespace(let name): name
+        case .type: nil
+        }
+      }
+    ).sorted()
+  }
+
+  /// Names that can be reached from the globals: `filter.any`, `every`.
+  public static var globalPaths: [String] {
+    APIEntry.all.filter { if case .type = $0.owner { false } else { true } }.map(\.path)
+  }
+
+  /// The examples of the page, by name.
+  public static var examples: [(path: String, example: String)] {
+    APIEntry.all.compactMap { entry in entry.example.map { (entry.path, $0) } }
+  }
+
   /// `docs/policy-language.md`
   public static var page: String {
     var page = """
@@ -37,16 +60,19 @@ public enum PolicyReference {
   /// - Parameter names: every name reachable from a policy's globals, as `string.rep`.
   public static func luacheck(names: [String]) -> String {
     var fields: [String: [String]] = [:]
-    for name in names {
+    for name in names where !name.hasPrefix("(") {
       let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
       guard let global = parts.first else { continue }
       fields[global, default: []] += parts.dropFirst()
     }
+    // Their fields are not in the list.
+    let values = Set(APIEntry.all.filter { if case .value = $0.binding { true } else { false } }.map(\.path))
     var text = "-- What a policy may use, printed from the table that binds it.\nstds.moontap = {\n  read_globals = {\n"
     for (global, members) in fields.sorted(by: { $0.key < $1.key }) {
-      let list = members.sorted().map { "[\"\($0)\"] = {}" }.joined(separator: ", ")
-      // What scripts reach through handles and arguments is not a table with fixed fields.
-      let isOpen = members.isEmpty || global == "inventory" || global == "policy"
+      let list = members.sorted().map {
+        "[\"\($0)\"] = { \(values.contains("\(global).\($0)") ? "other_fields = true " : "")}"
+      }.joined(separator: ", ")
+      let isOpen = members.isEmpty
       text += "    [\"\(global)\"] = { fields = { \(list) }\(isOpen ? ", other_fields = true" : "") },\n"
     }
     return text + "  },\n}\nstd = \"moontap\"\nmax_line_length = 140\n"
@@ -146,7 +172,9 @@ extension APIEntry {
       for parameter in parameters {
         let mark = parameter.isOptional ? "?" : ""
         let shown = parameter.isVariadic ? "..." : parameter.name + mark
-        text += "---@param \(shown) \(parameter.kind.text) \(parameter.doc)\n"
+        // The doc of a function is its type.
+        let type = parameter.doc.hasPrefix("fun(") ? parameter.doc : parameter.kind.text + " " + parameter.doc
+        text += "---@param \(shown) \(type)\n"
       }
       if let returns { text += "---@return \(returns)\n" }
       let list = parameters.map { $0.isVariadic ? "..." : $0.name }.joined(separator: ", ")

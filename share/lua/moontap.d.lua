@@ -1,0 +1,480 @@
+---@meta moontap
+-- The policy language for the Lua language server, printed from the table that binds it. Put this folder into
+-- `workspace.library` of your editor's settings.
+
+---Declares a mirror. It is checked at once; an error lists every rule that it breaks.
+---@param definition table name, vpc, source, direction, filter, target, balance, ...
+---@return mirror
+function mirror(definition) end
+
+---The mirrors of this policy: `mirrors["web"]`, `mirrors[1]`, `#mirrors`, `pairs(mirrors)` gives name and mirror.
+---@type mirrors
+mirrors = nil
+
+---Calls the function again and again on the engine's clock, which in a capture file is packet time. Periods without packets are not made up for.
+---@param seconds number 0.001 or more
+---@param fn fun()
+function every(seconds, fn) end
+
+---A number that grows, by name: in metrics and in the summary.
+---@param name string a-z, 0-9, _; up to 60 characters
+---@return counter
+function counter(name) end
+
+---A number that goes up and down, by name: in metrics and in the summary.
+---@param name string a-z, 0-9, _; up to 60 characters
+---@return gauge
+function gauge(name) end
+
+---A small table that callbacks and workers share: text keys up to 256 bytes; strings up to 4 KiB, numbers and booleans.
+---@type shared
+shared = nil
+
+---Runs a module, `name.lua` in the policy's folder or a --lib folder, once, and returns what it returned; every call gets a table as a copy of its own.
+---@param module string letters, digits, _ and -; a dot between folders
+---@return any
+function require(module) end
+
+---@class mirror
+---@field name string Its name.
+---@field description string What it is for.
+---@field vpc string The id of its VPC.
+---@field direction string "all", "out" or "in".
+---@field enabled boolean Whether it collects.
+---@field state string "enabled", "disabled", or "faulted": its scripts failed too often and are not called any more.
+---@field receivers string[] The receiving IP addresses.
+---@field tags table<string, string> Its tags.
+---@field vni integer The VXLAN network identifier of its copies.
+---@field origin string Where it was declared.
+local mirror_type = {}
+
+---Starts collecting.
+function mirror_type:enable() end
+
+---Stops collecting; the mirror stays.
+function mirror_type:disable() end
+
+---Changes some of its definition; checked as a whole.
+---@param changes table keys of mirror{} with new values
+function mirror_type:modify(changes) end
+
+---What was counted: observed, collected and reasons, each with packets and bytes; nil while nothing runs.
+---@return table
+function mirror_type:stats() end
+
+---@class receiver
+---@field address string Its IP address.
+---@field index integer Its position in the mirror's list, from 1.
+local receiver_type = {}
+
+source = {}
+
+---All traffic of the mirror's VPC.
+---@return source
+function source.vpc() end
+
+---The traffic of subnets.
+---@param ... string subnets by id
+---@return source
+function source.subnet(...) end
+
+---The traffic of network interfaces.
+---@param ... string ENIs by id
+---@return source
+function source.eni(...) end
+
+---The network interfaces for which the function returns true; it is asked once for each while the policy loads.
+---@param fn fun(eni: eni): boolean
+---@return source
+function source.where(fn) end
+
+target = {}
+
+---The receiving IP addresses, and how copies travel to them.
+---@param addresses string|table a list, or text with commas or line breaks between
+---@param options? table encapsulation = { type, vni, port }
+---@return target
+function target.receivers(addresses, options) end
+
+filter = {}
+
+---Everything in range and direction, packets that are not IP included.
+---@return filter
+function filter.any() end
+
+---Packets that meet every condition. A field that is not given is not asked; several tables must all match.
+---@param ... table protocol, source, destination, source_port, destination_port, bidirectional
+---@return filter
+function filter.quintuple(...) end
+
+---Packets whose next hop is the NAT gateway.
+---@param gateway string the NAT gateway's id
+---@param options? table bidirectional: answers from the gateway too
+---@return filter
+function filter.nat(gateway, options) end
+
+---Accept and drop rules by priority: the lowest number that matches decides; no match is not collected.
+---@param rules table inbound and outbound: lists of { priority, action, ...condition }
+---@return filter
+function filter.rules(rules) end
+
+---A pcap-filter expression, compiled by libpcap.
+---@param expression string as tcpdump takes it, see pcap-filter(7)
+---@return filter
+function filter.bpf(expression) end
+
+---The first packets or bytes of each conversation that reach this filter.
+---@param bounds table packets, bytes: at least one of them
+---@return filter
+function filter.first(bounds) end
+
+---Whole conversations, chosen by their hash: the same ones in every run.
+---@param fraction number above 0, at most 1
+---@return filter
+function filter.sample(fraction) end
+
+---A function as filter, with a name. It must return true or false; anything else, nil included, is an error.
+---@param name string what metrics, explain and errors call it
+---@param fn fun(packet: packet): boolean
+---@return filter
+function filter.when(name, fn) end
+
+---What every one of the filters matches.
+---@param filters table a list of filters and functions
+---@return filter
+function filter.all(filters) end
+
+---What none of the filters matches.
+---@param filters table a list of filters and functions
+---@return filter
+function filter.none(filters) end
+
+---@class filter
+---@operator band(filter|function): filter
+---@operator bor(filter|function): filter
+---@operator bnot: filter
+local filter_type = {}
+
+balance = {}
+
+---Each conversation to the receiver with the fewest bytes so far.
+---@return balance
+function balance.even() end
+
+---All traffic of one network interface to the same receiver.
+---@return balance
+function balance.eni_hash() end
+
+---Conversations by their hash: the same choice on every host.
+---@return balance
+function balance.flow_hash() end
+
+---Packet by packet in turn.
+---@return balance
+function balance.round_robin() end
+
+---Conversations by their hash, in proportion to the weights.
+---@param weights table weight by receiver; 1 for those not named
+---@return balance
+function balance.weighted(weights) end
+
+---A function as balancer, with a name. It returns a receiver of the list, its address, its index from 1, or nil for none.
+---@param name string what metrics, explain and errors call it
+---@param fn fun(packet: packet, receivers: receiver[]): receiver|integer|string|nil
+---@return balance
+function balance.with(name, fn) end
+
+---@class packet
+---@field eni string? The network interface where it is observed, by id; an unlisted one by its address.
+---@field direction string? "out" leaves the network interface, "in" enters it.
+---@field time number When it was captured, in seconds since 1970.
+---@field length integer Bytes of the frame on the wire.
+---@field captured_length integer Bytes of the frame that were captured.
+---@field source_mac string? As 02:00:0a:14:01:0b.
+---@field destination_mac string? As 02:00:0a:14:01:0b.
+---@field vlan integer? The id of the outermost VLAN tag.
+---@field ethertype integer? After all tags; 0x0800 is IPv4.
+---@field ip_version integer? 4 or 6; nil if it is not IP, or malformed.
+---@field protocol string|integer|nil "tcp", "udp", "icmp", "icmpv6", ...; the number if it has no name here.
+---@field source string? The source IP address.
+---@field destination string? The destination IP address.
+---@field source_port integer? Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.
+---@field destination_port integer? Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.
+---@field ttl integer? Time to live, or hop limit.
+---@field dscp integer? Differentiated services code point, 0 to 63.
+---@field fragment boolean? It is one of several pieces of a datagram, the first included.
+---@field payload_length integer Bytes on the wire behind the last header that is read here (TCP, UDP, SCTP, 8 bytes of ICMP, else IP; else link and tags).
+---@field next_hop string? The route table's answer for a packet going out: a gateway's id, or the type of next hop ("local", "eip", ...) if it has none.
+---@field tcp tcp? The TCP header; nil where there is none, or it is cut short.
+---@field icmp icmp? The ICMP or ICMPv6 header.
+---@field flow flow? Its conversation so far, both directions.
+---@field payload payload The captured bytes behind the last header.
+---@field inner packet? The packet inside VXLAN, GRE, Geneve, IP in IP, or behind MPLS labels; it has no eni, direction, next_hop and flow.
+local packet_type = {}
+
+---Whether the set holds its source address; false if it has none.
+---@param set set made by set.cidrs or set.load
+---@return boolean
+function packet_type:source_in(set) end
+
+---Whether the set holds its destination address; false if it has none.
+---@param set set made by set.cidrs or set.load
+---@return boolean
+function packet_type:destination_in(set) end
+
+---The captured frame as hexadecimal digits.
+---@return string
+function packet_type:hex() end
+
+---@class tcp
+---@field syn boolean The flag.
+---@field ack boolean The flag.
+---@field fin boolean The flag.
+---@field rst boolean The flag.
+---@field psh boolean The flag.
+---@field urg boolean The flag.
+---@field flags integer All eight flags: CWR ECE URG ACK PSH RST SYN FIN from the highest bit.
+---@field seq integer The sequence number.
+---@field window integer The window, not scaled.
+local tcp_type = {}
+
+---@class icmp
+---@field type integer The type.
+---@field code integer The code.
+local icmp_type = {}
+
+---@class flow
+---@field packets integer Packets so far, this one included.
+---@field bytes integer Bytes so far, this packet included.
+---@field age number Seconds since its first packet.
+---@field state table A table of the script's own that lives as long as the conversation.
+local flow_type = {}
+
+---@class payload
+---@operator len: integer
+local payload_type = {}
+
+---The byte at a position; nil beyond the end.
+---@param position integer from 1
+---@return integer?
+function payload_type:byte(position) end
+
+---The big-endian number of 2 bytes at a position; nil if they are not all there.
+---@param position integer from 1
+---@return integer?
+function payload_type:u16(position) end
+
+---The big-endian number of 4 bytes at a position; nil if they are not all there.
+---@param position integer from 1
+---@return integer?
+function payload_type:u32(position) end
+
+---The bytes as a string, as string.sub counts.
+---@param first integer from 1; negative from the end
+---@param last? integer the last one if not given
+---@return string
+function payload_type:sub(first, last) end
+
+---Where the bytes first occur, from 1, or nil.
+---@param text string no pattern: these bytes
+---@param first? integer where to begin, from 1
+---@return integer?
+function payload_type:find(text, first) end
+
+---Whether it begins with the bytes.
+---@param text string these bytes
+---@return boolean
+function payload_type:starts(text) end
+
+packet = {}
+
+---Makes a packet, checksums included, for tests: filters can be called with it. With vlan or a MAC it is an Ethernet frame.
+---@param fields table source, destination, source_port, destination_port, flags (letters of tcpdump: S . F R P U E W), seq, window, payload, ttl, dscp, vlan, source_mac, destination_mac, direction
+---@return packet
+function packet.tcp(fields) end
+
+---Makes a packet, checksums included, for tests: filters can be called with it. With vlan or a MAC it is an Ethernet frame.
+---@param fields table source, destination, source_port, destination_port, payload, ttl, dscp, vlan, source_mac, destination_mac, direction
+---@return packet
+function packet.udp(fields) end
+
+---Makes a packet, checksums included, for tests: filters can be called with it. With vlan or a MAC it is an Ethernet frame.
+---@param fields table source, destination, type, code, payload, ttl, dscp, vlan, source_mac, destination_mac, direction
+---@return packet
+function packet.icmp(fields) end
+
+---Makes a packet from the bytes of a frame, as packet:hex() gives them.
+---@param digits string hexadecimal; blanks and line breaks are left out
+---@param link? string "ethernet" (default) or "raw": an IP packet
+---@return packet
+function packet.from_hex(digits, link) end
+
+set = {}
+
+---Addresses and CIDRs; a look-up is one longest-prefix match.
+---@param members table a list
+---@return set
+function set.cidrs(members) end
+
+---Ports and port ranges.
+---@param members table a list
+---@return set
+function set.ports(members) end
+
+---Texts.
+---@param members table a list
+---@return set
+function set.strings(members) end
+
+---A set from a file: one member a line; empty lines and what follows # are left out (in strings only whole lines).
+---@param file string in the policy's own folder
+---@param kind? string "cidrs" (default), "ports" or "strings"
+---@return set
+function set.load(file, kind) end
+
+---@class set
+---@operator len: integer
+local set_type = {}
+
+---Whether the value is in the set; for CIDRs: whether a prefix holds the address.
+---@param value any an address, a port or a text; nil is in no set
+---@return boolean
+function set_type:contains(value) end
+
+inventory = {}
+
+---Regions by id.
+---@type list
+inventory.regions = nil
+
+---VPCs by id; of equal ids in several regions the first.
+---@type list
+inventory.vpcs = nil
+
+---The network interface with the id, or nil.
+---@param id string its id
+---@return eni?
+function inventory.eni(id) end
+
+---@class region
+---@field id string Its id.
+---@field vpcs list Its VPCs by id.
+local region_type = {}
+
+---@class vpc
+---@field id string Its id.
+---@field name string? Its name.
+---@field region region Where it is.
+---@field cidrs string[] Its address ranges.
+---@field tags table<string, string> Its tags.
+---@field subnets list Its subnets by id.
+---@field enis list Its network interfaces by id.
+---@field route_tables list Its route tables by id.
+---@field nat_gateways list Its NAT gateways by id.
+local vpc_type = {}
+
+---@class subnet
+---@field id string Its id.
+---@field name string? Its name.
+---@field vpc vpc Where it is.
+---@field cidrs string[] Its address ranges.
+---@field tags table<string, string> Its tags.
+---@field route_table route_table Which routes its packets take.
+---@field enis list Its network interfaces by id.
+local subnet_type = {}
+
+---@class eni
+---@field id string Its id.
+---@field name string? Its name.
+---@field vpc vpc Where it is.
+---@field subnet subnet Its subnet.
+---@field mac string? Its MAC address.
+---@field addresses string[] Its addresses.
+---@field public_addresses string[] Its public addresses.
+---@field instance string? The instance it belongs to.
+---@field interface string? The Linux interface it is bound to.
+---@field bandwidth_mbps integer? Its bandwidth.
+---@field tags table<string, string> Its tags.
+local eni_type = {}
+
+---@class route_table
+---@field id string Its id.
+---@field vpc vpc Where it is.
+---@field routes table[] destination, next_hop, enabled of each route.
+local route_table_type = {}
+
+---@class nat_gateway
+---@field id string Its id.
+---@field name string? Its name.
+---@field vpc vpc Where it is.
+---@field addresses string[] Its addresses.
+local nat_gateway_type = {}
+
+---@class counter
+---@field value number What it is now.
+local counter_type = {}
+
+---Adds to it.
+---@param n? number 0 or more; 1 if not given
+function counter_type:add(n) end
+
+---@class gauge
+---@field value number What it is now.
+local gauge_type = {}
+
+---Sets it.
+---@param value number finite
+function gauge_type:set(value) end
+
+---Adds to it.
+---@param n number may be negative
+function gauge_type:add(n) end
+
+---@class shared
+local shared_type = {}
+
+---The value, or nil when there is none or it is over.
+---@param key string 
+---@return string|number|boolean|nil
+function shared_type:get(key) end
+
+---Sets a value.
+---@param key string 
+---@param value any a string, a number, a boolean; nil removes
+---@param seconds? number until it is forgotten; for good if not given
+function shared_type:set(key, value, seconds) end
+
+---Adds to a number, made as 0, and returns the sum; one step for all workers.
+---@param key string 
+---@param n number 
+---@param seconds? number until it is forgotten, counted from when it is made
+---@return number
+function shared_type:add(key, n, seconds) end
+
+log = {}
+
+---Writes a line to the log (debug); at most 10 a second of the engine's clock after the first 100.
+---@param ... any joined by blanks
+function log.debug(...) end
+
+---Writes a line to the log (info); at most 10 a second of the engine's clock after the first 100.
+---@param ... any joined by blanks
+function log.info(...) end
+
+---Writes a line to the log (warn); at most 10 a second of the engine's clock after the first 100.
+---@param ... any joined by blanks
+function log.warn(...) end
+
+---Writes a line to the log (error); at most 10 a second of the engine's clock after the first 100.
+---@param ... any joined by blanks
+function log.error(...) end
+
+policy = {}
+
+---The policy's name: its file's, without .lua.
+---@type string
+policy.name = nil
+
+---What --set key=value gave.
+---@type table<string, string>
+policy.args = nil
