@@ -69,14 +69,14 @@ let package = Package(
     .systemLibrary(name: "CPcap", providers: [.apt(["libpcap-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
-    tests("Wire", ["Wire"]),
+    tests("Wire", ["Wire", "Capture", "DataPath"]),
     tests("JSONText", ["JSONText"]),
     tests("Inventory", ["Inventory", "JSONText", "Wire"]),
     tests("Mirroring", ["Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("LuaRuntime", ["LuaRuntime"]),
     tests("Policy", ["Policy", "Capture", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
-    tests("Capture", ["Capture", "DataPath", "Mirroring", "Wire"]),
+    tests("Capture", ["Capture", "DataPath", "Mirroring", "Wire", "CPcap"]),
     tests(
       "Moontap",
       [

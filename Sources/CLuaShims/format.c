@@ -22,6 +22,7 @@ static const char *allowed_flags(char conversion, bool *precision) {
   *precision = true;
   switch (conversion) {
   case 'd': case 'i': return "-+0 ";
+  case 'u': return "-0";
   case 'x': case 'X': case 'o': return "-#0";
   case 'a': case 'A': case 'e': case 'E': case 'f': case 'g': case 'G': return "-+#0 ";
   case 's': return "-";
@@ -56,7 +57,7 @@ static const char *parse(lua_State *L, const char *p, specification *spec) {
     mt_clean(clean, sizeof clean, spec->shown, strlen(spec->shown), false);
     luaL_error(L, "invalid conversion '%s' to 'format'", clean);
   }
-  const char *modifier = strchr("dixXo", *p) ? LUA_INTEGER_FRMLEN : "";
+  const char *modifier = strchr("diuxXo", *p) ? LUA_INTEGER_FRMLEN : "";
   snprintf(spec->text, sizeof spec->text, "%%%.*s%s%c", (int)length, start, modifier, *p);
   return p + 1;
 }
@@ -134,7 +135,7 @@ static void add_item(lua_State *L, luaL_Buffer *out, int argument, const specifi
   case 's': add_text(L, out, argument, spec); return;
   case 'q': luaL_checkany(L, argument); add_literal(L, out, argument); return;
   case 'c': made = snprintf(item, sizeof item, spec->text, (int)luaL_checkinteger(L, argument)); break;
-  case 'd': case 'i': case 'x': case 'X': case 'o':
+  case 'd': case 'i': case 'u': case 'x': case 'X': case 'o':
     made = snprintf(item, sizeof item, spec->text, luaL_checkinteger(L, argument));
     break;
   default: made = snprintf(item, sizeof item, spec->text, luaL_checknumber(L, argument));

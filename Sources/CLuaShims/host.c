@@ -17,10 +17,13 @@ void mt_fail(mt_state *st, uint32_t argument, const char *message, size_t length
   mt_clean(st->failure, sizeof st->failure, message, length, false);
 }
 
-void mt_next(mt_state *st, uint32_t token) { st->next_token = token; }
+void mt_next(mt_state *st, uint32_t token) {
+  st->next_token = token;
+  st->next_wanted = true;
+}
 
 void mt_next_chunk(mt_state *st, uint32_t token, const char *chunk) {
-  st->next_token = token;
+  mt_next(st, token);
   st->next_is_chunk = true;
   strncpy(st->next_chunk, chunk, sizeof st->next_chunk - 1);
   st->next_chunk[sizeof st->next_chunk - 1] = 0;
@@ -65,7 +68,7 @@ int mt_call_host(lua_State *L, uint32_t function, int first, int count) {
     int answer = st->host.call(st->host.context, function, token, st->in, (uint32_t)count);
     mt_charge_or_raise(L, 4);
     if (answer == MT_RAISE) raise_failure(L);
-    if (answer == MT_RETURN) return mt_give_all(L, 0);
+    if (!st->next_wanted) return mt_give_all(L, 0);
     token = st->next_token;
     bool is_chunk = st->next_is_chunk;
     lua_settop(L, base);

@@ -18,16 +18,15 @@ void mt_raise_stale(lua_State *L, const mt_record *record) {
   __builtin_unreachable();
 }
 
-static uint32_t name_hash(const char *name) {
-  uintptr_t bits = (uintptr_t)name;
-  return (uint32_t)((bits >> 4) * 0x9E3779B1u >> 7);
+static uint32_t name_hash(const void *string) {
+  return (uint32_t)(((uintptr_t)string >> 4) * 0x9E3779B1u >> 7);
 }
 
-static const mt_field_entry *find(const mt_record_kind *kind, const char *name) {
-  for (uint32_t i = name_hash(name);; i++) {
+static const mt_field_entry *find(const mt_record_kind *kind, const void *string) {
+  for (uint32_t i = name_hash(string);; i++) {
     const mt_name_slot *slot = &kind->names[i & kind->mask];
-    if (slot->name == name) return &kind->entries[slot->entry];
-    if (!slot->name) return NULL;
+    if (slot->string == string) return string ? &kind->entries[slot->entry] : NULL;
+    if (!slot->string) return NULL;
   }
 }
 
@@ -40,7 +39,7 @@ static _Noreturn void raise_unknown_field(lua_State *L, const mt_record_kind *ki
   const char *wanted = lua_tolstring(L, 2, &length);
   mt_suggestion s = mt_suggest_for(wanted, length);
   for (uint32_t i = 0; i <= kind->mask; i++)
-    if (kind->names[i].name) mt_consider(&s, kind->names[i].name, strlen(kind->names[i].name));
+    if (kind->names[i].text) mt_consider(&s, kind->names[i].text, strlen(kind->names[i].text));
   mt_raise_unknown(L, &s, "field", kind->name);
 }
 
@@ -51,14 +50,14 @@ static int push_named(lua_State *L, int names, unsigned value) {
 }
 
 /* Made once per call; the user value holds it, the stamp says for which call. */
-static int push_text(lua_State *L, mt_record *record, const mt_field_entry *field, uint32_t number) {
+static int push_text(lua_State *L, mt_record *record, const mt_field_entry *field) {
   mt_state *st = mt_of(L);
   if (record->stamps[field->slot] == st->serial) {
     lua_getiuservalue(L, 1, field->slot + 1);
     return 1;
   }
   char buffer[MT_TEXT_SIZE];
-  int32_t length = st->host.text(st->host.context, record->object.type, number, record->base, buffer);
+  int32_t length = st->host.text(st->host.context, field->detail, record->base, buffer);
   if (length < 0) lua_pushnil(L);
   else lua_pushlstring(L, buffer, length > MT_TEXT_SIZE ? MT_TEXT_SIZE : (size_t)length);
   lua_pushvalue(L, -1);
@@ -96,8 +95,7 @@ static int record_index(lua_State *L) {
   mt_record *record = lua_touserdata(L, 1);
   const mt_record_kind *kind = &st->records[record->object.type];
   if (!mt_is_fresh(st, record)) mt_raise_stale(L, record);
-  const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
-  const mt_field_entry *field = name ? find(kind, name) : NULL;
+  const mt_field_entry *field = find(kind, lua_topointer(L, 2)); /* a string's object, whatever 5.4.x */
   if (!field) raise_unknown_field(L, kind);
   if (field->presence_mask && !(record->base[field->presence_offset] & field->presence_mask)) {
     lua_pushnil(L);
@@ -113,12 +111,10 @@ static int record_index(lua_State *L) {
   case MT_FIELD_DOUBLE: lua_pushnumber(L, read_double(at)); return 1;
   case MT_FIELD_BIT: lua_pushboolean(L, *at & field->detail); return 1;
   case MT_FIELD_NAMED: return push_named(L, field->constant, *at);
-  case MT_FIELD_TEXT: return push_text(L, record, field, (uint32_t)(field - kind->entries));
+  case MT_FIELD_TEXT: return push_text(L, record, field);
   case MT_FIELD_RECORD: return push_inner(L, record, field, at);
   case MT_FIELD_ELSEWHERE:
-    return push_inner(L, record, field,
-                      st->host.elsewhere(st->host.context, record->object.type, (uint32_t)(field - kind->entries),
-                                         record->base));
+    return push_inner(L, record, field, st->host.elsewhere(st->host.context, field->function, record->base));
   case MT_FIELD_TABLE: mt_push_id_table_value(L, read32(at)); return 1;
   case MT_FIELD_VALUE: return mt_call_host(L, field->detail, 1, 1) ? 1 : 0;
   default: lua_rawgeti(L, lua_upvalueindex(2), field->constant); return 1;
@@ -157,14 +153,15 @@ typedef struct record_request {
 
 static void remember_name(lua_State *L, mt_record_kind *kind, int constants, const char *name, uint32_t entry) {
   lua_pushstring(L, name);
-  const char *interned = lua_tostring(L, -1);
+  const void *interned = lua_topointer(L, -1);
+  const char *text = lua_tostring(L, -1);
   if (strlen(name) > MT_MAX_NAME) luaL_error(L, "the field name '%s' is too long", name);
   luaL_ref(L, constants); /* keeps Lua's copy where it is */
   for (uint32_t i = name_hash(interned);; i++) {
     mt_name_slot *slot = &kind->names[i & kind->mask];
-    if (slot->name == interned) luaL_error(L, "the field '%s' is defined twice", name);
-    if (slot->name) continue;
-    *slot = (mt_name_slot){interned, entry};
+    if (slot->string == interned) luaL_error(L, "the field '%s' is defined twice", name);
+    if (slot->string) continue;
+    *slot = (mt_name_slot){interned, text, entry};
     return;
   }
 }
@@ -185,6 +182,7 @@ static void define_field(lua_State *L, mt_record_kind *kind, const mt_field *fie
   entry->presence_offset = field->presence_offset;
   entry->offset = field->offset;
   entry->detail = field->detail;
+  entry->function = field->function;
   if (field->kind == MT_FIELD_TEXT || field->kind == MT_FIELD_RECORD || field->kind == MT_FIELD_ELSEWHERE)
     entry->slot = kind->slots++;
   if (field->kind == MT_FIELD_NAMED) entry->constant = make_names(L, field);

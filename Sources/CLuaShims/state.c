@@ -82,6 +82,8 @@ void mt_close(mt_state *st) {
   free(st);
 }
 
+void mt_set_context(mt_state *st, void *context) { st->host.context = context; }
+
 /* --- the library's names ------------------------------------------------------------------------------------------ */
 
 int mt_reserve_types(mt_state *st, uint32_t handles, uint32_t records) {
@@ -154,7 +156,7 @@ static int seal(lua_State *L) {
   for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) mt_lock_namespace(L, -1, lua_tostring(L, -2));
   for (uint32_t i = 0; i < st->record_count; i++) {
     if (!st->records[i].name) return luaL_error(L, "record type %d is declared but not defined", (int)i);
-    mt_new_record(L, i);
+    st->records[i].lent = mt_new_record(L, i);
     st->records[i].object = luaL_ref(L, LUA_REGISTRYINDEX);
   }
   mt_keep_environment(L);
@@ -264,7 +266,7 @@ int mt_call_record(mt_state *st, int32_t function, uint32_t type, const void *ba
   enter(st, limits);
   lua_rawgeti(L, LUA_REGISTRYINDEX, function);
   lua_rawgeti(L, LUA_REGISTRYINDEX, st->records[type].object);
-  mt_record *record = lua_touserdata(L, -1);
+  mt_record *record = st->records[type].lent;
   record->base = base;
   record->serial = st->serial;
   if (pinned) lua_rawgeti(L, LUA_REGISTRYINDEX, pinned);

@@ -54,13 +54,15 @@ typedef struct mt_field_entry {
   uint32_t presence_offset;
   uint32_t offset;
   uint32_t detail;
+  uint32_t function;
   int constant; /* position in the type's constants: method closure or table of names */
 } mt_field_entry;
 
 enum { MT_FIELD_METHOD = MT_FIELD_VALUE + 1 };
 
 typedef struct mt_name_slot {
-  const char *name; /* Lua's interned copy: equal names are equal pointers */
+  const void *string; /* Lua's own copy, which is interned: equal names are one object */
+  const char *text;
   uint32_t entry;
 } mt_name_slot;
 
@@ -74,6 +76,7 @@ typedef struct mt_record_kind {
   uint32_t mask;
   int metatable; /* references */
   int object;    /* the one that is lent again and again */
+  mt_record *lent;
   int constants; /* table: method closures, tables of names, then the names themselves */
   uint32_t describe;
 } mt_record_kind;
@@ -120,7 +123,7 @@ struct mt_state {
   size_t out_length, out_bytes_capacity;
   bool out_failed;
   uint32_t next_token;
-  bool next_is_chunk;
+  bool next_wanted, next_is_chunk;
   char next_chunk[MT_CHUNK_SIZE];
   uint32_t failed_argument;
   char failure[MT_MESSAGE_SIZE];

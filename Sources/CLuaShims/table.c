@@ -77,7 +77,7 @@ static int table_move(lua_State *L) {
   int target = lua_isnoneornil(L, 5) ? 1 : 5;
   plain_table(L, target);
   lua_Integer count = bounded_count(L, from, end, MT_MAX_SEQUENCE);
-  luaL_argcheck(L, to <= LUA_MAXINTEGER - count + 1, 4, "destination wrap around");
+  luaL_argcheck(L, count == 0 || to <= LUA_MAXINTEGER - (count - 1), 4, "destination wrap around");
   bool backwards = target == 1 && to > from && to <= end;
   for (lua_Integer k = 0; k < count; k++) {
     lua_Integer i = backwards ? count - 1 - k : k;

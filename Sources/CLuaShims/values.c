@@ -41,6 +41,14 @@ int mt_function_reference(lua_State *L, int index) {
   return reference;
 }
 
+static void take_number(lua_State *L, int index, mt_value *value) {
+  int is_whole;
+  value->kind = lua_isinteger(L, index) ? MT_INTEGER : MT_NUMBER;
+  value->number = lua_tonumber(L, index);
+  value->integer = lua_tointegerx(L, index, &is_whole);
+  value->flag = is_whole != 0;
+}
+
 static void take_function(lua_State *L, int index, mt_value *value) {
   lua_Debug ar;
   int reference = mt_function_reference(L, index);
@@ -109,9 +117,7 @@ static void take(lua_State *L, int index, uint32_t at, int depth) {
     value.integer = lua_toboolean(L, index);
     break;
   case LUA_TNUMBER:
-    value.kind = lua_isinteger(L, index) ? MT_INTEGER : MT_NUMBER;
-    value.integer = lua_isinteger(L, index) ? lua_tointeger(L, index) : 0;
-    value.number = lua_tonumber(L, index);
+    take_number(L, index, &value);
     break;
   case LUA_TSTRING:
     value.kind = MT_STRING;
@@ -146,9 +152,7 @@ void mt_read_result(lua_State *L, int index, mt_value *result) {
     result->integer = lua_toboolean(L, index);
     return;
   case LUA_TNUMBER:
-    result->kind = lua_isinteger(L, index) ? MT_INTEGER : MT_NUMBER;
-    result->integer = lua_isinteger(L, index) ? lua_tointeger(L, index) : 0;
-    result->number = lua_tonumber(L, index);
+    take_number(L, index, result);
     return;
   case LUA_TSTRING:
     result->kind = MT_STRING;
@@ -182,7 +186,7 @@ void mt_begin(mt_state *st) {
   st->out_count = 0;
   st->out_length = 0;
   st->out_failed = false;
-  st->next_is_chunk = false;
+  st->next_wanted = st->next_is_chunk = false;
   st->failed_argument = 0;
   st->failure[0] = 0;
 }

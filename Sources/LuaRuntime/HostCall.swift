@@ -4,71 +4,74 @@ internal import CLuaShims
 ///
 /// Arguments count from 0 and are `nil` beyond the last, as in Lua. Valid only while the host function runs.
 @safe public struct HostCall {
-  let state: LuaState
+  unowned(unsafe) let state: LuaState
+  let c: OpaquePointer
   let values: UnsafePointer<mt_value>?
   public let count: Int
 
   /// The argument as it came, or nil beyond the last.
-  private func value(_ i: Int) -> mt_value? {
+  private func value(_ i: Int) -> UnsafePointer<mt_value>? {
     guard i >= 0, i < count, let values = unsafe values else { return nil }
-    return unsafe values[i]
+    return unsafe values + i
   }
 
-  private func value(_ i: Int, of kind: mt_kind) -> mt_value? {
-    guard let value = value(i), value.kind == UInt8(kind.rawValue) else { return nil }
-    return value
+  private func value(_ i: Int, of kind: mt_kind) -> UnsafePointer<mt_value>? {
+    guard let value = unsafe value(i), unsafe value.pointee.isKind(kind) else { return nil }
+    return unsafe value
   }
 
   /// The argument, copied.
   public subscript(i: Int) -> LuaValue {
-    guard let value = value(i), let values = unsafe values else { return .nil }
-    return unsafe LuaValue(value, in: values)
+    guard let value = unsafe value(i), let values = unsafe values else { return .nil }
+    return unsafe LuaValue(value.pointee, in: values)
   }
 
-  public func boolean(_ i: Int) -> Bool? { value(i, of: MT_BOOLEAN).map { $0.integer != 0 } }
+  public func boolean(_ i: Int) -> Bool? { unsafe value(i, of: MT_BOOLEAN).map { unsafe $0.pointee.integer != 0 } }
 
   /// A whole number: an integer, or a float without a fraction that fits.
-  public func integer(_ i: Int) -> Int64? { value(i)?.wholeNumber }
+  public func integer(_ i: Int) -> Int64? { unsafe value(i)?.pointee.wholeNumber }
 
   public func number(_ i: Int) -> Double? {
-    guard let value = value(i) else { return nil }
+    guard let value = unsafe value(i)?.pointee else { return nil }
     return value.isKind(MT_INTEGER) || value.isKind(MT_NUMBER) ? value.number : nil
   }
 
-  public func string(_ i: Int) -> String? { value(i, of: MT_STRING)?.text }
+  public func string(_ i: Int) -> String? { unsafe value(i, of: MT_STRING)?.pointee.text }
 
   public func table(_ i: Int) -> LuaTable? {
-    guard let value = value(i, of: MT_TABLE), let values = unsafe values else { return nil }
-    return unsafe LuaTable(value, in: values)
+    guard let value = unsafe value(i, of: MT_TABLE), let values = unsafe values else { return nil }
+    return unsafe LuaTable(value.pointee, in: values)
   }
 
-  public func function(_ i: Int) -> LuaFunctionReference? { value(i, of: MT_FUNCTION)?.functionReference }
+  public func function(_ i: Int) -> LuaFunctionReference? {
+    unsafe value(i, of: MT_FUNCTION)?.pointee.functionReference
+  }
 
-  public func handle(_ i: Int) -> LuaHandle? { value(i, of: MT_HANDLE)?.handle }
+  public func handle(_ i: Int) -> LuaHandle? { unsafe value(i, of: MT_HANDLE)?.pointee.handle }
 
   /// The number of a handle of this type.
   public func handle(_ i: Int, of type: HandleTypeID) -> Int? {
-    guard let value = value(i, of: MT_HANDLE), value.type == type.index else { return nil }
-    return Int(value.integer)
+    guard let value = unsafe value(i, of: MT_HANDLE), unsafe value.pointee.type == type.index else { return nil }
+    return unsafe Int(value.pointee.integer)
   }
 
   /// A string's bytes as they are, valid while the host function runs.
   public func bytes(_ i: Int) -> UnsafeRawBufferPointer? {
-    guard let value = value(i, of: MT_STRING) else { return nil }
-    return unsafe UnsafeRawBufferPointer(start: value.bytes, count: value.length)
+    guard let value = unsafe value(i, of: MT_STRING) else { return nil }
+    return unsafe UnsafeRawBufferPointer(start: value.pointee.bytes, count: value.pointee.length)
   }
 
   /// The first byte of a record of this type; valid while the host function runs.
   public func record(_ i: Int, of type: RecordTypeID) -> UnsafeRawPointer? {
-    guard let value = value(i, of: MT_RECORD), value.type == type.index else { return nil }
-    return unsafe value.base
+    guard let value = unsafe value(i, of: MT_RECORD), unsafe value.pointee.type == type.index else { return nil }
+    return unsafe value.pointee.base
   }
 
   /// Lua's name of the argument's type; `no value` beyond the last; a handle's or record's own type name.
   public func typeName(_ i: Int) -> String {
-    guard let value = value(i) else { return "no value" }
-    if value.isKind(MT_HANDLE) { return state.library.handleTypes[Int(value.type)].name }
-    if value.isKind(MT_RECORD) { return state.library.recordTypes[Int(value.type)].name }
+    guard let value = unsafe value(i)?.pointee else { return "no value" }
+    if value.isKind(MT_HANDLE) { return unsafe state.library.handleTypes[Int(value.type)].name }
+    if value.isKind(MT_RECORD) { return unsafe state.library.recordTypes[Int(value.type)].name }
     if value.isKind(MT_TABLE) { return "table" }
     return self[i].typeName
   }
@@ -77,54 +80,53 @@ internal import CLuaShims
   public var place: LuaPlace? {
     var chunk: UnsafePointer<CChar>?
     var line: Int32 = 0
-    guard unsafe mt_caller(state.c, &chunk, &line), let chunk = unsafe chunk else { return nil }
+    guard unsafe mt_caller(c, &chunk, &line), let chunk = unsafe chunk else { return nil }
     return unsafe LuaPlace(chunk: String(cString: chunk), line: Int(line))
   }
 
   /// Counts work that the function did against the script's step budget; one step is worth about 4 ns.
-  public func charge(_ steps: Int) { unsafe mt_charge(state.c, Int64(steps)) }
+  public func charge(_ steps: Int) { unsafe mt_charge(c, Int64(steps)) }
 
-  public func push(_ value: LuaValue) { unsafe LuaRuntime.push(value, to: state.c) }
-  public func push(_ value: Bool) { unsafe mt_push_boolean(state.c, value) }
-  public func push(_ value: Int64) { unsafe mt_push_integer(state.c, value) }
-  public func push(_ value: Double) { unsafe mt_push_number(state.c, value) }
-  public func push(_ value: String) { unsafe LuaRuntime.push(value, to: state.c) }
-  public func push(_ value: LuaHandle) { unsafe mt_push_handle(state.c, UInt32(value.type.index), Int64(value.index)) }
-  public func push(_ value: LuaPinned) { unsafe mt_push_pinned(state.c, value.id) }
-  public func pushNil() { unsafe mt_push_nil(state.c) }
+  public func push(_ value: LuaValue) { unsafe LuaRuntime.push(value, to: c) }
+  public func push(_ value: Bool) { unsafe mt_push_boolean(c, value) }
+  public func push(_ value: Int64) { unsafe mt_push_integer(c, value) }
+  public func push(_ value: Double) { unsafe mt_push_number(c, value) }
+  public func push(_ value: String) { unsafe LuaRuntime.push(value, to: c) }
+  public func push(_ value: LuaHandle) { unsafe mt_push_handle(c, UInt32(value.type.index), Int64(value.index)) }
+  public func push(_ value: LuaPinned) { unsafe mt_push_pinned(c, value.id) }
+  public func pushNil() { unsafe mt_push_nil(c) }
 
   public func push(bytes: UnsafeRawBufferPointer) {
-    unsafe mt_push_string(state.c, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
+    unsafe mt_push_string(c, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
   }
 
   /// A record of its own. `pinned`: its bytes live as long as the state; else it is stale after the present call.
   public func push(record type: RecordTypeID, at base: UnsafeRawPointer, pinned: Bool) {
-    unsafe mt_push_record(state.c, UInt32(type.index), base, pinned)
+    unsafe mt_push_record(c, UInt32(type.index), base, pinned)
   }
 
   /// The script's own table that belongs to `id`, as `RecordField.Kind.table`.
-  public func pushTable(of id: UInt32) { unsafe mt_push_id_table(state.c, id) }
+  public func pushTable(of id: UInt32) { unsafe mt_push_id_table(c, id) }
 
   /// When this host function has returned, Lua calls `function` with `arguments`, and then `body` with its results as
   /// arguments of a new call. What `function` raises goes to the script, `body` is then not called. Values pushed before
   /// are dropped.
   public func next(_ function: LuaFunctionReference, _ arguments: [LuaValue], then body: @escaping HostFunction) {
-    unsafe mt_begin(state.c)
-    unsafe mt_push_function(state.c, function.id)
+    unsafe mt_begin(c)
+    unsafe mt_push_function(c, function.id)
     for argument in arguments { push(argument) }
-    unsafe mt_next(state.c, follow(with: body))
+    unsafe mt_next(c, follow(with: body))
   }
 
   /// The same with a chunk (for `require`): it is loaded and run, and `body` gets what it returned.
   public func next(source: String, chunkName: String, then body: @escaping HostFunction) {
-    unsafe mt_begin(state.c)
+    unsafe mt_begin(c)
     push(source)
-    unsafe mt_next_chunk(state.c, follow(with: body), chunkName)
+    unsafe mt_next_chunk(c, follow(with: body), chunkName)
   }
 
   private func follow(with body: @escaping HostFunction) -> UInt32 {
-    state.pending.append(body)
-    state.nextToken = UInt32(state.pending.count)
-    return state.nextToken
+    unsafe state.pending.append(body)
+    return UInt32(unsafe state.pending.count)
   }
 }

@@ -2,37 +2,34 @@ internal import CLuaShims
 
 // What C calls. None of these throws, traps, keeps a pointer or calls into Lua.
 
-private func state(_ context: UnsafeMutableRawPointer) -> LuaState {
-  unsafe Unmanaged<LuaState>.fromOpaque(context).takeUnretainedValue()
+private func state(_ context: UnsafeMutableRawPointer?) -> LuaState {
+  guard let context = unsafe context else { preconditionFailure("a script runs before its state is made") }
+  return unsafe Unmanaged<LuaState>.fromOpaque(context).takeUnretainedValue()
 }
 
 func hostCall(
-  _ context: UnsafeMutableRawPointer, _ function: UInt32, _ token: UInt32, _ arguments: UnsafePointer<mt_value>?,
+  _ context: UnsafeMutableRawPointer?, _ function: UInt32, _ token: UInt32, _ arguments: UnsafePointer<mt_value>?,
   _ count: UInt32
 ) -> Int32 {
   unsafe state(context).answer(function, token, arguments, Int(count))
 }
 
 func hostText(
-  _ context: UnsafeMutableRawPointer, _ type: UInt32, _ field: UInt32, _ base: UnsafeRawPointer,
+  _ context: UnsafeMutableRawPointer?, _ function: UInt32, _ base: UnsafeRawPointer,
   _ buffer: UnsafeMutablePointer<CChar>
 ) -> Int32 {
-  let field = unsafe state(context).library.recordTypes[Int(type)].fields[Int(field)]
-  guard case .text(let make) = field.kind else { return -1 }
   let room = unsafe UnsafeMutableRawBufferPointer(start: buffer, count: MT_TEXT_SIZE)
-  guard let length = unsafe make(base, room) else { return -1 }
-  return Int32(min(max(0, length), room.count))
+  guard let length = unsafe state(context).host.texts[Int(function)](base, room) else { return -1 }
+  return Int32(truncatingIfNeeded: min(max(0, length), MT_TEXT_SIZE))
 }
 
 func hostElsewhere(
-  _ context: UnsafeMutableRawPointer, _ type: UInt32, _ field: UInt32, _ base: UnsafeRawPointer
+  _ context: UnsafeMutableRawPointer?, _ function: UInt32, _ base: UnsafeRawPointer
 ) -> UnsafeRawPointer? {
-  let field = unsafe state(context).library.recordTypes[Int(type)].fields[Int(field)]
-  guard case .recordElsewhere(_, let find) = field.kind else { return nil }
-  return unsafe find(base)
+  unsafe state(context).host.elsewheres[Int(function)](base)
 }
 
-func hostPrint(_ context: UnsafeMutableRawPointer, _ line: UnsafePointer<CChar>, _ length: UInt32) {
+func hostPrint(_ context: UnsafeMutableRawPointer?, _ line: UnsafePointer<CChar>, _ length: UInt32) {
   let bytes = unsafe UnsafeRawBufferPointer(start: line, count: Int(length))
   unsafe state(context).print(String(decoding: bytes, as: UTF8.self))
 }
@@ -41,26 +38,29 @@ extension LuaState {
   fileprivate func answer(
     _ function: UInt32, _ token: UInt32, _ arguments: UnsafePointer<mt_value>?, _ count: Int
   ) -> Int32 {
-    nextToken = 0
+    let call = unsafe HostCall(state: self, c: c, values: arguments, count: count)
     do throws(HostFailure) {
-      try unsafe body(function, token)(HostCall(state: self, values: arguments, count: count))
+      if token == 0 { try host.functions[Int(function)](call) } else { try following(token)(call) }
     } catch {
-      var message = error.message
-      message.withUTF8 { text in
-        unsafe text.withMemoryRebound(to: CChar.self) { text in
-          unsafe mt_fail(c, UInt32(clamping: error.argument ?? 0), text.baseAddress, text.count)
-        }
-      }
+      fail(error)
       return Int32(MT_RAISE.rawValue)
     }
-    return Int32(nextToken == 0 ? MT_RETURN.rawValue : MT_NEXT.rawValue)
+    return Int32(MT_RETURN.rawValue)
   }
 
-  /// A function of the library, or what was to follow a `next`. Later ones that never came (Lua raised) are forgotten.
-  private func body(_ function: UInt32, _ token: UInt32) -> HostFunction {
-    if token == 0 { return functions[Int(function)] }
+  /// What was to follow a `next`. Later ones that never came (Lua raised) are forgotten.
+  private func following(_ token: UInt32) -> HostFunction {
     let body = pending[Int(token) - 1]
     pending.removeLast(pending.count - Int(token) + 1)
     return body
+  }
+
+  private func fail(_ failure: HostFailure) {
+    var message = failure.message
+    message.withUTF8 { text in
+      unsafe text.withMemoryRebound(to: CChar.self) { text in
+        unsafe mt_fail(c, UInt32(clamping: failure.argument ?? 0), text.baseAddress, text.count)
+      }
+    }
   }
 }

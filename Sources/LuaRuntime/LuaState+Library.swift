@@ -30,14 +30,23 @@ private struct Members {
   }
 }
 
-extension LuaState {
+/// The host's functions by the numbers under which C knows them.
+@safe struct HostTables {
+  private(set) var functions: [HostFunction]
+  private(set) var texts: [(UnsafeRawPointer, UnsafeMutableRawBufferPointer) -> Int?] = unsafe []
+  private(set) var elsewheres: [(UnsafeRawPointer) -> UnsafeRawPointer?] = unsafe []
+
+  init(_ library: HostLibrary) { functions = library.functions }
+
   /// Hands the whole library to C. Later nothing is added.
-  func register() throws(LuaError) {
-    functions = library.functions
+  mutating func register(_ library: HostLibrary, in c: OpaquePointer) throws(LuaError) {
+    func check(_ status: Int32) throws(LuaError) {
+      if status != 0 { throw unsafe LuaError(status, mt_last_error(c)) }
+    }
     try unsafe check(
       mt_reserve_types(c, UInt32(library.handleTypes.count), UInt32(library.recordTypes.count)))
-    for (i, type) in library.handleTypes.enumerated() { try register(type, UInt32(i)) }
-    for (i, type) in library.recordTypes.enumerated() { try register(type, UInt32(i)) }
+    for (i, type) in library.handleTypes.enumerated() { try unsafe check(register(type, UInt32(i), in: c)) }
+    for (i, type) in library.recordTypes.enumerated() { try unsafe check(register(type, UInt32(i), in: c)) }
     for global in library.globals {
       try unsafe check(mt_add_function(c, global.namespace, global.name, UInt32(global.function)))
     }
@@ -49,17 +58,27 @@ extension LuaState {
     try unsafe check(mt_seal(c))
   }
 
-  private func number(_ function: @escaping HostFunction) -> UInt32 {
+  mutating func number(_ function: @escaping HostFunction) -> UInt32 {
     functions.append(function)
     return UInt32(functions.count - 1)
   }
 
-  private func number(_ function: HostFunction?) -> UInt32 {
+  mutating func number(_ function: HostFunction?) -> UInt32 {
     guard let function else { return UInt32(MT_NO_FUNCTION) }
     return number(function)
   }
 
-  private func register(_ type: HandleType, _ index: UInt32) throws(LuaError) {
+  mutating func number(text: @escaping (UnsafeRawPointer, UnsafeMutableRawBufferPointer) -> Int?) -> UInt32 {
+    unsafe texts.append(text)
+    return UInt32(unsafe texts.count - 1)
+  }
+
+  mutating func number(elsewhere: @escaping (UnsafeRawPointer) -> UnsafeRawPointer?) -> UInt32 {
+    unsafe elsewheres.append(elsewhere)
+    return UInt32(unsafe elsewheres.count - 1)
+  }
+
+  private mutating func register(_ type: HandleType, _ index: UInt32, in c: OpaquePointer) -> Int32 {
     var pool = NamePool()
     let name = pool.add(type.name)
     var fields = Members()
@@ -69,7 +88,7 @@ extension LuaState {
     var operators = [UInt32](repeating: UInt32(MT_NO_FUNCTION), count: LuaOperator.allCases.count)
     for (op, function) in type.operators { operators[op.rawValue] = number(function) }
     let others = (index: number(type.index), enumerate: number(type.enumerate), describe: number(type.describe))
-    let status = unsafe pool.withPointer { names in
+    return unsafe pool.withPointer { names in
       let fieldMembers = unsafe fields.c(names)
       let methodMembers = unsafe methods.c(names)
       return unsafe fieldMembers.withUnsafeBufferPointer { fieldMembers in
@@ -84,17 +103,17 @@ extension LuaState {
         }
       }
     }
-    try check(status)
   }
 
-  private func register(_ type: RecordType, _ index: UInt32) throws(LuaError) {
+  private mutating func register(_ type: RecordType, _ index: UInt32, in c: OpaquePointer) -> Int32 {
     var pool = NamePool()
     let name = pool.add(type.name)
     var methods = Members()
     for method in type.methods { methods.entries.append((pool.add(method.name), number(method.call))) }
-    let fields = type.fields.map { FieldDescription($0, &pool) { number($0) } }
+    var fields: [FieldDescription] = []
+    for field in type.fields { fields.append(FieldDescription(field, &pool, &self)) }
     let ends = (length: number(type.length), describe: number(type.describe))
-    let status = unsafe pool.withPointer { names in
+    return unsafe pool.withPointer { names in
       let members = unsafe methods.c(names)
       let valueNames = unsafe fields.flatMap { unsafe $0.names(in: names) }
       let values = fields.flatMap(\.values)
@@ -105,7 +124,8 @@ extension LuaState {
             var used = 0
             for field in fields {
               unsafe entries.append(
-                field.c(names, valueNames.baseAddress.map { unsafe $0 + used }, values.baseAddress.map { unsafe $0 + used }))
+                field.c(
+                  names, valueNames.baseAddress.map { unsafe $0 + used }, values.baseAddress.map { unsafe $0 + used }))
               used += field.values.count
             }
             return unsafe entries.withUnsafeBufferPointer { entries in
@@ -119,7 +139,6 @@ extension LuaState {
         }
       }
     }
-    try check(status)
   }
 }
 
@@ -130,11 +149,12 @@ private struct FieldDescription {
   var kind: mt_field_kind
   var offset = 0
   var detail: UInt32 = 0
+  var function: UInt32 = 0
   /// Offsets of the names of `values`.
   var nameOffsets: [Int] = []
   var values: [UInt8] = []
 
-  init(_ field: RecordField, _ pool: inout NamePool, _ number: (@escaping HostFunction) -> UInt32) {
+  init(_ field: RecordField, _ pool: inout NamePool, _ host: inout HostTables) {
     name = pool.add(field.name)
     presence = field.presence
     switch field.kind {
@@ -149,11 +169,13 @@ private struct FieldDescription {
       (kind, offset, detail) = (MT_FIELD_NAMED, at, UInt32(names.count))
       values = names.keys.sorted()
       for value in values { nameOffsets.append(pool.add(names[value] ?? "")) }
-    case .text: kind = MT_FIELD_TEXT
+    case .text(let make): (kind, detail) = unsafe (MT_FIELD_TEXT, host.number(text: make))
     case .record(let type, let at): (kind, offset, detail) = (MT_FIELD_RECORD, at, UInt32(type.index))
-    case .recordElsewhere(let type, _): (kind, detail) = (MT_FIELD_ELSEWHERE, UInt32(type.index))
+    case .recordElsewhere(let type, let find):
+      (kind, detail) = (MT_FIELD_ELSEWHERE, UInt32(type.index))
+      function = unsafe host.number(elsewhere: find)
     case .table(let at): (kind, offset) = (MT_FIELD_TABLE, at)
-    case .value(let function): (kind, detail) = (MT_FIELD_VALUE, number(function))
+    case .value(let get): (kind, detail) = (MT_FIELD_VALUE, host.number(get))
     }
   }
 
@@ -166,7 +188,7 @@ private struct FieldDescription {
   ) -> mt_field {
     unsafe mt_field(
       name: pool + name, kind: UInt8(kind.rawValue), presence_mask: presence?.mask ?? 0,
-      presence_offset: UInt32(presence?.offset ?? 0), offset: UInt32(offset), detail: detail,
+      presence_offset: UInt32(presence?.offset ?? 0), offset: UInt32(offset), detail: detail, function: function,
       names: names, name_values: values)
   }
 }

@@ -6,14 +6,12 @@ internal import CLuaShims
 @safe public final class LuaState {
   let library: HostLibrary
   let print: (String) -> Void
-  /// Every host function of the library, of its types too; Lua knows their positions.
-  var functions: [HostFunction] = []
+  /// What C knows by number.
+  let host: HostTables
   /// What follows when Lua has called a function for the host, see `HostCall.next`; the token is the position plus one.
+  /// Empty between calls.
   var pending: [HostFunction] = []
-  /// Set by `HostCall.next` in the present host call; 0: none.
-  var nextToken: UInt32 = 0
-  /// Nil only while `init` runs.
-  nonisolated(unsafe) private(set) var pointer: OpaquePointer?
+  let c: OpaquePointer
 
   /// Makes the strict environment and adds the library's names.
   /// - Parameters:
@@ -27,30 +25,30 @@ internal import CLuaShims
 
   /// For tests: the `failingFrom`th allocation and all later ones fail.
   init(library: HostLibrary, memory: Int, failingFrom: UInt64, print: @escaping (String) -> Void) throws(LuaError) {
-    self.library = library
-    self.print = print
-    let context = unsafe Unmanaged.passUnretained(self).toOpaque()
-    var host = unsafe mt_host(
-      context: context, call: hostCall, text: hostText, elsewhere: hostElsewhere, print: hostPrint)
-    guard let opened = unsafe mt_open(&host, max(0, memory), failingFrom) else {
+    var callbacks = unsafe mt_host(
+      context: nil, call: hostCall, text: hostText, elsewhere: hostElsewhere, print: hostPrint)
+    guard let opened = unsafe mt_open(&callbacks, max(0, memory), failingFrom) else {
       throw LuaError(.memory, "not enough memory for an interpreter")
     }
-    unsafe pointer = opened
-    try register()
+    var tables = HostTables(library)
+    do throws(LuaError) {
+      try unsafe tables.register(library, in: opened)
+    } catch {
+      unsafe mt_close(opened)
+      throw error
+    }
+    self.library = library
+    self.print = print
+    host = tables
+    unsafe c = opened
+    unsafe mt_set_context(opened, Unmanaged.passUnretained(self).toOpaque())
   }
 
-  deinit { if let pointer = unsafe pointer { unsafe mt_close(pointer) } }
-
-  /// The C state; there is one as soon as `init` has returned.
-  var c: OpaquePointer {
-    guard let pointer = unsafe pointer else { preconditionFailure("a state is used while it is made") }
-    return unsafe pointer
-  }
+  deinit { unsafe mt_close(c) }
 
   /// Loads a chunk of text and runs it. `chunkName` is what errors call it, normally the file's name.
   @discardableResult
   public func load(source: String, chunkName: String, limits: LuaLimits = .load) throws(LuaError) -> LuaResult {
-    pending.removeAll()
     var source = source
     var result = mt_value()
     var limits = limits.c
@@ -64,7 +62,6 @@ internal import CLuaShims
   /// Loads a chunk of bytes that need not be UTF-8, as Lua allows in strings.
   @discardableResult
   public func load(source: [UInt8], chunkName: String, limits: LuaLimits = .load) throws(LuaError) -> LuaResult {
-    pending.removeAll()
     var result = mt_value()
     var limits = limits.c
     let status = unsafe source.withUnsafeBufferPointer { text in
@@ -93,12 +90,11 @@ internal import CLuaShims
     _ function: LuaFunctionReference, record type: RecordTypeID, at base: UnsafeRawPointer, pinned: LuaPinned? = nil,
     limits: LuaLimits = .callback
   ) throws(LuaError) -> LuaResult {
-    if !pending.isEmpty { pending.removeAll() }
     var result = mt_value()
     var limits = limits.c
     let status = unsafe mt_call_record(
       c, function.id, UInt32(type.index), base, pinned?.id ?? 0, &limits, &result)
-    if status != 0 { throw unsafe LuaError(status, mt_last_error(c)) }
+    if status != 0 { throw failure(status) }
     return LuaResult(result)
   }
 
@@ -148,13 +144,18 @@ internal import CLuaShims
   }
 
   func check(_ status: Int32) throws(LuaError) {
-    if status != 0 { throw unsafe LuaError(status, mt_last_error(c)) }
+    if status != 0 { throw failure(status) }
+  }
+
+  private func failure(_ status: Int32) -> LuaError {
+    let error = unsafe LuaError(status, mt_last_error(c))
+    if error != .reentered { pending.removeAll() }  // what was to follow never comes
+    return error
   }
 
   /// Before values are collected for a call; refused inside a call, whose values they would overwrite.
   private func beginOutside() throws(LuaError) {
     if unsafe mt_is_running(c) { throw .reentered }
-    if !pending.isEmpty { pending.removeAll() }
     unsafe mt_begin(c)
   }
 }

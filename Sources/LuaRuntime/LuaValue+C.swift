@@ -5,7 +5,7 @@ extension LuaLimits {
 }
 
 extension mt_value {
-  var isKind: (mt_kind) -> Bool { { self.kind == UInt8($0.rawValue) } }
+  func isKind(_ kind: mt_kind) -> Bool { self.kind == UInt8(kind.rawValue) }
 
   /// A string's text, repaired to UTF-8; empty for other kinds.
   var text: String {
@@ -26,7 +26,7 @@ extension mt_value {
   var wholeNumber: Int64? {
     switch UInt32(kind) {
     case MT_INTEGER.rawValue: integer
-    case MT_NUMBER.rawValue: Int64(exactly: number)
+    case MT_NUMBER.rawValue: flag != 0 ? integer : nil
     default: nil
     }
   }

@@ -27,7 +27,9 @@ private func fill(_ library: inout HostLibrary) {
       "plus",
       { call throws(HostFailure) in
         guard let n = call.handle(0, of: filter) else { throw HostFailure(argument: 1, "expected a filter") }
-        guard let m = call.integer(1) else { throw HostFailure(argument: 2, "expected a number, got \(call.typeName(1))") }
+        guard let m = call.integer(1) else {
+          throw HostFailure(argument: 2, "expected a number, got \(call.typeName(1))")
+        }
         call.push(Int64(n) + m)
       }
     )
@@ -81,7 +83,9 @@ private func fill(_ library: inout HostLibrary) {
 @Test func comparesAndDescribesHandles() throws {
   let bench = try Bench(fill)
   #expect(try bench.run("return f(1) == f(1) and f(1) ~= f(2) and f(1) ~= list and f(1) ~= 1") == .boolean(true))
-  #expect(try bench.run("return tostring(f(8)) .. ' ' .. tostring(list) .. (' %s'):format(f(9))") == .string("filter 8 list filter 9"))
+  #expect(
+    try bench.run("return tostring(f(8)) .. ' ' .. tostring(list) .. (' %s'):format(f(9))")
+      == .string("filter 8 list filter 9"))
   #expect(try bench.run("return type(f(1))") == .string("userdata"))
   #expect(try bench.run("return f(3)") == .handle(LuaHandle(HandleTypeID(index: 0), 3)))
   #expect(bench.failure("return f(1) .. 'x'").message.contains("attempt to concatenate a filter value"))

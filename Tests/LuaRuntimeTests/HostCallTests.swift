@@ -10,7 +10,9 @@ private func kept(_ source: String) throws -> [LuaValue] {
 
 @Test func convertsArguments() throws {
   #expect(
-    try kept("nil, true, 1, 1.5, 'x', 2.0") == [.nil, .boolean(true), .integer(1), .number(1.5), .string("x"), .number(2)])
+    try kept("nil, true, 1, 1.5, 'x', 2.0") == [
+      .nil, .boolean(true), .integer(1), .number(1.5), .string("x"), .number(2),
+    ])
   #expect(try kept(#""\xffA""#) == [.string("\u{FFFD}A")])
 }
 
@@ -107,7 +109,10 @@ private func kept(_ source: String) throws -> [LuaValue] {
   let bench = try Bench { library in
     library.add("require") { call throws(HostFailure) in
       guard let name = call.string(0) else { throw HostFailure(argument: 1, "expected a text") }
-      call.next(source: name == "bad" ? "return +" : "local m = {} function m.f() return 42 end return m", chunkName: name + ".lua") {
+      call.next(
+        source: name == "bad" ? "return +" : "local m = {} function m.f() return 42 end return m",
+        chunkName: name + ".lua"
+      ) {
         call throws(HostFailure) in call.push(call[0])
       }
     }
@@ -124,7 +129,9 @@ private func kept(_ source: String) throws -> [LuaValue] {
   bench = try Bench { library in
     library.add("enter") { call throws(HostFailure) in
       call.push("kept")
-      do throws(LuaError) { _ = try call.state.call(LuaFunctionReference(id: 1, name: "", isNative: false), arguments: [.nil]) } catch {
+      do throws(LuaError) {
+        _ = try unsafe call.state.call(LuaFunctionReference(id: 1, name: "", isNative: false), arguments: [.nil])
+      } catch {
         caught = error
       }
     }
@@ -143,7 +150,9 @@ private func kept(_ source: String) throws -> [LuaValue] {
   #expect(bench.failure("filter.quintupel()").message == "no name 'quintupel' in filter; did you mean 'quintuple'?")
   #expect(bench.failure("filter.xyz()").message == "no name 'xyz' in filter")
   #expect(bench.failure("filter.mine = 1").message == "'filter' is read-only")
-  #expect(try bench.run("local n = {} for k in pairs(filter) do n[#n + 1] = k end table.sort(n) return table.concat(n, ' ')") == .string("quintuple sample"))
+  #expect(
+    try bench.run("local n = {} for k in pairs(filter) do n[#n + 1] = k end table.sort(n) return table.concat(n, ' ')")
+      == .string("quintuple sample"))
   #expect(try bench.run("return policy.name") == .string("web"))
 }
 

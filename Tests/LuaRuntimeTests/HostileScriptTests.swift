@@ -26,7 +26,9 @@ struct HostileScript: Sendable, CustomTestStringConvertible {
   }()
 
   init?(_ name: String) {
-    guard let data = FileManager.default.contents(atPath: Self.folder.appendingPathComponent(name).path) else { return nil }
+    guard let data = FileManager.default.contents(atPath: Self.folder.appendingPathComponent(name).path) else {
+      return nil
+    }
     self.name = name
     source = Array(data)
     expected = Self.comment("Expect", source)

@@ -137,9 +137,11 @@ func leavesOutWhatCouldHarm(name: String) throws {
     library.define(packet, as: type)
   }
   try bench.run("keep(function(p, list) return #list * 1000 + p.length + list[1].n end)")
-  let list = try bench.state.pin(.table(LuaTable(items: [
-    .table(LuaTable(fields: [.init("n", .integer(5))])), .string("x"),
-  ])))
+  let list = try bench.state.pin(
+    .table(
+      LuaTable(items: [
+        .table(LuaTable(fields: [.init("n", .integer(5))])), .string("x"),
+      ])))
   let function = try bench.function
   for length in [UInt32(1), 2] {
     let result = try unsafe withUnsafePointer(to: length) {
@@ -183,8 +185,12 @@ func leavesOutWhatCouldHarm(name: String) throws {
   let first = try Bench().run(source)
   #expect(try Bench().run(source) == first)
   let bench = try Bench()
-  #expect(try bench.run("for i = 1, 1000 do local r = math.random(3) assert(r >= 1 and r <= 3) end return true") == .boolean(true))
-  #expect(try bench.run("for i = 1, 99 do local r = math.random() assert(r >= 0 and r < 1) end return true") == .boolean(true))
+  #expect(
+    try bench.run("for i = 1, 1000 do local r = math.random(3) assert(r >= 1 and r <= 3) end return true")
+      == .boolean(true))
+  #expect(
+    try bench.run("for i = 1, 99 do local r = math.random() assert(r >= 0 and r < 1) end return true") == .boolean(true)
+  )
   try bench.run("assert(math.type(math.random(math.mininteger, math.maxinteger)) == 'integer')")
   #expect(bench.failure("math.random(2, 1)").message.contains("interval is empty"))
 }

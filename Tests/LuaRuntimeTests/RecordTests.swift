@@ -141,7 +141,8 @@ private func describe(
 
 @Test func makesATextOncePerCall() throws {
   let packets = try PacketBench()
-  #expect(try packets.evaluate("p.source .. p.source .. p.source", Packet(port: 1)) == .string("10.0.0.110.0.0.110.0.0.1"))
+  #expect(
+    try packets.evaluate("p.source .. p.source .. p.source", Packet(port: 1)) == .string("10.0.0.110.0.0.110.0.0.1"))
   #expect(packets.made == 1)
   #expect(try packets.call(Packet(port: 2)) == .string("10.0.0.210.0.0.210.0.0.2"))
   #expect(packets.made == 2)
@@ -157,14 +158,17 @@ private func describe(
   #expect(try packets.failure("p[('x'):rep(99)]").message.hasPrefix("no field 'xxxx"))
   #expect(try packets.failure("p[1]").message == "packet has no key of type number")
   #expect(try packets.failure("p.add()").message.contains("expected a packet"))
-  #expect(try packets.failure("pcall(function() p.length = 1 end) or p:lenght()").message.contains("did you mean 'length'?"))
+  #expect(
+    try packets.failure("pcall(function() p.length = 1 end) or p:lenght()").message.contains("did you mean 'length'?"))
 }
 
 @Test func raisesForRecordsUsedAfterTheirCall() throws {
   let packets = try PacketBench()
   try packets.bench.run("keep(function(p) old, tcp, own = p, p.tcp, p:copy() return true end)")
   #expect(try packets.call() == .boolean(true))
-  for use in ["old.length", "tcp.seq", "own.length", "tostring(old)", "#old", "old:add(1)", "keep(old)", "old.nonsense"] {
+  for use in [
+    "old.length", "tcp.seq", "own.length", "tostring(old)", "#old", "old:add(1)", "keep(old)", "old.nonsense",
+  ] {
     let error = packets.bench.failure("\nreturn \(use)")
     #expect(error.kind == .stale, "\(use): \(error)")
     #expect(error.message.hasSuffix("used outside its callback"))
@@ -181,7 +185,9 @@ private func describe(
   defer { unsafe inner.deallocate() }
   unsafe packets.elsewhere = inner
   defer { unsafe packets.elsewhere = nil }
-  #expect(try packets.evaluate("p.destination_port .. p.inner.destination_port .. p.inner.source") == .string("4435310.0.0.53"))
+  #expect(
+    try packets.evaluate("p.destination_port .. p.inner.destination_port .. p.inner.source")
+      == .string("4435310.0.0.53"))
   #expect(try packets.evaluate("p.inner.inner.inner.tcp.seq") == .integer(9))
 }
 
@@ -199,7 +205,8 @@ private func describe(
 
 @Test func allocatesNothingForRecordCalls() throws {
   let packets = try PacketBench()
-  try packets.bench.run("keep(function(p) return p.protocol == 'tcp' and p.destination_port == 443 and p.tcp.seq == 9 end)")
+  try packets.bench.run(
+    "keep(function(p) return p.protocol == 'tcp' and p.destination_port == 443 and p.tcp.seq == 9 end)")
   for _ in 0..<10 { _ = try packets.call() }
   let before = packets.bench.state.memory.allocations
   for _ in 0..<1000 { #expect(try packets.call() == .boolean(true)) }

@@ -23,7 +23,8 @@ final class Bench {
   }
 
   /// What the script fails with; records an issue if it does not.
-  func failure(_ source: String, limits: LuaLimits = .load, at location: SourceLocation = #_sourceLocation) -> LuaError {
+  func failure(_ source: String, limits: LuaLimits = .load, at location: SourceLocation = #_sourceLocation) -> LuaError
+  {
     do throws(LuaError) {
       let result = try state.load(source: source, chunkName: "test.lua", limits: limits)
       Issue.record("no failure, but \(result)", sourceLocation: location)

@@ -27,7 +27,7 @@ enum mt_kind {
   MT_NIL,
   MT_BOOLEAN,  /* integer */
   MT_INTEGER,  /* integer */
-  MT_NUMBER,   /* number */
+  MT_NUMBER,   /* number; flag: it is whole and fits, integer: then that */
   MT_STRING,   /* bytes, length */
   MT_TABLE,    /* integer: position of the first key in the array, count: pairs (key, value) */
   MT_HANDLE,   /* type, integer: the host's number */
@@ -84,25 +84,26 @@ typedef struct mt_limits {
 
 /* What the host answers in its `call`. */
 enum mt_answer {
-  MT_RETURN, /* the pushed values are the results */
-  MT_RAISE,  /* the message given to mt_fail is raised at the script's line */
-  MT_NEXT    /* call the first pushed value (a function) with the others, then the host again, with its results and `token` */
+  MT_RETURN, /* the pushed values are the results; after mt_next they are what is to be called */
+  MT_RAISE   /* the message given to mt_fail is raised at the script's line */
 };
 
 typedef struct mt_host {
-  void *context;
+  void *_Nullable context; /* may be given later, see mt_set_context */
   /* `token` is 0 for a call by a script, else what mt_next was given. Must not raise, trap, or call into the state. */
-  int (*call)(void *context, uint32_t function, uint32_t token, const mt_value *_Nullable arguments, uint32_t count);
+  int (*call)(void *_Nullable context, uint32_t function, uint32_t token, const mt_value *_Nullable arguments,
+              uint32_t count);
   /* Fills `buffer` (MT_TEXT_SIZE bytes); returns the length, negative for nil. */
-  int32_t (*text)(void *context, uint32_t type, uint32_t field, const void *base, char *buffer);
-  const void *_Nullable (*_Nonnull elsewhere)(void *context, uint32_t type, uint32_t field, const void *base);
+  int32_t (*text)(void *_Nullable context, uint32_t function, const void *base, char *buffer);
+  const void *_Nullable (*_Nonnull elsewhere)(void *_Nullable context, uint32_t function, const void *base);
   /* One line of print: no control characters, at most 1 KiB. */
-  void (*print)(void *context, const char *line, uint32_t length);
+  void (*print)(void *_Nullable context, const char *line, uint32_t length);
 } mt_host;
 
 /* Life. `memory` limits live bytes; `fail_from` > 0 makes that allocation and all later ones fail (tests). */
 mt_state *_Nullable mt_open(const mt_host *host, size_t memory, uint64_t fail_from);
 void mt_close(mt_state *state);
+void mt_set_context(mt_state *state, void *context);
 const mt_error *mt_last_error(const mt_state *state);
 void mt_fail_allocations(mt_state *state, uint64_t from);
 
@@ -141,9 +142,9 @@ enum mt_field_kind {
   MT_FIELD_DOUBLE,
   MT_FIELD_BIT,       /* detail: mask */
   MT_FIELD_NAMED,     /* names, name_values, detail: how many */
-  MT_FIELD_TEXT,
+  MT_FIELD_TEXT,      /* detail: the host's number of its text function */
   MT_FIELD_RECORD,    /* detail: record type */
-  MT_FIELD_ELSEWHERE, /* detail: record type */
+  MT_FIELD_ELSEWHERE, /* detail: record type; function: the host's number */
   MT_FIELD_TABLE,
   MT_FIELD_VALUE      /* detail: host function */
 };
@@ -155,6 +156,7 @@ typedef struct mt_field {
   uint32_t presence_offset;
   uint32_t offset;
   uint32_t detail;
+  uint32_t function;
   const char *_Nonnull const *_Nullable names;
   const uint8_t *_Nullable name_values;
 } mt_field;
@@ -196,8 +198,9 @@ void mt_push_id_table(mt_state *state, uint32_t id);
 
 /* For use inside `call` only. */
 void mt_fail(mt_state *state, uint32_t argument, const char *_Nullable message, size_t length);
+/* Call the first pushed value (a function) with the others, then the host again, with its results and `token`. */
 void mt_next(mt_state *state, uint32_t token);
-/* MT_NEXT with a chunk instead of a function: its source is the one pushed value. */
+/* The same with a chunk instead of a function: its source is the one pushed value. */
 void mt_next_chunk(mt_state *state, uint32_t token, const char *chunk);
 void mt_charge(mt_state *state, int64_t steps);
 /* The script line that called: false if there is none. `chunk` lives as long as the call. */

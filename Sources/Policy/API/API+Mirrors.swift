@@ -195,7 +195,7 @@ extension PolicyContext {
       violations.first.map { $0.mirror.isEmpty ? "this mirror" : "mirror \"\($0.mirror.cleanLine(limit: 80))\"" }
       ?? "this mirror"
     let head = violations.count == 1 ? "\(name) breaks a rule: " : "\(name) breaks \(violations.count) rules: "
-    return head + violations.map(\.sentence).joined(separator: "; ")
+    return head + violations.map { $0.sentence + ($0.hint.map { " (\($0))" } ?? "") }.joined(separator: "; ")
   }
 
   // MARK: Reading
