@@ -51,7 +51,7 @@ final class FuzzPlan {
     {"format": "moontap.inventory/1", "regions": [{"id": "r", "vpcs": [
       {"id": "all", "cidrs": ["0.0.0.0/0", "::/0"],
        "routeTables": [{"id": "t", "routes": [
-         {"destination": "0.0.0.0/1", "nextHop": {"type": "nat", "id": "n"}},
+         {"destination": "128.0.0.0/1", "nextHop": {"type": "nat", "id": "n"}},
          {"destination": "2000::/3", "nextHop": {"type": "nat", "id": "n"}}]}],
        "natGateways": [{"id": "n", "addresses": ["203.0.113.1"]}],
        "subnets": [{"id": "low", "cidrs": ["0.0.0.0/1", "::/1"], "routeTable": "t"},
