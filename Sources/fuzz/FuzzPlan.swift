@@ -94,7 +94,8 @@ final class FuzzPlan {
         text = text .. tostring(inner)
         inner, depth = inner.inner, depth + 1
       end
-      packet.flow.seen = (packet.flow.seen or 0) + 1
+      local state = packet.flow and packet.flow.state
+      if state then state.seen = (state.seen or 0) + 1 end
       return (n + #text) % 2 == 0
     end
 
