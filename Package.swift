@@ -48,6 +48,14 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+    // 6: runs damaged captures through all of it; see scripts/fuzz
+    .executableTarget(
+      name: "fuzz",
+      dependencies: [
+        "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "Wire",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
     // 5: sources and sinks that touch files and the machine
     floor("Capture", ["DataPath", "Mirroring", "Wire", "CPcap", "CZlib"], loop),
     // 4: frames in, copies out | Lua to domain
@@ -69,14 +77,14 @@ let package = Package(
     .systemLibrary(name: "CPcap", providers: [.apt(["libpcap-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
-    tests("Wire", ["Wire"]),
+    tests("Wire", ["Wire", "Capture", "DataPath"]),
     tests("JSONText", ["JSONText"]),
     tests("Inventory", ["Inventory", "JSONText", "Wire"]),
     tests("Mirroring", ["Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("LuaRuntime", ["LuaRuntime"]),
     tests("Policy", ["Policy", "Capture", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
-    tests("Capture", ["Capture", "DataPath", "Mirroring", "Wire"]),
+    tests("Capture", ["Capture", "DataPath", "Mirroring", "Wire", "CPcap"]),
     tests(
       "Moontap",
       [

@@ -303,6 +303,9 @@ extension ConversationTable {
     return isWithin
   }
 
+  /// Slots made so far: how far the overflow has grown.
+  var slotRoom: Int { slots.count }
+
   private func findSlot(of entry: Int, owner: UInt32) -> Int? {
     var next = unsafe entries[entry].slots
     while next != 0 {

@@ -15,6 +15,8 @@ public final class Policy: ScriptHost {
   public let name: String
   /// Index of this policy among the plan's script hosts.
   public let host: Int
+  /// As it was given.
+  private let path: String
 
   let context: PolicyContext
   let state: LuaState
@@ -77,10 +79,11 @@ public final class Policy: ScriptHost {
       types: PolicyTypes(declaringIn: &library))
     name = place.stem
     self.host = host
+    path = file
     library = PolicyLibrary.build(context, declaredIn: library)
     do throws(LuaError) {
-      state = try LuaState(library: library, print: options.print)
-      try state.load(source: bytes, chunkName: place.base)
+      state = try LuaState(library: library, memory: options.memory, print: options.print)
+      try state.load(source: bytes, chunkName: place.base, limits: options.loading)
     } catch {
       throw PolicyError(error, context, path: file)
     }
@@ -96,7 +99,7 @@ public final class Policy: ScriptHost {
   public var drafts: [MirrorDraft] { context.mirrors.map(\.draft) }
 
   /// What is allowed and yet probably not meant.
-  public var warnings: [MirrorViolation] { context.warnings }
+  public var warnings: [MirrorViolation] { context.mirrors.flatMap(\.warnings).map { context.withPath($0, path) } }
 
   // MARK: In the plan
 

@@ -51,9 +51,18 @@ public struct PolicyError: Error, Sendable, Hashable {
       // The message may have been cut; its head names the mirror and how much is wrong.
       if let refusal = context.lastRefusal, error.message.hasPrefix(refusal.message.prefix(100)) {
         kind = .invalid
-        violations = refusal.violations
+        violations = refusal.violations.map { context.withPath($0, path) }
       }
     }
+  }
+}
+
+extension PolicyContext {
+  /// The violation with the policy's path as it was given, where scripts know the file's name only.
+  func withPath(_ violation: MirrorViolation, _ path: String) -> MirrorViolation {
+    var result = violation
+    if result.location?.file == file { result.location?.file = path }
+    return result
   }
 }
 

@@ -18,6 +18,8 @@ private struct BPFMachine {
   let length: UInt32
   var a: UInt32 = 0
   var x: UInt32 = 0
+  /// Jumps back so far.
+  var returns = 0
   var scratch = [16 of UInt32](repeating: 0)
 
   init(length: UInt32) { self.length = length }
@@ -78,7 +80,11 @@ private struct BPFMachine {
       case .shiftRightX: a >>= x
       case .negate: a = 0 &- a
 
-      case .jump: unsafe next += Int(k)
+      case .jump:
+        let offset = Int(Int32(bitPattern: k))
+        if offset < 0 { returns += 1 }
+        guard returns <= BPFProgram.maximumReturns else { return 0 }
+        unsafe next += offset
       case .jumpEqualK: unsafe next += branch(a == k, step)
       case .jumpEqualX: unsafe next += branch(a == x, step)
       case .jumpGreaterK: unsafe next += branch(a > k, step)

@@ -1,9 +1,11 @@
 // Classic BPF (McCanne and Jacobson 1993; bpf(4) of FreeBSD, libpcap's bpf_filter): a program from elsewhere, checked
 // once, then run on any packet.
 //
-// 1. A program that exists cannot run for ever or astray: jumps go forward and stay inside, the last instruction
-//    returns, scratch cells exist, no constant divides by zero. `init` is the only way in.
-// 2. A load beyond the captured bytes, and a division by a zero in X, end the program with "no match".
+// 1. A program that exists cannot run astray: jumps stay inside, the last instruction returns, scratch cells exist, no
+//    constant divides by zero. `init` is the only way in.
+// 2. It cannot run for ever: conditional jumps go forward. The unconditional one may go back, as `protochain` of
+//    libpcap does, but only `BPFProgram.maximumReturns` times in a run.
+// 3. A load beyond the captured bytes, and a division by a zero in X, end the program with "no match".
 
 /// One instruction as libpcap and kernels lay it out.
 @frozen public struct BPFInstruction: Sendable, Hashable, BitwiseCopyable {
@@ -47,6 +49,9 @@ extension BPFProgramError: CustomStringConvertible {
 /// A compiled pcap-filter program, run by our own interpreter.
 public struct BPFProgram: Sendable, Hashable {
   public static let scratchCellCount = 16
+  /// Jumps back in one run, after which the packet does not match. A chain of headers in the longest packet, each of at
+  /// least eight bytes, has half as many.
+  static let maximumReturns = 1 << 16
 
   /// An instruction whose code is known.
   struct Step: Sendable, Hashable, BitwiseCopyable {
@@ -77,21 +82,23 @@ public struct BPFProgram: Sendable, Hashable {
     guard let code = BPFCode(rawValue: instruction.code) else {
       throw .unknownCode(instruction: index, code: instruction.code)
     }
-    let farthest =
-      switch code {
-      case .jump: Int(instruction.k)
-      case _ where code.isBranch: Int(max(instruction.jumpTrue, instruction.jumpFalse))
-      default: 0
-      }
-    guard farthest < left || code.isReturn else {
-      if left == 0, !code.isJump { throw .noReturnAtEnd }
-      throw .jumpOutOfRange(instruction: index)
-    }
+    if left == 0, !code.isReturn, !code.isJump { throw .noReturnAtEnd }
+    let (nearest, farthest) = jumps(instruction, code)
+    guard nearest >= -index - 1, farthest < left || code.isReturn else { throw .jumpOutOfRange(instruction: index) }
     if code.usesScratch, instruction.k >= UInt32(scratchCellCount) {
       throw .scratchOutOfRange(instruction: index, cell: instruction.k)
     }
     if code == .divideK || code == .moduloK, instruction.k == 0 { throw .divisionByZero(instruction: index) }
     return Step(code: code, jumpTrue: instruction.jumpTrue, jumpFalse: instruction.jumpFalse, k: instruction.k)
+  }
+
+  /// How many instructions are stepped over at least and at most; negative: back.
+  private static func jumps(_ instruction: BPFInstruction, _ code: BPFCode) -> (nearest: Int, farthest: Int) {
+    if code == .jump {
+      let offset = Int(Int32(bitPattern: instruction.k))
+      return (offset, offset)
+    }
+    return (0, code.isBranch ? Int(max(instruction.jumpTrue, instruction.jumpFalse)) : 0)
   }
 }
 

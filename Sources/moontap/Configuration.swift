@@ -152,7 +152,7 @@ private struct MirrorLoader {
       policies.append(policy)
       add(policy.warnings)
     } catch {
-      errors.append(Problem(error))
+      errors += error.violations.isEmpty ? [Problem(error)] : error.violations.map { Problem($0) }
     }
   }
 

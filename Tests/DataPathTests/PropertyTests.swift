@@ -57,6 +57,10 @@ extension RandomNumbers {
   }
 }
 
+private func stateless(_ random: inout RandomNumbers) throws -> Scene { try random.statelessScene() }
+private func anything(_ random: inout RandomNumbers) throws -> Scene { try random.scene() }
+private func crowd(_ random: inout RandomNumbers) throws -> Scene { try random.scene(mirrors: 2...6) }
+
 /// By frame and side, whoever received the copy.
 private func isBefore(_ a: Delivered, _ b: Delivered) -> Bool {
   (a.frame, a.isOutbound ? 0 : 1) < (b.frame, b.isOutbound ? 0 : 1)
@@ -77,7 +81,7 @@ private func forScenes(
 
 @Suite struct RelationTests {
   @Test func collectsInBothDirectionsWhatItCollectsInEach() throws {
-    try forScenes(1, { try $0.statelessScene() }) { scene, frames, _ in
+    try forScenes(1, stateless) { scene, frames, _ in
       let perENI = scene.changing { $0.copies = .perENI }
       let all = try perENI.changing { $0.direction = .all }.met(frames)
       let out = try perENI.changing { $0.direction = .out }.met(frames)
@@ -96,7 +100,7 @@ private func forScenes(
   }
 
   @Test func collectsWhatEveryConditionMatches() throws {
-    try forScenes(2, { try $0.statelessScene() }) { scene, frames, random in
+    try forScenes(2, stateless) { scene, frames, random in
       let tap = scene.changing { $0.copies = .perENI }
       let (a, b) = (random.condition(), random.condition())
       let both = try tap.changing { $0.filter = .quintuple([a, b]) }.met(frames)
@@ -107,7 +111,7 @@ private func forScenes(
   }
 
   @Test func collectsWithAFilterNothingThatItWouldNotWithout() throws {
-    try forScenes(3, { try $0.statelessScene() }) { scene, frames, _ in
+    try forScenes(3, stateless) { scene, frames, _ in
       let perENI = scene.changing { $0.copies = .perENI }
       let filtered = try perENI.met(frames)
       let all = try perENI.changing { $0.filter = .any }.met(frames)
@@ -117,7 +121,7 @@ private func forScenes(
   }
 
   @Test func collectsTheSameWhateverTheOrderOfConditions() throws {
-    try forScenes(4, { try $0.statelessScene() }) { scene, frames, random in
+    try forScenes(4, stateless) { scene, frames, random in
       let conditions = (0..<3).map { _ in random.condition() }
       let parts = conditions.map { FilterExpression.quintuple([$0]) } + [scene.mirrors[0].filter]
       let shuffled = parts.shuffled(using: &random)
@@ -134,7 +138,7 @@ private func forScenes(
   }
 
   @Test func answersAPrefixOfACaptureWithAPrefixOfTheAnswer() throws {
-    try forScenes(5, { try $0.scene() }) { scene, frames, random in
+    try forScenes(5, anything) { scene, frames, random in
       let length = random.number(0...frames.count)
       let whole = try scene.run(frames).filter { $0.frame < length }
       let answer = try scene.run(Array(frames.prefix(length)))
@@ -143,7 +147,7 @@ private func forScenes(
   }
 
   @Test func doesNotCareForTags() throws {
-    try forScenes(6, { try $0.statelessScene() }) { scene, frames, random in
+    try forScenes(6, stateless) { scene, frames, random in
       var tap = scene
       tap.interfaces = [CaptureInterface(linkType: .ethernet, name: nil, origin: "tap.pcap")]
       let plain = frames.map { frame in
@@ -164,7 +168,7 @@ private func forScenes(
   }
 
   @Test func givesTheSameAnswerTwiceAndInWhateverBatches() throws {
-    try forScenes(7, { try $0.scene() }) { scene, frames, random in
+    try forScenes(7, anything) { scene, frames, random in
       let answer = try scene.run(frames)
       for batches in [[128], [1], [random.number(1...128), random.number(1...128)]] {
         let again = try scene.run(frames, batches: batches)
@@ -179,7 +183,7 @@ private func forScenes(
   @Test func neverCollectsWhatAReceiverSendsNorACopy() throws {
     var collected = 0
     var excluded = 0
-    try forScenes(8, { try $0.scene(mirrors: 2...6) }) { scene, frames, _ in
+    try forScenes(8, crowd) { scene, frames, _ in
       let enabled = scene.mirrors.filter { $0.isEnabled && !$0.receivers.isEmpty }
       let owners = enabled.flatMap { mirror in mirror.receivers.map { _ in mirror } }
       let carried = Set(try scene.run(frames).map { [$0.frame, owners[$0.route].vpc] })
@@ -215,7 +219,7 @@ private func forScenes(
   @Test(arguments: [BalanceMethod.even, .flowHash, .weighted([3, 1, 2]), .eniHash])
   func keepsAConversationAtOneReceiver(balance: BalanceMethod) throws {
     var followed = 0
-    try forScenes(9, { try $0.statelessScene() }) { scene, frames, random in
+    try forScenes(9, stateless) { scene, frames, random in
       var steady = scene.changing {
         $0.balance = balance
         $0.filter = .any
@@ -256,7 +260,7 @@ private func forScenes(
   func movesOnlyTheShareOfAReceiverThatGoes(balance: BalanceMethod) throws {
     var moved = 0
     var stayed = 0
-    try forScenes(10, { try $0.statelessScene() }) { scene, frames, random in
+    try forScenes(10, stateless) { scene, frames, random in
       let receivers = ["10.20.9.1", "10.20.9.2", "10.20.9.3", "2001:db8:20:9::4"].map { IPAddress($0)! }
       let gone = random.number(0...3)
       let before = scene.changing {
@@ -285,7 +289,7 @@ private func forScenes(
 
 @Suite struct AccountingTests {
   @Test func accountsForEveryPacketAndByte() throws {
-    try forScenes(11, { try $0.scene() }) { scene, frames, random in
+    try forScenes(11, anything) { scene, frames, random in
       let pipeline = scene.pipeline()
       let sink = CollectingSink()
       sink.dropsEvery = random.number(0...5)
@@ -313,7 +317,7 @@ private func forScenes(
   }
 
   @Test func explainsWhatItDoes() throws {
-    try forScenes(12, { try $0.scene() }) { scene, frames, _ in
+    try forScenes(12, anything) { scene, frames, _ in
       let delivered = try scene.run(frames)
       let explainer = scene.pipeline()
       let model = ModelEngine(scene)

@@ -143,8 +143,7 @@ extension PolicyContext {
     try reserve(mirrors.count, limit: Limit.mirrors, "mirrors")
     let members = try namedFunctions(table, mirrorMembers(table, at: location))
     let draft = MirrorDraft(members, spelling: .snakeCase, location: location)
-    let mirror = try validated(draft, besides: earlier + mirrors.map(\.mirror))
-    mirrors.append(MirrorObject(draft: draft, mirror: mirror))
+    mirrors.append(try validated(draft, besides: earlier + mirrors.map(\.mirror)))
     call.push(LuaHandle(types.handle(.mirror), mirrors.count - 1))
   }
 
@@ -172,21 +171,20 @@ extension PolicyContext {
     edit(&draft)
     draft.location = location(call)
     let others = mirrors.indices.filter { $0 != index }.map { mirrors[$0].mirror }
-    let changed = try validated(draft, besides: earlier + others)
-    draft.location = mirrors[index].draft.location
-    mirrors[index] = MirrorObject(draft: draft, mirror: changed)
+    var changed = try validated(draft, besides: earlier + others)
+    changed.draft.location = mirrors[index].draft.location
+    mirrors[index] = changed
   }
 
   /// The one mirror of the draft, or every rule it breaks as one error at the call's line.
-  private func validated(_ draft: MirrorDraft, besides existing: [TrafficMirror]) throws(HostFailure) -> TrafficMirror {
+  private func validated(_ draft: MirrorDraft, besides existing: [TrafficMirror]) throws(HostFailure) -> MirrorObject {
     let result = validator.validate([draft], besides: existing)
     guard result.errors.isEmpty, let mirror = result.mirrors.first else {
       let message = Self.message(result.errors)
       lastRefusal = (message, result.errors)
       throw HostFailure(message)
     }
-    warnings += result.warnings
-    return mirror
+    return MirrorObject(draft: draft, mirror: mirror, warnings: result.warnings)
   }
 
   /// On one line, because scripts and logs treat it as one; `PolicyError.violations` has them one by one.
@@ -195,7 +193,7 @@ extension PolicyContext {
       violations.first.map { $0.mirror.isEmpty ? "this mirror" : "mirror \"\($0.mirror.cleanLine(limit: 80))\"" }
       ?? "this mirror"
     let head = violations.count == 1 ? "\(name) breaks a rule: " : "\(name) breaks \(violations.count) rules: "
-    return head + violations.map(\.sentence).joined(separator: "; ")
+    return head + violations.map { $0.sentence + ($0.hint.map { " (\($0))" } ?? "") }.joined(separator: "; ")
   }
 
   // MARK: Reading
