@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import LuaRuntime
+import Policy
 
 /// Runs damaged captures through reader, decoder, pipeline and writer until the time is over. Built with
 /// AddressSanitizer by `scripts/fuzz`; the input of a crash is in the folder, under `input`.
@@ -61,6 +62,9 @@ struct Fuzz: ParsableCommand {
     alarm(0)
     let answers = Trial.Answer.allCases.map { "\(counts[$0] ?? 0) \($0)" }.joined(separator: ", ")
     print("\(number) inputs in \(seconds) s: \(answers); \(packets) packets")
+    for failure in trial.plan.policy.failures {
+      print("\(failure.count) × \(failure.function): \(failure.kind.rawValue): \(failure.firstMessage)")
+    }
   }
 
   /// The first 64 KiB of each: short inputs, many of them.

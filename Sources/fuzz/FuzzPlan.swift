@@ -51,7 +51,7 @@ final class FuzzPlan {
     {"format": "moontap.inventory/1", "regions": [{"id": "r", "vpcs": [
       {"id": "all", "cidrs": ["0.0.0.0/0", "::/0"],
        "routeTables": [{"id": "t", "routes": [
-         {"destination": "0.0.0.0/1", "nextHop": {"type": "nat", "id": "n"}},
+         {"destination": "128.0.0.0/1", "nextHop": {"type": "nat", "id": "n"}},
          {"destination": "2000::/3", "nextHop": {"type": "nat", "id": "n"}}]}],
        "natGateways": [{"id": "n", "addresses": ["203.0.113.1"]}],
        "subnets": [{"id": "low", "cidrs": ["0.0.0.0/1", "::/1"], "routeTable": "t"},
@@ -94,7 +94,8 @@ final class FuzzPlan {
         text = text .. tostring(inner)
         inner, depth = inner.inner, depth + 1
       end
-      packet.flow.seen = (packet.flow.seen or 0) + 1
+      local state = packet.flow and packet.flow.state
+      if state then state.seen = (state.seen or 0) + 1 end
       return (n + #text) % 2 == 0
     end
 

@@ -129,7 +129,6 @@ struct Trial {
   }
 
   private func free() {
-    for unsafe block in unsafe blocks { unsafe block.deallocate() }
-    unsafe blocks.removeAll(keepingCapacity: true)
+    while let block = unsafe blocks.popLast() { unsafe block.deallocate() }
   }
 }
