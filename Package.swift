@@ -48,6 +48,14 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+    // 6: runs damaged captures through all of it; see scripts/fuzz
+    .executableTarget(
+      name: "fuzz",
+      dependencies: [
+        "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "Wire",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
     // 5: sources and sinks that touch files and the machine
     floor("Capture", ["DataPath", "Mirroring", "Wire", "CPcap", "CZlib"], loop),
     // 4: frames in, copies out | Lua to domain

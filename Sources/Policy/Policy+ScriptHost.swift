@@ -10,7 +10,8 @@ extension Policy {
     let record = unsafe context.arena.place(packet.pointee, isObserved: true)
     do throws(LuaError) {
       let result = try unsafe state.call(
-        script.reference, record: context.types.record(.packet), at: UnsafeRawPointer(record))
+        script.reference, record: context.types.record(.packet), at: UnsafeRawPointer(record),
+        limits: context.options.callback)
       guard case .boolean(let answer) = result else {
         throw LuaError(.verdict, "a filter must return true or false, it returned \(result.words)", at: script.place)
       }
@@ -29,7 +30,8 @@ extension Policy {
     do throws(LuaError) {
       let receivers = try receivers(mirror)
       let result = try unsafe state.call(
-        script.reference, record: context.types.record(.packet), at: UnsafeRawPointer(record), pinned: receivers)
+        script.reference, record: context.types.record(.packet), at: UnsafeRawPointer(record), pinned: receivers,
+        limits: context.options.callback)
       let choice = try choice(result, mirror, script)
       breakers[mirror].succeed()
       return choice
@@ -133,7 +135,7 @@ extension Policy {
 
   private func run(_ timer: TimerObject, _ index: Int) {
     do throws(LuaError) {
-      _ = try state.call(context.functions[timer.function].reference, limits: .timer)
+      _ = try state.call(context.functions[timer.function].reference, limits: context.options.timer)
       context.timers[index].failures = 0
     } catch {
       note(timer.function, error)

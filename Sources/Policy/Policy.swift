@@ -82,8 +82,8 @@ public final class Policy: ScriptHost {
     path = file
     library = PolicyLibrary.build(context, declaredIn: library)
     do throws(LuaError) {
-      state = try LuaState(library: library, print: options.print)
-      try state.load(source: bytes, chunkName: place.base)
+      state = try LuaState(library: library, memory: options.memory, print: options.print)
+      try state.load(source: bytes, chunkName: place.base, limits: options.loading)
     } catch {
       throw PolicyError(error, context, path: file)
     }
@@ -99,7 +99,7 @@ public final class Policy: ScriptHost {
   public var drafts: [MirrorDraft] { context.mirrors.map(\.draft) }
 
   /// What is allowed and yet probably not meant.
-  public var warnings: [MirrorViolation] { context.warnings.map { context.withPath($0, path) } }
+  public var warnings: [MirrorViolation] { context.mirrors.flatMap(\.warnings).map { context.withPath($0, path) } }
 
   // MARK: In the plan
 

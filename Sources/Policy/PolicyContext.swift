@@ -45,7 +45,6 @@ final class PolicyContext {
   var balances: [DraftValue] = []
   var functions: [FunctionObject] = []
   var mirrors: [MirrorObject] = []
-  var warnings: [MirrorViolation] = []
   /// What the last failed `mirror{}` said, and what it broke.
   var lastRefusal: (message: String, violations: [MirrorViolation])?
   var sets: [ValueSet] = []
@@ -132,6 +131,7 @@ struct FilterObject {
 struct MirrorObject {
   var draft: MirrorDraft
   var mirror: TrafficMirror
+  var warnings: [MirrorViolation]
 }
 
 /// A function that runs by the engine's clock.

@@ -23,9 +23,9 @@ struct PolicyLibrary {
     self.library = library
     for type in APITypeName.allCases {
       if type.isRecord {
-        records[type] = RecordType(type.rawValue)
+        records[type] = RecordType(type.name)
       } else {
-        handles[type] = HandleType(type.rawValue)
+        handles[type] = HandleType(type.name)
       }
     }
   }

@@ -1,7 +1,15 @@
+public import LuaRuntime
+
 /// What whoever runs a policy may choose.
 public struct PolicyOptions {
   /// `policy.args`: what `--set key=value` gave.
   public var arguments: [String: String] = [:]
+  /// What one call may use while the policy loads, in filters and balancers, in timers.
+  public var loading = LuaLimits.load
+  public var callback = LuaLimits.callback
+  public var timer = LuaLimits.timer
+  /// Live bytes of the script's heap.
+  public var memory = 8 << 20
   /// Takes `log.*` lines and the host's own messages about failing scripts; already rate-limited, one clean line each.
   public var log: (PolicyLogLine) -> Void = { _ in }
   /// Takes each line of `print`.

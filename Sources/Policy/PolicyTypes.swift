@@ -1,25 +1,24 @@
 internal import LuaRuntime
 
-/// The runtime's numbers of the host's types.
+/// The runtime's numbers of the host's types, by the position of the type's name: asked in every call.
 struct PolicyTypes: Sendable {
-  private var handles: [APITypeName: HandleTypeID] = [:]
-  private var records: [APITypeName: RecordTypeID] = [:]
+  private var handles: [HandleTypeID?] = []
+  private var records: [RecordTypeID?] = []
 
   init(declaringIn library: inout HostLibrary) {
     for type in APITypeName.allCases {
-      if type.isRecord {
-        records[type] = library.declareRecordType(type.rawValue)
-      } else {
-        handles[type] = library.declareHandleType(type.rawValue)
-      }
+      handles.append(type.isRecord ? nil : library.declareHandleType(type.name))
+      records.append(type.isRecord ? library.declareRecordType(type.name) : nil)
     }
   }
 
   /// - Precondition: the type is no record; which types are is fixed in `APITypeName`.
-  func handle(_ type: APITypeName) -> HandleTypeID { handles[type]! }
-  func record(_ type: APITypeName) -> RecordTypeID { records[type]! }
+  func handle(_ type: APITypeName) -> HandleTypeID { handles[type.rawValue]! }
+  func record(_ type: APITypeName) -> RecordTypeID { records[type.rawValue]! }
 
   func value(_ type: APITypeName, _ index: Int) -> LuaValue { .handle(LuaHandle(handle(type), index)) }
 
-  func name(of id: HandleTypeID) -> String? { handles.first { $0.value == id }?.key.rawValue }
+  func name(of id: HandleTypeID) -> String? {
+    handles.firstIndex { $0 == id }.flatMap { APITypeName(rawValue: $0)?.name }
+  }
 }

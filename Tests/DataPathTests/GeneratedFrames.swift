@@ -56,8 +56,13 @@ extension RandomNumbers {
       if chance(5) { next.bytes = Array(next.bytes.prefix(number(0...next.bytes.count))) }
       if chance(4), !next.bytes.isEmpty { next.bytes[number(0...min(next.bytes.count, 60) - 1)] = byte() }
       made.append(next)
+      guard chance(4) else { continue }
+      for piece in datagram(world) {
+        time += Int64(number(0...gap))
+        made.append(TestFrame(piece, time: time, interface: UInt32(number(0...world.interfaces - 1))))
+      }
     }
-    return made
+    return Array(made.prefix(count))
   }
 
   mutating func frame(_ world: FrameWorld) -> TestFrame {
@@ -69,6 +74,30 @@ extension RandomNumbers {
     frame.interface = UInt32(interface)
     frame.direction = pick([.unknown, .inbound, .outbound])
     return frame
+  }
+
+  /// The pieces of one datagram on Ethernet, mostly in order, sometimes with one missing; its first may have no ports.
+  private mutating func datagram(_ world: FrameWorld) -> [[UInt8]] {
+    let isVersion4 = chance(60)
+    let known = pick([6, 17, 17, 17, 132, isVersion4 ? 1 : 58, 50])
+    let all = isVersion4 ? world.v4 : world.v6
+    let (source, destination) = (pick(all), pick(all))
+    let link = mac(of: destination, world) + mac(of: source, world) + (isVersion4 ? [0x08, 0] : [0x86, 0xdd])
+    let identification = bigEndian(number(0...0xffff), 4)
+    let payload = bigEndian(pick(Self.ports), 2) + bigEndian(pick(Self.ports), 2) + bytes(4)
+    var pieces = (0..<3).map { index -> [UInt8] in
+      let data = index == 0 ? payload : bytes(8)
+      if isVersion4 {
+        let field = bigEndian(index | (index < 2 ? 0x2000 : 0), 2)
+        return link + [0x45, 0, 0, 28] + identification.suffix(2) + field + [64, UInt8(known), 0, 0] + octets(source)
+          + octets(destination) + data
+      }
+      let header = [UInt8(known), 0] + bigEndian(index * 8 | (index < 2 ? 1 : 0), 2) + identification
+      return link + [0x60, 0, 0, 0, 0, 16, 44, 64] + octets(source) + octets(destination) + header + data
+    }
+    if chance(20) { pieces.swapAt(0, number(1...2)) }
+    if chance(20) { pieces.remove(at: number(0...2)) }
+    return pieces
   }
 
   private mutating func linkFrame(_ link: LinkType, _ world: FrameWorld) -> [UInt8] {

@@ -70,9 +70,10 @@ extension RandomNumbers {
   private mutating func eniText(_ id: String, _ subnet: String, _ addresses: [String], mac: String?) -> String {
     let hasPublic = addresses.contains { !$0.contains(":") } && chance(40)
     let publics = hasPublic ? #", "publicAddresses": ["203.0.113.77"]"# : ""
+    let interface = chance(80) ? #", "interface": "tap-\#(id)""# : ""
     let physical = mac.map { #", "mac": "\#($0)""# } ?? ""
     return """
-      {"id": "\(id)", "subnet": "\(subnet)", "addresses": \(quoted(addresses)), "interface": "tap-\(id)"\(publics)\(physical)}
+      {"id": "\(id)", "subnet": "\(subnet)", "addresses": \(quoted(addresses)), "bandwidthMbps": 100\(interface)\(publics)\(physical)}
       """
   }
 

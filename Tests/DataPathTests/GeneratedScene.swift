@@ -27,7 +27,7 @@ extension RandomNumbers {
       ])
       let eni = pick(inventory.enis)
       return CaptureInterface(
-        linkType: link, name: chance(50) ? pick([eni.id, eni.interface!, "eth0"]) : nil,
+        linkType: link, name: chance(50) ? pick([eni.id, eni.interface ?? "eth1", "eth0"]) : nil,
         origin: pick(["tap.pcap", "bound.pcap"]))
     }
   }

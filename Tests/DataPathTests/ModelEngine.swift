@@ -91,7 +91,7 @@ final class ModelEngine {
     options = scene.options
     interfaces = scene.interfaces
     bound = scene.interfaces.map { interface in
-      let name = scene.boundENIs[interface.origin] ?? interface.name
+      guard let name = scene.boundENIs[interface.origin] ?? interface.name else { return nil }
       return scene.inventory.enis.firstIndex { $0.id == name || $0.interface == name }
     }
     let named = scene.boundENIs.values.compactMap { id in scene.inventory.enis.firstIndex { $0.id == id } }

@@ -20,7 +20,8 @@ private let shop = """
       {"id": "ids1", "subnet": "ids", "mac": "02:00:00:00:00:09", "addresses": ["10.20.9.10"]}]}]}]}
   """
 
-private func scene(_ filter: FilterExpression = .any, _ balance: BalanceMethod = .even) throws -> Scene {
+/// A mirror of the whole VPC with two receivers, one of them at an ENI.
+func shopScene(_ filter: FilterExpression = .any, _ balance: BalanceMethod = .even) throws -> Scene {
   let mirror = TrafficMirror(
     name: "m", description: "", vpc: 0, range: .vpc, direction: .all, filter: filter,
     receivers: [IPAddress("10.20.9.10")!, IPAddress("10.20.9.11")!], balance: balance,
@@ -28,7 +29,8 @@ private func scene(_ filter: FilterExpression = .any, _ balance: BalanceMethod =
   return Scene(inventory: try Inventory(json: Array(shop.utf8), file: "shop.json"), mirrors: [mirror])
 }
 
-private func udp(
+/// UDP over IPv4 between the ENIs with these last MAC bytes.
+func udp(
   _ source: String, _ destination: String, _ from: Int, _ to: Int, macs: (UInt8, UInt8) = (1, 2), length: Int = 8
 ) -> [UInt8] {
   [2, 0, 0, 0, 0, macs.1, 2, 0, 0, 0, 0, macs.0, 8, 0, 0x45, 0] + bigEndian(20 + length, 2) + [
@@ -44,7 +46,7 @@ private func udp(
   }
 
   @Test func takesTheFirstReasonThatApplies() throws {
-    var scene = try scene(.quintuple([QuintupleCondition(destinationPort: 443...443)]))
+    var scene = try shopScene(.quintuple([QuintupleCondition(destinationPort: 443...443)]))
     let plain = udp("10.20.1.11", "10.20.1.12", 5000, 443)
     #expect(try verdict(scene, plain) == .collected)
     #expect(try verdict(scene, udp("10.20.1.11", "10.20.1.12", 5000, 80)) == .filtered)
@@ -61,11 +63,11 @@ private func udp(
   }
 
   @Test func collectsOtherTrafficToAReceiver() throws {
-    #expect(try verdict(scene(), udp("10.20.1.11", "10.20.9.10", 5000, 22, macs: (1, 9))) == .collected)
+    #expect(try verdict(shopScene(), udp("10.20.1.11", "10.20.9.10", 5000, 22, macs: (1, 9))) == .collected)
   }
 
   @Test func knowsCopiesOfAnyEnabledMirrorAndOnlyThose() throws {
-    var scene = try scene()
+    var scene = try shopScene()
     let copy = udp("10.20.1.11", "10.20.9.11", 5000, 8472, macs: (1, 9))
     #expect(try verdict(scene, copy) == .collected)
     var other = scene.mirrors[0]
@@ -77,7 +79,7 @@ private func udp(
   }
 
   @Test func judgesNothingForMirrorsThatAreOffOrHaveNoReceiver() throws {
-    var scene = try scene()
+    var scene = try shopScene()
     scene.mirrors += [scene.mirrors[0], scene.mirrors[0]]
     scene.mirrors[0].isEnabled = false
     scene.mirrors[1].receivers = []
@@ -88,7 +90,7 @@ private func udp(
   }
 
   @Test func explainsTheTestsThatRanAndWhatWasRemembered() throws {
-    let scene = try scene(
+    let scene = try shopScene(
       .all([
         .quintuple([QuintupleCondition(protocol: .udp)]),
         .script(ScriptFunction(host: 0, function: 9, name: "no-scan")),
@@ -105,7 +107,7 @@ private func udp(
   }
 
   @Test func tellsWhenAFunctionFailed() throws {
-    let scene = try scene(.script(ScriptFunction(host: 0, function: 2, name: "f")))
+    let scene = try shopScene(.script(ScriptFunction(host: 0, function: 2, name: "f")))
     let pipeline = scene.pipeline()
     var answers: Set<Explanation.Step.Answer> = []
     for port in 0..<40 {
@@ -119,7 +121,7 @@ private func udp(
   }
 
   @Test func saysThatALinkTypeHasNoDecoder() throws {
-    var scene = try scene()
+    var scene = try shopScene()
     scene.interfaces[0].linkType = LinkType(rawValue: 147)
     let pipeline = scene.pipeline()
     let explanation = try pipeline.explain(TestFrame([1, 2, 3]), scene.interfaces)
@@ -130,7 +132,7 @@ private func udp(
 
 @Suite struct BindingTests {
   private func sides(_ name: String?, origin: String = "a.pcap", bound: [String: String] = [:]) throws -> [Bool] {
-    var scene = try scene()
+    var scene = try shopScene()
     scene.interfaces = [CaptureInterface(linkType: .ethernet, name: name, origin: origin)]
     scene.boundENIs = bound
     let frame = TestFrame(udp("10.20.1.11", "10.20.1.12", 1, 2))
@@ -147,7 +149,7 @@ private func udp(
   }
 
   @Test func takesTheKernelsWordWhereNothingElseIsKnown() throws {
-    var scene = try scene()
+    var scene = try shopScene()
     scene.interfaces = [CaptureInterface(linkType: .raw, name: "tap1", origin: "a.pcap")]
     for (direction, isOutbound) in [(CaptureDirection.outbound, true), (.inbound, false), (.unknown, false)] {
       var frame = TestFrame([0x45, 0])
@@ -159,7 +161,7 @@ private func udp(
 
   /// A record captured at its sender and at its receiver is copied once.
   @Test func leavesOutWhatItCollectsAtTheSender() throws {
-    var scene = try scene()
+    var scene = try shopScene()
     scene.interfaces = ["tap1", "tap2"].map { CaptureInterface(linkType: .ethernet, name: $0, origin: $0) }
     let bytes = udp("10.20.1.11", "10.20.1.12", 1, 2)
     let frames = [TestFrame(bytes, interface: 0), TestFrame(bytes, interface: 1)]
@@ -172,7 +174,7 @@ private func udp(
   }
 
   @Test func learnsOfTheSendersCaptureWhenItTurnsUp() throws {
-    let scene = try scene()
+    let scene = try shopScene()
     let interfaces = ["tap2", "tap1"].map { CaptureInterface(linkType: .ethernet, name: $0, origin: $0) }
     let pipeline = scene.pipeline()
     let sink = CollectingSink()
@@ -190,7 +192,7 @@ private func udp(
   @Test(arguments: [2, 3, 4])
   func sharesBytesEvenly(receivers: Int) throws {
     var random = RandomNumbers(seed: UInt64(receivers))
-    var scene = try scene()
+    var scene = try shopScene()
     scene.mirrors[0].receivers = (1...receivers).map { IPAddress(v4: 0x0a14_0900 + UInt32($0)) }
     let weights = (0..<300).map { _ in 1 << random.number(0...6) }
     let frames = (0..<10_000).map { _ in
@@ -211,13 +213,13 @@ private func udp(
   }
 
   @Test func takesTurnsPacketByPacket() throws {
-    let scene = try scene(.any, .roundRobin)
+    let scene = try shopScene(.any, .roundRobin)
     let frame = TestFrame(udp("10.20.1.11", "8.8.8.8", 1, 2, macs: (1, 0xaa)))
     #expect(try scene.run(Array(repeating: frame, count: 5)).map(\.route) == [0, 1, 0, 1, 0])
   }
 
   @Test func givesANewConversationToTheReceiverWithTheFewestBytes() throws {
-    let scene = try scene()
+    let scene = try shopScene()
     let sizes = [100, 60, 30, 20, 1000, 1]
     let frames = sizes.enumerated().map { port, size in
       TestFrame(udp("10.20.1.11", "8.8.8.8", port, 2, macs: (1, 0xaa)), original: size)
@@ -227,7 +229,7 @@ private func udp(
   }
 
   @Test func keepsTheSourcePortOfAConversation() throws {
-    let scene = try scene()
+    let scene = try shopScene()
     let frames = (0..<200).flatMap { port in
       [
         TestFrame(udp("10.20.1.11", "8.8.8.8", port, 2, macs: (1, 0xaa))),
@@ -293,7 +295,7 @@ private func udp(
 
 @Suite struct ReportTests {
   private func report() throws -> (PipelineReport, MirrorPlan) {
-    let scene = try scene(.quintuple([QuintupleCondition(destinationPort: 2...2)]))
+    let scene = try shopScene(.quintuple([QuintupleCondition(destinationPort: 2...2)]))
     let pipeline = scene.pipeline()
     let frames = [
       udp("10.20.1.11", "8.8.8.8", 1, 2, macs: (1, 0xaa)), udp("10.20.1.11", "8.8.8.8", 1, 3, macs: (1, 0xaa)),
@@ -332,7 +334,7 @@ private func udp(
 
 @Suite struct ScriptClockTests {
   @Test func startsWithTheFirstPacketAndRunsTimersOnPacketTime() throws {
-    let scene = try scene(.script(ScriptFunction(host: 0, function: 0, name: "f")))
+    let scene = try shopScene(.script(ScriptFunction(host: 0, function: 0, name: "f")))
     let host = FakeScriptHost()
     host.timerEvery = 100
     let pipeline = scene.pipeline(scripts: [host])
@@ -344,7 +346,7 @@ private func udp(
   }
 
   @Test func hearsOfConversationsThatEnd() throws {
-    var scene = try scene(.script(ScriptFunction(host: 0, function: 0, name: "f")))
+    var scene = try shopScene(.script(ScriptFunction(host: 0, function: 0, name: "f")))
     scene.options.conversationLimit = 16
     let host = FakeScriptHost()
     let pipeline = scene.pipeline(scripts: [host])
@@ -357,7 +359,7 @@ private func udp(
   }
 
   @Test func sparesNobodyAnExtremeTime() throws {
-    let scene = try scene()
+    let scene = try shopScene()
     let bytes = udp("10.20.1.11", "8.8.8.8", 1, 2, macs: (1, 0xaa))
     let times: [Int64] = [.min, 0, .max, .min, -1, .max]
     #expect(try scene.run(times.map { TestFrame(bytes, time: $0) }).count == 6)

@@ -30,9 +30,11 @@ struct Scene {
   var interfaces = [CaptureInterface(linkType: .ethernet, name: nil, origin: "test.pcap")]
   var boundENIs: [String: String] = [:]
 
-  func pipeline(scripts: [any ScriptHost] = [FakeScriptHost()]) -> Pipeline {
+  func pipeline(
+    scripts: [any ScriptHost] = [FakeScriptHost()], compiler: (any BPFCompiler)? = nil
+  ) -> Pipeline {
     Pipeline(
-      plan: MirrorPlan(inventory: inventory, mirrors: mirrors, options: options), scripts: scripts,
+      plan: MirrorPlan(inventory: inventory, mirrors: mirrors, options: options), scripts: scripts, compiler: compiler,
       boundENIs: boundENIs)
   }
 }
@@ -99,6 +101,7 @@ final class CollectingSink: FrameSink {
   let batch = FrameBatch()
 
   func load(_ frames: some Collection<TestFrame>) {
+    batch.removeAll()
     memory = frames.map { FrameMemory($0.bytes) }
     for (position, frame) in frames.enumerated() {
       unsafe batch.frames[position] = Frame(

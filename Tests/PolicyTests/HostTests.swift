@@ -157,6 +157,7 @@ import Wire
       shared:set("a", 1) shared:set("b", "text") shared:set("c", true) shared:set("d", 1.5)
       assert(shared:get("a") == 1 and shared:get("b") == "text" and shared:get("c") == true and shared:get("d") == 1.5)
       assert(shared:get("nope") == nil and shared:add("n", 2) == 2 and shared:add("n", 0.5) == 2.5)
+      shared:set("raw", "\\xff\\0") assert(shared:get("raw") == "\\xff\\0")
       shared:set("a", nil) assert(shared:get("a") == nil)
       for _, bad in ipairs { print, {}, ("v"):rep(5000) } do assert(not pcall(shared.set, shared, "k", bad)) end
       assert(not pcall(shared.add, shared, "b", 1) and not pcall(shared.get, shared, ""))

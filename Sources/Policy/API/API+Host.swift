@@ -47,7 +47,8 @@ extension APIEntry {
       "The value, or nil when there is none or it is over."
     ) {
       context, call, key throws(HostFailure) in
-      call.push(context.options.shared.get(key, at: context.clock).map { $0.luaValue } ?? .nil)
+      guard let value = context.options.shared.get(key, at: context.clock) else { return call.pushNil() }
+      value.push(to: call)
     },
     sharedMethod(
       "set",
@@ -56,7 +57,7 @@ extension APIEntry {
         APIParameter("seconds", .number, "until it is forgotten; for good if not given", optional: true),
       ], nil, "Sets a value."
     ) { context, call, key throws(HostFailure) in
-      guard let value = SharedStore.Value(call[2]) else {
+      guard let value = SharedStore.Value(call, 2) else {
         guard call.typeName(2) == "nil" else {
           throw HostFailure(argument: 2, "a string, number or boolean expected, got \(call.typeName(2))")
         }
@@ -72,9 +73,9 @@ extension APIEntry {
         APIParameter("seconds", .number, "until it is forgotten, counted from when it is made", optional: true),
       ], "number", "Adds to a number, made as 0, and returns the sum; one step for all workers."
     ) { context, call, key throws(HostFailure) in
-      guard let amount = SharedStore.Value(call[2]) else { return call.pushNil() }
+      guard let amount = SharedStore.Value(call, 2) else { return call.pushNil() }
       let result = context.options.shared.add(key, amount, expires: try context.expiry(call, 3), at: context.clock)
-      call.push(try SharedStore.check(result).luaValue)
+      try SharedStore.check(result).push(to: call)
     },
     log(.debug), log(.info), log(.warn), log(.error),
     APIEntry(

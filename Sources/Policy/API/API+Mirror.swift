@@ -78,7 +78,7 @@ extension APIEntry {
     _ example: String, call: @escaping Call
   ) -> APIEntry {
     APIEntry(
-      owner: .namespace(space), name: name, parameters: parameters, returns: type.rawValue, doc: doc,
+      owner: .namespace(space), name: name, parameters: parameters, returns: type.name, doc: doc,
       example: example, isDeclaration: true, binding: .function(call))
   }
 }

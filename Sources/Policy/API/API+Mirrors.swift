@@ -49,6 +49,22 @@ extension APIEntry {
       try context.change(call) { draft in for member in named { draft.set(member.name, member.value) } }
     },
     method(
+      "tag", [APIParameter("tags", .table, "value by key")], nil, "Adds tags, or changes their values.",
+      #"mirrors.web:tag { team = "sec" }"#
+    ) { context, call throws(HostFailure) in
+      let added = context.members(call.table(1) ?? LuaTable(), at: context.location(call))
+      try context.change(call) { draft in
+        draft.setTags(draft.tags.filter { old in !added.contains { $0.name == old.name } } + added)
+      }
+    },
+    method(
+      "untag", [APIParameter("key", .string, "tags by key", variadic: true)], nil, "Removes tags.",
+      #"mirrors.web:untag "team""#
+    ) { context, call throws(HostFailure) in
+      let keys = (1..<max(2, call.count)).compactMap { call.string($0) }
+      try context.change(call) { draft in draft.setTags(draft.tags.filter { !keys.contains($0.name) }) }
+    },
+    method(
       "stats", [], "table",
       "What was counted: observed, collected and reasons, each with packets and bytes; nil while nothing runs.",
       "mirrors.web:stats().collected.packets"
@@ -115,6 +131,15 @@ extension MirrorDraft {
   }
 }
 
+extension MirrorDraft {
+  fileprivate var tags: [DraftMember] {
+    guard case .table(let members) = definition.first(where: { $0.name == "tags" })?.value.content else { return [] }
+    return members
+  }
+
+  fileprivate mutating func setTags(_ tags: [DraftMember]) { set("tags", DraftValue(.table(tags))) }
+}
+
 extension MirrorStatistics {
   fileprivate var table: LuaTable {
     LuaTable(fields: [
@@ -143,8 +168,7 @@ extension PolicyContext {
     try reserve(mirrors.count, limit: Limit.mirrors, "mirrors")
     let members = try namedFunctions(table, mirrorMembers(table, at: location))
     let draft = MirrorDraft(members, spelling: .snakeCase, location: location)
-    let mirror = try validated(draft, besides: earlier + mirrors.map(\.mirror))
-    mirrors.append(MirrorObject(draft: draft, mirror: mirror))
+    mirrors.append(try validated(draft, besides: earlier + mirrors.map(\.mirror)))
     call.push(LuaHandle(types.handle(.mirror), mirrors.count - 1))
   }
 
@@ -172,21 +196,20 @@ extension PolicyContext {
     edit(&draft)
     draft.location = location(call)
     let others = mirrors.indices.filter { $0 != index }.map { mirrors[$0].mirror }
-    let changed = try validated(draft, besides: earlier + others)
-    draft.location = mirrors[index].draft.location
-    mirrors[index] = MirrorObject(draft: draft, mirror: changed)
+    var changed = try validated(draft, besides: earlier + others)
+    changed.draft.location = mirrors[index].draft.location
+    mirrors[index] = changed
   }
 
   /// The one mirror of the draft, or every rule it breaks as one error at the call's line.
-  private func validated(_ draft: MirrorDraft, besides existing: [TrafficMirror]) throws(HostFailure) -> TrafficMirror {
+  private func validated(_ draft: MirrorDraft, besides existing: [TrafficMirror]) throws(HostFailure) -> MirrorObject {
     let result = validator.validate([draft], besides: existing)
     guard result.errors.isEmpty, let mirror = result.mirrors.first else {
       let message = Self.message(result.errors)
       lastRefusal = (message, result.errors)
       throw HostFailure(message)
     }
-    warnings += result.warnings
-    return mirror
+    return MirrorObject(draft: draft, mirror: mirror, warnings: result.warnings)
   }
 
   /// On one line, because scripts and logs treat it as one; `PolicyError.violations` has them one by one.

@@ -44,20 +44,26 @@ struct APIEntry: Sendable {
     switch (owner, binding) {
     case (.global, _): name
     case (.namespace(let space), _): space + "." + name
-    case (.type(let type), .method): type.rawValue + ":" + name
-    case (.type(let type), _): type.rawValue + "." + name
+    case (.type(let type), .method): type.name + ":" + name
+    case (.type(let type), _): type.name + "." + name
     }
   }
 }
 
 /// The types of host objects, by the name scripts see in messages.
-enum APITypeName: String, Sendable, CaseIterable {
+enum APITypeName: Int, Sendable, CaseIterable {
   case packet, tcp, icmp, flow, payload
   case filter, source, target, balance, mirror, mirrors, receiver, set, counter, gauge, shared
   case region, vpc, subnet, eni
-  case routeTable = "route_table"
-  case natGateway = "nat_gateway"
-  case list
+  case routeTable, natGateway, list
+
+  var name: String {
+    switch self {
+    case .routeTable: "route_table"
+    case .natGateway: "nat_gateway"
+    default: "\(self)"
+    }
+  }
 
   /// Records are lent for one call; the others are handles.
   var isRecord: Bool {
@@ -103,17 +109,17 @@ extension APIParameter.Kind {
     case .table: "table"
     case .function: "function"
     case .any: "any"
-    case .object(let type): type.rawValue
+    case .object(let type): type.name
     case .either(let kinds): kinds.map(\.text).joined(separator: "|")
     }
   }
 
   func accepts(_ call: HostCall, _ position: Int, _ types: PolicyTypes) -> Bool {
     switch self {
-    case .string: call.typeName(position) == "string"
-    case .integer: call.typeName(position) == "number" && call.integer(position) != nil
-    case .number: call.typeName(position) == "number"
-    case .boolean: call.typeName(position) == "boolean"
+    case .string: unsafe call.bytes(position) != nil
+    case .integer: call.integer(position) != nil
+    case .number: call.number(position) != nil
+    case .boolean: call.boolean(position) != nil
     case .table: call.typeName(position) == "table"
     case .function: call.typeName(position) == "function"
     case .any: true
@@ -136,13 +142,13 @@ extension APIEntry {
     for (index, parameter) in parameters.enumerated() {
       let last = parameter.isVariadic ? max(call.count - 1, index + offset) : index + offset
       for position in (index + offset)...last {
+        // The usual case first: no text is made for it.
+        if position < call.count, parameter.kind.accepts(call, position, types) { continue }
         let given = call.typeName(position)
         let isMissing = position >= call.count || given == "nil"
         if isMissing && (parameter.isOptional || position > index + offset && position >= call.count) { continue }
-        guard !isMissing, parameter.kind.accepts(call, position, types) else {
-          if isMissing, case .any = parameter.kind { continue }
-          throw HostFailure(argument: position - offset + 1, "\(parameter.kind.text) expected, got \(given)")
-        }
+        if case .any = parameter.kind { continue }
+        throw HostFailure(argument: position - offset + 1, "\(parameter.kind.text) expected, got \(given)")
       }
     }
   }

@@ -103,7 +103,7 @@ private struct ReferenceSection {
       switch owner {
       case .global: "Globals"
       case .namespace(let name): "`\(name)`"
-      case .type(let type): "Objects of type `\(type.rawValue)`"
+      case .type(let type): "Objects of type `\(type.name)`"
       }
     return "## \(head)\n\n" + entries.map(\.page).joined(separator: "\n")
   }
@@ -115,7 +115,7 @@ private struct ReferenceSection {
     case .global: entries.map { $0.definition(of: $0.name) }.joined(separator: "\n")
     case .namespace(let name):
       "\(name) = {}\n\n" + entries.map { $0.definition(of: "\(name).\($0.name)") }.joined(separator: "\n")
-    case .type(let type): classDefinition(type.rawValue)
+    case .type(let type): classDefinition(type.name)
     }
   }
 
@@ -164,7 +164,7 @@ extension APIEntry {
     }
   }
 
-  private var ownerName: String { if case .type(let type) = owner { type.rawValue } else { name } }
+  private var ownerName: String { if case .type(let type) = owner { type.name } else { name } }
 
   fileprivate func definition(of name: String) -> String {
     var text = "---\(doc)\n"

@@ -96,22 +96,25 @@ public final class SharedStore: Sendable {
 }
 
 extension SharedStore.Value {
-  init?(_ value: LuaValue) {
-    switch value {
+  init?(_ call: HostCall, _ position: Int) {
+    switch call[position] {
     case .boolean(let flag): self = .boolean(flag)
     case .integer(let number): self = .integer(number)
     case .number(let number): self = .number(number)
-    case .string(let text): self = .bytes(Array(text.utf8))
+    case .string:
+      // The bytes as they are: a value need not be text.
+      guard let bytes = unsafe call.bytes(position) else { return nil }
+      self = unsafe .bytes(Array(bytes))
     default: return nil
     }
   }
 
-  var luaValue: LuaValue {
+  func push(to call: HostCall) {
     switch self {
-    case .boolean(let flag): .boolean(flag)
-    case .integer(let number): .integer(number)
-    case .number(let number): .number(number)
-    case .bytes(let bytes): .string(String(decoding: bytes, as: UTF8.self))
+    case .boolean(let flag): call.push(flag)
+    case .integer(let number): call.push(number)
+    case .number(let number): call.push(number)
+    case .bytes(let bytes): unsafe bytes.withUnsafeBytes { unsafe call.push(bytes: $0) }
     }
   }
 
