@@ -75,7 +75,8 @@ struct TcpdumpTests {
         // From one multicast address to another (one sanitised packet): no interface sent or receives it.
         let expression = "(\(pair.expression)) and not (src net 224.0.0.0/4 and dst net 224.0.0.0/4)"
         let theirs = try Self.frames(try Self.select(name, expression, into: folder))
-        #expect(ours.elementsEqual(theirs), "\(name), \(pair.expression): \(ours.count) collected, \(theirs.count) selected")
+        let counts = "\(ours.count) collected, \(theirs.count) selected"
+        #expect(ours.elementsEqual(theirs), "\(name), \(pair.expression): \(counts)")
       }
     }
   }
