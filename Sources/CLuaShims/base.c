@@ -8,6 +8,7 @@
 /* Limits pass through: once the call is to end, nothing catches that, and out of memory is always its end. */
 static int base_pcall(lua_State *L) {
   mt_state *st = mt_of(L);
+  uint32_t depth = st->next_depth;
   luaL_checkany(L, 1);
   lua_pushboolean(L, 1);
   lua_insert(L, 1);
@@ -15,6 +16,7 @@ static int base_pcall(lua_State *L) {
   if (status == LUA_ERRMEM) mt_set_fatal(st, MT_MEMORY);
   if (st->fatal) mt_raise_fatal(L);
   if (status == LUA_OK) return lua_gettop(L);
+  st->next_depth = depth;
   lua_pushboolean(L, 0);
   lua_replace(L, 1); /* the error value is above it */
   return 2;

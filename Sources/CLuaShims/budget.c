@@ -73,6 +73,7 @@ void mt_charge_or_raise(lua_State *L, int64_t steps) {
 
 void mt_arm(mt_state *st, const mt_limits *limits) {
   st->fatal = 0;
+  st->next_depth = 0;
   st->fatal_by_call = false;
   st->fatal_line = 0;
   st->fatal_chunk[0] = 0;

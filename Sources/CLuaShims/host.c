@@ -22,6 +22,8 @@ void mt_next(mt_state *st, uint32_t token) {
   st->next_wanted = true;
 }
 
+uint32_t mt_next_depth(const mt_state *st) { return st->next_depth; }
+
 void mt_next_chunk(mt_state *st, uint32_t token, const char *chunk) {
   mt_next(st, token);
   st->next_is_chunk = true;
@@ -75,7 +77,9 @@ int mt_call_host(lua_State *L, uint32_t function, int first, int count) {
     int values = mt_give_all(L, 0);
     if (values == 0) luaL_error(L, "the host named no function to call");
     if (is_chunk) load_pushed_chunk(L);
+    st->next_depth++;
     lua_call(L, values - 1, LUA_MULTRET);
+    st->next_depth--;
     first = base + 1;
     count = lua_gettop(L) - base;
     if (count > MT_MAX_ARGUMENTS) lua_settop(L, base + (count = MT_MAX_ARGUMENTS));

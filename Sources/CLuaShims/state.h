@@ -123,6 +123,7 @@ struct mt_state {
   size_t out_length, out_bytes_capacity;
   bool out_failed;
   uint32_t next_token;
+  uint32_t next_depth; /* host calls that wait for a function of Lua to return */
   bool next_wanted, next_is_chunk;
   char next_chunk[MT_CHUNK_SIZE];
   uint32_t failed_argument;

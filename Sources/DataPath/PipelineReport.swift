@@ -74,6 +74,12 @@ extension Pipeline {
     return report
   }
 
+  /// What was counted so far of one enabled mirror, by its position among them.
+  public func report(entry: Int) -> PipelineReport.Mirror {
+    settle()
+    return mirror(entry, plan.enabled[entry])
+  }
+
   private func mirror(_ entry: Int, _ index: Int) -> PipelineReport.Mirror {
     var mirror = PipelineReport.Mirror(
       index: index, observed: Tally(), collected: Tally(), unattributed: unattributedByMirror[entry],

@@ -39,7 +39,8 @@ struct PreparedFrame: BitwiseCopyable {
   /// Cooked captures know that a frame went to a group, but not its address: the group bit stands for it.
   @inline(__always)
   static func destinationWord(_ summary: PacketSummary) -> UInt64 {
-    (summary.destinationMAC | UInt64(summary.flags.rawValue & PacketSummary.Flags.groupDestination.rawValue) << 30) << 16
+    let group = UInt64(summary.flags.rawValue & PacketSummary.Flags.groupDestination.rawValue) << 30
+    return (summary.destinationMAC | group) << 16
   }
 }
 

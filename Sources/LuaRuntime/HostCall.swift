@@ -126,6 +126,8 @@ internal import CLuaShims
   }
 
   private func follow(with body: @escaping HostFunction) -> UInt32 {
+    let depth = unsafe Int(mt_next_depth(c))
+    unsafe state.pending.removeLast(state.pending.count - depth)  // what a caught error left behind
     unsafe state.pending.append(body)
     return UInt32(unsafe state.pending.count)
   }

@@ -143,6 +143,9 @@ internal import CLuaShims
     return names.sorted()
   }
 
+  /// For tests: the `n`th allocation from now on and all later ones fail; 0: none.
+  func failAllocations(from n: UInt64) { unsafe mt_fail_allocations(c, n) }
+
   func check(_ status: Int32) throws(LuaError) {
     if status != 0 { throw failure(status) }
   }

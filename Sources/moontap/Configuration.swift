@@ -41,13 +41,6 @@ final class Configuration {
     policies = loader.policies
     owners = loader.owners
     compiler = loader.compiler
-    for (index, policy) in policies.enumerated() {
-      policy.begin(
-        plan: plan.enabled.enumerated().compactMap { entry, mirror in
-          guard let owner = owners[mirror], owner.policy == index else { return nil }
-          return (entry: entry, mirror: owner.mirror)
-        })
-    }
   }
 
   // MARK: The pipeline
@@ -58,7 +51,21 @@ final class Configuration {
   }
 
   func makePipeline(boundENIs: [String: String]) -> Pipeline {
-    Pipeline(plan: plan, scripts: policies, compiler: compiler, boundENIs: boundENIs)
+    let pipeline = Pipeline(plan: plan, scripts: policies, compiler: compiler, boundENIs: boundENIs)
+    for (index, policy) in policies.enumerated() {
+      policy.begin(plan: entries(of: index)) { [weak pipeline] entry in
+        pipeline.map { MirrorStatistics($0.report(entry: entry)) }
+      }
+    }
+    return pipeline
+  }
+
+  /// Which entries of the plan are mirrors of a policy.
+  private func entries(of policy: Int) -> [(entry: Int, mirror: Int)] {
+    plan.enabled.enumerated().compactMap { entry, mirror in
+      guard let owner = owners[mirror], owner.policy == policy else { return nil }
+      return (entry: entry, mirror: owner.mirror)
+    }
   }
 
   private func checkBindings(_ traffic: TrafficOptions) throws {
@@ -94,9 +101,15 @@ final class Configuration {
     }
   }
 
-  /// Counters and gauges of the policies, by policy name.
-  var metrics: [(policy: String, counters: [PolicyMetric], gauges: [PolicyMetric])] {
-    policies.map { ($0.name, $0.counters, $0.gauges) }
+  /// Counters and gauges of the policies, by policy name; policies without any are left out.
+  var metrics: [Summary.Metrics] {
+    policies.map { Summary.Metrics(policy: $0.name, counters: $0.counters, gauges: $0.gauges) }
+      .filter { !$0.counters.isEmpty || !$0.gauges.isEmpty }
+  }
+
+  /// Says what the logs of the scripts held back.
+  func finishLogs() {
+    for policy in policies { policy.finishLog() }
   }
 }
 
@@ -161,6 +174,15 @@ private struct MirrorLoader {
       let problem = Problem(violation)
       if violation.isWarning { warnings.append(problem) } else { errors.append(problem) }
     }
+  }
+}
+
+extension MirrorStatistics {
+  init(_ report: PipelineReport.Mirror) {
+    func tally(_ counted: DataPath.Tally) -> Tally { Tally(packets: counted.packets, bytes: counted.bytes) }
+    self.init(
+      observed: tally(report.observed), collected: tally(report.collected),
+      reasons: Dictionary(uniqueKeysWithValues: report.reasons.map { ($0.reason.name, tally($0.tally)) }))
   }
 }
 

@@ -44,7 +44,9 @@ final class OfflineRun {
     let seconds = (ContinuousClock.now - start).seconds
     let summary = Summary(
       plan: configuration.plan, report: try pipeline.report(), seconds: seconds, states: configuration.states,
+      metrics: configuration.metrics,
       isInterrupted: Interrupt.isRequested)
+    configuration.finishLogs()
     problems += configuration.scriptProblems
     return Outcome(summary: summary, problems: problems, ending: ending)
   }

@@ -2,6 +2,7 @@ import DataPath
 import Inventory
 import JSONText
 import Mirroring
+import Policy
 import Wire
 
 /// The summary of `run` (product.md), for people and as JSON.
@@ -11,7 +12,15 @@ struct Summary {
   let seconds: Double
   /// By mirror index: what its script says of itself (`faulted`), or nil.
   let states: [Int: String]
+  let metrics: [Metrics]
   let isInterrupted: Bool
+
+  /// What one policy counted by itself.
+  struct Metrics {
+    var policy: String
+    var counters: [PolicyMetric]
+    var gauges: [PolicyMetric]
+  }
 
   // MARK: Text
 
@@ -22,7 +31,7 @@ struct Summary {
     for mirror in plan.mirrors where !mirror.isEnabled {
       text += Words.pad(mirror.name, width) + " " + Terminal.dim("disabled: judges nothing") + "\n"
     }
-    return text + apart + pace
+    return text + apart + metrics.map(line).joined() + pace
   }
 
   private func block(_ mirror: PipelineReport.Mirror, nameWidth: Int) -> String {
@@ -70,6 +79,11 @@ struct Summary {
     return parts.isEmpty ? "" : parts.joined(separator: " · ") + "\n"
   }
 
+  private func line(_ metrics: Metrics) -> String {
+    let values = (metrics.counters + metrics.gauges).map { "\($0.name) \(Words.number($0.value))" }
+    return "\(metrics.policy): " + values.joined(separator: " · ") + "\n"
+  }
+
   private var pace: String {
     "in \(Words.duration(seconds)) · \(Words.rate(packets: report.records.packets, seconds: seconds))"
       + (isInterrupted ? " · interrupted" : "") + "\n"
@@ -85,8 +99,16 @@ struct Summary {
       "fragmentsWithoutPorts": .integer(report.fragmentsWithoutPorts),
       "conversationsEvicted": .integer(report.conversations.evicted),
       "mirrors": .array(report.mirrors.map(json)),
+      "policies": .array(metrics.map(json)),
       "disabled": .array(plan.mirrors.filter { !$0.isEnabled }.map { .string($0.name) }),
       "seconds": .double((seconds * 1e6).rounded() / 1e6),
+    ]
+  }
+
+  private func json(_ metrics: Metrics) -> JSONValue {
+    func values(_ list: [PolicyMetric]) -> JSONValue { .object(list.map { JSONMember($0.name, .double($0.value)) }) }
+    return [
+      "name": .string(metrics.policy), "counters": values(metrics.counters), "gauges": values(metrics.gauges),
     ]
   }
 

@@ -48,6 +48,12 @@ enum Words {
     return "\(rounded / UInt64(scale))." + String(repeating: "0", count: digits - fraction.count) + fraction
   }
 
+  /// `412,806`, `-3`, `0.25`: whole numbers without a fraction.
+  static func number(_ value: Double) -> String {
+    guard value == value.rounded(), abs(value) < 9e15 else { return "\(value)" }
+    return (value < 0 ? "-" : "") + count(UInt64(abs(value)))
+  }
+
   /// Right-padded to a width in characters.
   static func pad(_ text: String, _ width: Int) -> String {
     text + String(repeating: " ", count: max(0, width - text.count))

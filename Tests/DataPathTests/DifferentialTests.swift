@@ -1,9 +1,12 @@
+import Synchronization
 import Testing
 
 @testable import DataPath
 
 /// The pipeline against the reference model: every verdict, ENI, direction, receiver and counter of random runs.
 @Suite struct DifferentialTests {
+  private static let isTold = Mutex(false)
+
   @Test(arguments: 0..<8)
   func judgesAsTheReferenceModelDoes(part: Int) throws {
     for index in 0..<30 {
@@ -13,7 +16,12 @@ import Testing
       let frames = random.frames(150, FrameWorld(scene))
       let run = Differential(scene: scene, frames: frames, batches: random.pick([[128], [1], [7, 60, 1]]))
       if try run.difference() != nil {
-        Issue.record("\(try run.told(seed: seed))")
+        // Finding the smallest case takes seconds: one is enough to begin with.
+        let isFirst = Self.isTold.withLock { told in
+          defer { told = true }
+          return !told
+        }
+        Issue.record(isFirst ? "\(try run.told(seed: seed))" : "seed \(seed)")
         return
       }
     }

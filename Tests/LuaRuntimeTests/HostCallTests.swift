@@ -101,6 +101,10 @@ private func kept(_ source: String) throws -> [LuaValue] {
   #expect(try bench.run("return each(function(i) return i * 10 end)") == .integer(60))
   let nested = "return each(function(i) return each(function(j) return i * j end) end)"
   #expect(try bench.run(nested) == .integer(36))
+  #expect(bench.state.pending.isEmpty)
+  let caught = "for i = 1, 100 do pcall(each, function() error('x') end) end return each(function(i) return i end)"
+  #expect(try bench.run(caught) == .integer(6))
+  #expect(bench.state.pending.isEmpty)
   #expect(bench.failure("return each(function(i) error('in it') end)").message == "in it")
   #expect(try bench.run("pcall(each, function(i) error('x') end) return each(function(i) return i end)") == .integer(6))
 }

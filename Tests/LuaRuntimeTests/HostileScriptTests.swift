@@ -91,11 +91,11 @@ private final class HostileBench {
   #expect(HostileScript.all.count >= 60)
 }
 
-@Test(arguments: HostileScript.all)
-func withstandsHostileScripts(script: HostileScript) throws {
+@Test(arguments: HostileScript.all, [512 << 10, 8 << 20])
+func withstandsHostileScripts(script: HostileScript, stack: Int) throws {
   let bench = HostileBench()
   let started = ContinuousClock.now
-  let error = withLuaStack { () -> LuaError? in
+  let error = withStack(of: stack) { () -> LuaError? in
     do { try bench.run(script) } catch { return error as? LuaError }
     return nil
   }

@@ -102,6 +102,39 @@ import Testing
   #expect(failures < 600)
 }
 
+@Test func survivesAllocationsThatFailInCalls() throws {
+  let bench = try Bench { library in
+    library.add("echo") { call throws(HostFailure) in for i in 0..<call.count { call.push(call[i]) } }
+  }
+  try bench.run(
+    """
+    keep(function(a, t)
+      local s = a .. #t
+      local u = echo({ s, { t }, k = s:rep(3) })
+      table.sort(t, function(x, y) return x > y end)
+      local ok, e = pcall(error, s)
+      return ("%s %d"):format(u.k, t[1]):gsub("%d", "%0!")
+    end)
+    """)
+  let function = try bench.function
+  let list = LuaValue.table(LuaTable(items: [.integer(1), .integer(3), .integer(2)]))
+  var failures = 0
+  for n in UInt64(1)...120 {
+    bench.state.failAllocations(from: n)
+    do throws(LuaError) {
+      _ = try bench.state.call(function, arguments: [.string("x"), list])
+    } catch {
+      failures += 1
+      #expect(error.kind == .memory, "allocation \(n): \(error)")
+    }
+    bench.state.failAllocations(from: 0)
+    #expect(
+      try bench.state.call(function, arguments: [.string("x"), list]) == .string("x3!x3!x3! 3!"),
+      "after allocation \(n)")
+  }
+  #expect(failures > 15)
+}
+
 @Test func chargesFunctionsWrittenInC() throws {
   let start = "local s = ('x'):rep(500000) "
   for source in [

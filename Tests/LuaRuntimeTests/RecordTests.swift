@@ -19,6 +19,11 @@ private struct Packet {
 
 private func offset(_ path: PartialKeyPath<Packet>) -> Int { MemoryLayout<Packet>.offset(of: path)! }
 
+/// Lets the library's closures reach the bench without keeping it alive.
+private final class Link {
+  weak var bench: PacketBench?
+}
+
 /// A bench whose scripts get packets; `made` counts how often the text was made.
 @safe private final class PacketBench {
   let bench: Bench
@@ -28,18 +33,19 @@ private func offset(_ path: PartialKeyPath<Packet>) -> Int { MemoryLayout<Packet
 
   init() throws {
     var id: RecordTypeID?
-    var me: PacketBench?
+    let link = Link()
     bench = try Bench { library in
       let packet = library.declareRecordType("packet")
       let tcp = library.declareRecordType("tcp")
       var inner = RecordType("tcp")
       inner.fields = [RecordField("seq", .unsigned32(offset: 0))]
       library.define(tcp, as: inner)
-      unsafe library.define(packet, as: describe(packet, tcp, { me?.made += 1 }, { unsafe me?.elsewhere }))
+      unsafe library.define(
+        packet, as: describe(packet, tcp, { link.bench?.made += 1 }, { unsafe link.bench?.elsewhere }))
       id = packet
     }
     type = id!
-    me = self
+    link.bench = self
   }
 
   func call(_ packet: Packet = Packet(), limits: LuaLimits = .callback) throws(LuaError) -> LuaResult {

@@ -199,6 +199,9 @@ import Wire
           assert(table.concat(names, ",") == "a=vpc-shop,b=vpc-shop")
           mirrors.a:disable()
           mirrors.b:modify { direction = "out", tags = { x = "y" } }
+          mirrors.a:tag { team = "sec", env = "prod" } mirrors.a:tag { env = "dev" } mirrors.a:untag("team")
+          assert(mirrors.a.tags.env == "dev" and mirrors.a.tags.team == nil)
+          assert(not pcall(mirrors.a.tag, mirrors.a, { [""] = "x" }))
           assert(not mirrors.a.enabled and mirrors.b.enabled and mirrors.b.direction == "out")
           assert(mirrors.b.tags.x == "y" and mirrors.b.receivers[2] == "10.20.9.11" and mirrors.b:stats() == nil)
           """)

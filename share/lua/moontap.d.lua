@@ -58,6 +58,14 @@ function mirror_type:disable() end
 ---@param changes table keys of mirror{} with new values
 function mirror_type:modify(changes) end
 
+---Adds tags, or changes their values.
+---@param tags table value by key
+function mirror_type:tag(tags) end
+
+---Removes tags.
+---@param ... string tags by key
+function mirror_type:untag(...) end
+
 ---What was counted: observed, collected and reasons, each with packets and bytes; nil while nothing runs.
 ---@return table
 function mirror_type:stats() end

@@ -200,6 +200,8 @@ void mt_push_id_table(mt_state *state, uint32_t id);
 void mt_fail(mt_state *state, uint32_t argument, const char *_Nullable message, size_t length);
 /* Call the first pushed value (a function) with the others, then the host again, with its results and `token`. */
 void mt_next(mt_state *state, uint32_t token);
+/* How many calls of the host wait for their mt_next now; what the host keeps for more than these never goes on. */
+uint32_t mt_next_depth(const mt_state *state);
 /* The same with a chunk instead of a function: its source is the one pushed value. */
 void mt_next_chunk(mt_state *state, uint32_t token, const char *chunk);
 void mt_charge(mt_state *state, int64_t steps);

@@ -13,8 +13,6 @@ import Wire
 
   /// Headers and options of a record take less than 8 KiB (`PcapngOption` bounds its texts).
   static let maximumRecordByteCount = Int(PcapFileHeader.maximumCapturedLength) + 8192
-  /// Writes are multiples of it, so that each begins and ends with a page of the file.
-  private static let pageSize = 4096
   /// Larger ones measured no faster, and fall out of a small cache before they are written.
   private static let largestThreshold = 256 << 10
   private static let smallestThreshold = 16 << 10
@@ -22,12 +20,14 @@ import Wire
   private static let total = 8 << 20
 
   let buffers: UnsafeMutablePointer<Buffer>
+  /// A power of two. Writes are multiples of it, all but the last: the kernel then takes large folios for them, which
+  /// measured 20 % less of its time on ext4 than pieces of 248 KiB.
   let threshold: Int
   private let files: [OutputFile]
 
   init(_ files: [OutputFile]) {
     self.files = files
-    threshold = max(Self.smallestThreshold, min(Self.largestThreshold, Self.total / max(1, files.count)))
+    threshold = Self.threshold(fileCount: files.count)
     unsafe buffers = .allocate(capacity: files.count)
     for index in files.indices {
       let base = UnsafeMutableRawPointer.allocate(byteCount: threshold + Self.maximumRecordByteCount, alignment: 16)
@@ -40,6 +40,12 @@ import Wire
     unsafe buffers.deallocate()
   }
 
+  private static func threshold(fileCount: Int) -> Int {
+    var threshold = largestThreshold
+    while threshold > smallestThreshold, threshold * fileCount > total { threshold /= 2 }
+    return threshold
+  }
+
   /// Appends a header; at most 8 KiB.
   func append(_ bytes: [UInt8], to file: Int) throws(CaptureError) {
     precondition(bytes.count <= 8192)
@@ -48,10 +54,10 @@ import Wire
     if unsafe buffers[file].used >= threshold { try drain(file) }
   }
 
-  /// Writes the whole pages of a buffer; the rest moves to its front.
+  /// Writes what is a multiple of `threshold` of a buffer; the rest moves to its front.
   func drain(_ file: Int) throws(CaptureError) {
     let buffer = unsafe buffers[file]
-    let whole = buffer.used & ~(Self.pageSize - 1)
+    let whole = buffer.used & ~(threshold - 1)
     unsafe try files[file].write(UnsafeRawBufferPointer(start: buffer.base, count: whole))
     unsafe buffer.base.copyMemory(from: buffer.base + whole, byteCount: buffer.used - whole)
     unsafe buffers[file].used = buffer.used - whole

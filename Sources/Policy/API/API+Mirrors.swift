@@ -49,6 +49,22 @@ extension APIEntry {
       try context.change(call) { draft in for member in named { draft.set(member.name, member.value) } }
     },
     method(
+      "tag", [APIParameter("tags", .table, "value by key")], nil, "Adds tags, or changes their values.",
+      #"mirrors.web:tag { team = "sec" }"#
+    ) { context, call throws(HostFailure) in
+      let added = context.members(call.table(1) ?? LuaTable(), at: context.location(call))
+      try context.change(call) { draft in
+        draft.setTags(draft.tags.filter { old in !added.contains { $0.name == old.name } } + added)
+      }
+    },
+    method(
+      "untag", [APIParameter("key", .string, "tags by key", variadic: true)], nil, "Removes tags.",
+      #"mirrors.web:untag "team""#
+    ) { context, call throws(HostFailure) in
+      let keys = (1..<max(2, call.count)).compactMap { call.string($0) }
+      try context.change(call) { draft in draft.setTags(draft.tags.filter { !keys.contains($0.name) }) }
+    },
+    method(
       "stats", [], "table",
       "What was counted: observed, collected and reasons, each with packets and bytes; nil while nothing runs.",
       "mirrors.web:stats().collected.packets"
@@ -113,6 +129,15 @@ extension MirrorDraft {
     definition.removeAll { $0.name == name }
     definition.append(DraftMember(name, value))
   }
+}
+
+extension MirrorDraft {
+  fileprivate var tags: [DraftMember] {
+    guard case .table(let members) = definition.first(where: { $0.name == "tags" })?.value.content else { return [] }
+    return members
+  }
+
+  fileprivate mutating func setTags(_ tags: [DraftMember]) { set("tags", DraftValue(.table(tags))) }
 }
 
 extension MirrorStatistics {
