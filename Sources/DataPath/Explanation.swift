@@ -116,6 +116,13 @@ extension Pipeline {
       })
   }
 
+  /// The test in words; of rules the one that decides.
+  private func describe(_ operation: Int32, _ packet: PacketSummary, isOutbound: Bool) -> String {
+    let test = plan.program.operations[Int(operation)]
+    guard test.kind == .rules else { return plan.program.descriptions[Int(operation)] }
+    return "rules: " + plan.program.rules[Int(test.operand)].decision(packet, isOutbound: isOutbound)
+  }
+
   /// Writes down the tests that the flow decides, in the order in which they run.
   func traceFilter(_ mirror: Int, _ packet: PacketSummary, _ side: Side, isOutbound: Bool, flowHash: UInt64) {
     var operation = plan.entries[mirror].filter
@@ -124,7 +131,7 @@ extension Pipeline {
       if test.kind.isPerPacket { return }
       let answer = judge.answers(test, packet, side, isOutbound: isOutbound, flowHash: flowHash)
       trace?.step(
-        mirror, isOutbound, plan.program.descriptions[Int(operation)], answer ? .yes : .no, isOfFlow: true)
+        mirror, isOutbound, describe(operation, packet, isOutbound: isOutbound), answer ? .yes : .no, isOfFlow: true)
       operation = answer ? test.onTrue : test.onFalse
     }
   }

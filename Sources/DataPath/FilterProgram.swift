@@ -112,10 +112,15 @@ struct CompiledRules {
 
   var inbound: [Rule]
   var outbound: [Rule]
+  /// `priority 2 accept: protocol tcp, destination port 443`, for `explain`.
+  private let inboundTexts: [String]
+  private let outboundTexts: [String]
 
   init(inbound: [PriorityRule], outbound: [PriorityRule]) {
     self.inbound = Self.compile(inbound)
     self.outbound = Self.compile(outbound)
+    inboundTexts = Self.describe(inbound)
+    outboundTexts = Self.describe(outbound)
   }
 
   private static func compile(_ rules: [PriorityRule]) -> [Rule] {
@@ -127,6 +132,19 @@ struct CompiledRules {
   func accepts(_ packet: PacketSummary, isOutbound: Bool) -> Bool {
     for rule in isOutbound ? outbound : inbound where rule.condition.matches(packet) { return rule.isAccept }
     return false
+  }
+
+  /// The rule that decides, in words.
+  func decision(_ packet: PacketSummary, isOutbound: Bool) -> String {
+    let rules = isOutbound ? outbound : inbound
+    guard let position = rules.firstIndex(where: { $0.condition.matches(packet) }) else {
+      return "none of \(rules.count) matches"
+    }
+    return isOutbound ? outboundTexts[position] : inboundTexts[position]
+  }
+
+  private static func describe(_ rules: [PriorityRule]) -> [String] {
+    rules.sorted { $0.priority < $1.priority }.map { "priority \($0.priority) \($0.action.rawValue): \($0.condition)" }
   }
 }
 

@@ -35,6 +35,7 @@ final class Configuration {
     for file in input.mirrors { loader.load(mirrors: file) }
     loader.validateDrafts()
     for file in input.policies { loader.load(policy: file) }
+    if loader.mirrors.isEmpty, loader.errors.isEmpty { loader.errors.append(Self.noMirrors) }
     guard loader.errors.isEmpty else { throw Problems(list: loader.errors + loader.warnings) }
     plan = MirrorPlan(inventory: inventory, mirrors: loader.mirrors, options: options)
     warnings = loader.warnings
@@ -42,6 +43,10 @@ final class Configuration {
     owners = loader.owners
     compiler = loader.compiler
   }
+
+  private static let noMirrors = Problem(
+    code: "mirrors.none", sentence: "no mirror is declared, so there is nothing to do",
+    hint: "a policy declares one with mirror { name = ..., vpc = ..., source = ..., target = ... }")
 
   // MARK: The pipeline
 
@@ -96,7 +101,7 @@ final class Configuration {
       Problem(
         code: "script.\(failure.kind.rawValue)",
         sentence:
-          "\(failure.function) failed \(failure.count == 1 ? "once" : "\(failure.count) times"): \(failure.firstMessage)",
+          "\(failure.function) failed \(failure.count == 1 ? "once" : "\(failure.count) times"); the first: \(failure.firstMessage)",
         exit: .failed)
     }
   }
@@ -106,6 +111,8 @@ final class Configuration {
     policies.map { Summary.Metrics(policy: $0.name, counters: $0.counters, gauges: $0.gauges) }
       .filter { !$0.counters.isEmpty || !$0.gauges.isEmpty }
   }
+
+  var failures: [PolicyFailure] { policies.flatMap(\.failures) }
 
   /// Says what the logs of the scripts held back.
   func finishLogs() {
@@ -160,6 +167,9 @@ private struct MirrorLoader {
     do throws(PolicyError) {
       let policy = try Policy(
         path: file, host: policies.count, inventory: inventory, bpf: compiler, earlier: mirrors, options: options)
+      if policy.mirrors.isEmpty {
+        warnings.append(Problem(place: file, code: "mirrors.none", sentence: "declares no mirror", isWarning: true))
+      }
       owners += policy.mirrors.indices.map { (policies.count, $0) }
       mirrors += policy.mirrors
       policies.append(policy)
@@ -188,9 +198,10 @@ extension MirrorStatistics {
 
 extension Problem {
   init(_ violation: MirrorViolation) {
+    let mirror = violation.mirror.isEmpty ? "" : "mirror \(violation.mirror.quotedForMessage): "
     let path = violation.path.isEmpty ? "" : violation.path + ": "
     self.init(
-      place: violation.location?.description, code: violation.code, sentence: path + violation.message,
+      place: violation.location?.description, code: violation.code, sentence: mirror + path + violation.message,
       hint: violation.hint, isWarning: violation.isWarning)
   }
 

@@ -129,6 +129,11 @@ extension ExplainCommand {
       let address = direction == .out ? tuple.source : tuple.destination
       let inventory = configuration.plan.inventory
       let holders = inventory.enis.filter { $0.addresses.contains(address) }
+      // An unlisted ENI has no capture of its own: the packet is then seen at both of its ends.
+      if holders.isEmpty, inventory.vpcs.indices.contains(where: { inventory.subnet(vpc: $0, address: address) != nil })
+      {
+        return .made(bytes: bytes, linkType: .raw, eni: nil)
+      }
       guard let eni = holders.first, holders.count == 1 else {
         let side = direction == .out ? "source" : "destination"
         let who = holders.isEmpty ? "no ENI" : "more than one ENI (" + holders.map(\.id).joined(separator: ", ") + ")"

@@ -1,5 +1,6 @@
 import Capture
 import DataPath
+import Foundation
 import Mirroring
 import Wire
 
@@ -29,6 +30,7 @@ final class OfflineRun {
     self.configuration = configuration
     self.output = output
     pipeline = try configuration.makePipeline(traffic)
+    if let output { try Self.refuseOverwriting(try traffic.captures(), output, configuration.plan) }
     source = try Captures.open(traffic)
   }
 
@@ -44,7 +46,7 @@ final class OfflineRun {
     let seconds = (ContinuousClock.now - start).seconds
     let summary = Summary(
       plan: configuration.plan, report: try pipeline.report(), seconds: seconds, states: configuration.states,
-      metrics: configuration.metrics,
+      metrics: configuration.metrics, failures: configuration.failures,
       isInterrupted: Interrupt.isRequested)
     configuration.finishLogs()
     problems += configuration.scriptProblems
@@ -74,6 +76,21 @@ final class OfflineRun {
     }
     if output != nil, sink == nil { sink = try openSink() }
     problems += Captures.failures(of: source).map(Problem.init)
+  }
+
+  /// A capture that is read and written would be gone when the run fails, and wrong when it does not.
+  private static func refuseOverwriting(_ captures: [String], _ output: Output, _ plan: MirrorPlan) throws {
+    let folder = URL(filePath: output.folder).resolvingSymlinksInPath()
+    let names = Set(plan.sinkPlan.routes.map { $0.fileStem + "." + output.format.rawValue })
+    for capture in captures where capture != "-" {
+      let file = URL(filePath: capture).resolvingSymlinksInPath()
+      guard file.deletingLastPathComponent().path == folder.path, names.contains(file.lastPathComponent) else {
+        continue
+      }
+      throw Problem(
+        place: capture, code: "capture.output", sentence: "would be replaced while it is read",
+        hint: "write into another folder than \(output.folder)")
+    }
   }
 
   /// Opened with the first frames: a pcap file holds one link type, that of the capture.

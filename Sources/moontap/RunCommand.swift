@@ -25,11 +25,13 @@ struct RunCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Write one capture per receiver into this folder.", valueName: "folder"))
   var write: String?
 
-  @Option(name: .customLong("as"), help: "What the captures hold: the packets, or the copies as they would travel.")
-  var content: Content = .inner
+  @Option(
+    name: .customLong("as"),
+    help: "What the captures hold: the packets, or the copies as they would travel. (default: inner)")
+  var content: Content?
 
-  @Option(help: "Format of the captures written.")
-  var format: Format = .pcapng
+  @Option(help: "Format of the captures written. (default: pcapng)")
+  var format: Format?
 
   @Flag(help: "Print the summary as JSON.")
   var json = false
@@ -40,6 +42,9 @@ struct RunCommand: ParsableCommand {
   func validate() throws {
     guard try !traffic.captures().isEmpty else {
       throw ValidationError("No traffic: --read CAPTURE names what to judge.")
+    }
+    if write == nil, content != nil || format != nil {
+      throw ValidationError("--as and --format say how captures are written: --write FOLDER says where.")
     }
   }
 
@@ -63,7 +68,7 @@ struct RunCommand: ParsableCommand {
     write.map { folder in
       OfflineRun.Output(
         folder: folder, format: format == .pcap ? .pcap : .pcapng,
-        content: content == .inner ? .inner : .encapsulated)
+        content: content == .encapsulated ? .encapsulated : .inner)
     }
   }
 }

@@ -13,6 +13,7 @@ struct Summary {
   /// By mirror index: what its script says of itself (`faulted`), or nil.
   let states: [Int: String]
   let metrics: [Metrics]
+  let failures: [PolicyFailure]
   let isInterrupted: Bool
 
   /// What one policy counted by itself.
@@ -99,9 +100,16 @@ struct Summary {
       "fragmentsWithoutPorts": .integer(report.fragmentsWithoutPorts),
       "conversationsEvicted": .integer(report.conversations.evicted),
       "mirrors": .array(report.mirrors.map(json)),
-      "policies": .array(metrics.map(json)),
+      "policies": .array(metrics.map(json)), "failures": .array(failures.map(json)),
       "disabled": .array(plan.mirrors.filter { !$0.isEnabled }.map { .string($0.name) }),
       "seconds": .double((seconds * 1e6).rounded() / 1e6),
+    ]
+  }
+
+  private func json(_ failure: PolicyFailure) -> JSONValue {
+    [
+      "function": .string(failure.function), "kind": .string(failure.kind.rawValue), "count": .integer(failure.count),
+      "first": .string(failure.firstMessage),
     ]
   }
 

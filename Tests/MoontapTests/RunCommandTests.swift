@@ -146,6 +146,7 @@ struct RunCommandTests {
   static let endings = [
     Ending(arguments: "run", status: 64), Ending(arguments: "run x.lua", status: 64),
     Ending(arguments: "run --set novalue x.lua --inventory y --read z", status: 64),
+    Ending(arguments: "run --mirrors examples/mirrors/campus.json \(captureAndInventory) --as inner", status: 64),
     Ending(arguments: "explain x.lua --inventory y", status: 64), Ending(arguments: "frobnicate", status: 64),
     Ending(arguments: "run missing.lua \(captureAndInventory)", status: 3),
     Ending(arguments: "run --mirrors missing.json \(captureAndInventory)", status: 3),
@@ -159,6 +160,25 @@ struct RunCommandTests {
     let finished = try Shell.moontap(ending.arguments.split(separator: " ").map(String.init))
     #expect(finished.status == ending.status, "\(finished.errors)")
     #expect(ending.status == 0 || !finished.errors.isEmpty)
+  }
+
+  @Test func aPolicyWithoutMirrorsIsNoSuccess() throws {
+    let folder = try TemporaryFolder()
+    let policy = try folder.write("local nothing = 1", to: "empty.lua")
+    let finished = try Shell.moontap("check", policy, "--inventory", "examples/inventories/campus.json")
+    #expect(finished.status == 3)
+    #expect(finished.errors.contains("mirrors.none"))
+  }
+
+  @Test func aCaptureIsNotReplacedWhileItIsRead() throws {
+    let folder = try TemporaryFolder()
+    let first = try Shell.moontap(Self.base + ["--read", Self.campus, "--write", folder.path("out")])
+    #expect(first.status == 0)
+    let before = try Data(contentsOf: URL(filePath: folder.path("out/10.50.9.10.pcapng")))
+    let again = try Shell.moontap(
+      Self.base + ["--read", folder.path("out/10.50.9.10.pcapng"), "--write", folder.path("out")])
+    #expect(again.status == 3)
+    #expect(try Data(contentsOf: URL(filePath: folder.path("out/10.50.9.10.pcapng"))) == before)
   }
 
   @Test func aDamagedCaptureCountsUpToTheDamage() throws {
