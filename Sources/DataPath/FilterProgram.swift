@@ -144,7 +144,8 @@ struct CompiledRules {
   }
 
   private static func describe(_ rules: [PriorityRule]) -> [String] {
-    rules.sorted { $0.priority < $1.priority }.map { "priority \($0.priority) \($0.action.rawValue): \($0.condition)" }
+    let inOrder = rules.sorted { $0.priority < $1.priority }
+    return inOrder.map { "priority \($0.priority) \($0.action.rawValue): \($0.condition)" }
   }
 }
 
