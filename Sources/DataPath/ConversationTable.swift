@@ -303,6 +303,14 @@ extension ConversationTable {
     return isWithin
   }
 
+  /// Whether the next record would be within the bounds of a `first` filter.
+  func isWithinFirst(_ entry: Int, id: Int, maxPackets: UInt64, maxBytes: UInt64) -> Bool {
+    guard let slot = findSlot(of: entry, owner: ConversationSlot.firstFilter | UInt32(id)) else {
+      return maxPackets > 0 && maxBytes > 0
+    }
+    return slots[slot].packets < maxPackets && slots[slot].bytes < maxBytes
+  }
+
   /// Slots made so far: how far the overflow has grown.
   var slotRoom: Int { slots.count }
 

@@ -118,7 +118,7 @@ extension Pipeline {
       let answer: Bool
       switch test.kind {
       case .bpf: answer = matchesBPF(subject, Int(test.operand))
-      case .first: answer = isWithinFirst(subject, Int(test.operand))
+      case .first: answer = isWithinFirst(subject, Int(test.operand), counts: !state.isShadow)
       case .script:
         let function = plan.program.scripts[Int(test.operand)]
         var packet = observed(subject, mirror, state, isOutbound: isOutbound)
@@ -148,8 +148,13 @@ extension Pipeline {
       original: Int(subject.frame.pointee.original)) != 0
   }
 
-  private func isWithinFirst(_ subject: Subject, _ operand: Int) -> Bool {
+  /// - Parameter counts: false where the record is only asked about; it counts where it was captured.
+  private func isWithinFirst(_ subject: Subject, _ operand: Int, counts: Bool) -> Bool {
     let bounds = plan.program.firsts[operand]
+    guard counts else {
+      return conversations.isWithinFirst(
+        subject.entry, id: bounds.id, maxPackets: bounds.maxPackets, maxBytes: bounds.maxBytes)
+    }
     return unsafe conversations.countFirst(
       subject.entry, id: bounds.id, record: recordNumber, bytes: UInt64(subject.frame.pointee.original),
       maxPackets: bounds.maxPackets, maxBytes: bounds.maxBytes)

@@ -69,6 +69,8 @@ final class ModelEngine {
   private(set) var record = -1
   private(set) var conversation = ModelConversation()
   private(set) var flowHash: UInt64 = 0
+  /// The record at hand is judged at its sender's ENI, where it was captured too: nothing is counted.
+  private(set) var isAsking = false
 
   private var conversations: [ModelFlow: ModelConversation] = [:]
   private var fragments: [ModelFragmentName: (flow: ModelFlow, packet: ModelPacket, time: Int64)] = [:]
@@ -255,11 +257,13 @@ final class ModelEngine {
     var there = seen
     there.place = .listed(eni)
     there.isOutbound = true
-    return earlyReason(mirror, there) == nil && lateVerdict(mirror, there, chooses: false).0 == .collected
+    isAsking = true
+    defer { isAsking = false }
+    return earlyReason(mirror, there) == nil && lateVerdict(mirror, there).0 == .collected
   }
 
   /// Stages 6 to 9.
-  private func lateVerdict(_ mirror: Int, _ seen: ModelObservation, chooses: Bool = true) -> (Verdict, Int?) {
+  private func lateVerdict(_ mirror: Int, _ seen: ModelObservation) -> (Verdict, Int?) {
     let definition = mirrors[enabled[mirror]]
     if definition.direction == .out, !seen.isOutbound { return (.direction, nil) }
     if definition.direction == .in, seen.isOutbound { return (.direction, nil) }
@@ -267,7 +271,7 @@ final class ModelEngine {
     if answer == false { return (.filtered, nil) }
     if answer == nil, definition.onError == .skip { return (.scriptError, nil) }
     if case .script(let function) = definition.balance { return balance(by: function, mirror, seen) }
-    guard chooses else { return (.collected, nil) }
+    guard !isAsking else { return (.collected, nil) }
     let receiver = receiver(mirror, seen)
     given[mirror, default: Array(repeating: 0, count: definition.receivers.count)][receiver] += Int(seen.frame.original)
     return (.collected, receiver)

@@ -83,6 +83,7 @@ extension ModelEngine {
 
   private func isWithinFirst(_ packets: UInt64?, _ bytes: UInt64?, id: Int, _ seen: ModelObservation) -> Bool {
     var count = conversation.firsts[id] ?? ModelConversation.First()
+    if isAsking { return count.packets < packets ?? .max && count.bytes < bytes ?? .max }
     if count.record != record {
       count.isWithin = count.packets < packets ?? .max && count.bytes < bytes ?? .max
       count.record = record

@@ -173,6 +173,15 @@ func udp(
     #expect(try scene.run(frames).map(\.frame) == [0, 1])
   }
 
+  /// A packet captured twice is one packet of its conversation for `first`.
+  @Test func countsForAFirstFilterOnlyWhatItCaptures() throws {
+    var scene = try shopScene(.first(packets: 3, bytes: nil, id: 0))
+    scene.interfaces = ["tap1", "tap2"].map { CaptureInterface(linkType: .ethernet, name: $0, origin: $0) }
+    let bytes = udp("10.20.1.11", "10.20.1.12", 1, 2)
+    let frames = (0..<10).map { TestFrame(bytes, interface: UInt32($0 % 2)) }
+    #expect(try scene.run(frames).map(\.frame) == [0, 2, 4])
+  }
+
   @Test func learnsOfTheSendersCaptureWhenItTurnsUp() throws {
     let scene = try shopScene()
     let interfaces = ["tap2", "tap1"].map { CaptureInterface(linkType: .ethernet, name: $0, origin: $0) }
