@@ -79,6 +79,7 @@ void mt_close(mt_state *st) {
   free(st->out);
   free(st->out_bytes);
   free(st->chunks);
+  free(st->cannot_keep);
   free(st);
 }
 
@@ -255,7 +256,36 @@ int mt_call(mt_state *st, int32_t function, const mt_limits *limits, mt_value *r
   return leave(st, lua_pcall(st->L, 1, 1, HANDLER), result);
 }
 
-/* Nothing here allocates before lua_pcall: the function, the record and the pinned value exist (invariant 2). */
+typedef struct record_call {
+  int32_t function, pinned;
+  uint32_t type;
+  const void *base;
+} record_call;
+
+/* What this call lends may be kept, so the next one must not make it valid again. */
+static int call_with_fresh_record(lua_State *L) {
+  const record_call *request = lua_touserdata(L, 1);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, request->function);
+  mt_record *record = mt_new_record(L, request->type);
+  record->base = request->base;
+  record->serial = mt_of(L)->serial;
+  if (request->pinned) lua_rawgeti(L, LUA_REGISTRYINDEX, request->pinned);
+  lua_call(L, request->pinned ? 2 : 1, 1);
+  return 1;
+}
+
+/* For functions that cannot keep it. Allocates nothing: the function, the record and the pinned value exist. */
+static int call_with_lent_record(mt_state *st, const record_call *request) {
+  lua_State *L = st->L;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, request->function);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, st->records[request->type].object);
+  mt_record *record = st->records[request->type].lent;
+  record->base = request->base;
+  record->serial = st->serial;
+  if (request->pinned) lua_rawgeti(L, LUA_REGISTRYINDEX, request->pinned);
+  return lua_pcall(L, request->pinned ? 2 : 1, 1, HANDLER);
+}
+
 int mt_call_record(mt_state *st, int32_t function, uint32_t type, const void *base, int32_t pinned,
                    const mt_limits *limits, mt_value *result) {
   lua_State *L = st->L;
@@ -264,13 +294,11 @@ int mt_call_record(mt_state *st, int32_t function, uint32_t type, const void *ba
     return MT_BUSY;
   }
   enter(st, limits);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, function);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, st->records[type].object);
-  mt_record *record = st->records[type].lent;
-  record->base = base;
-  record->serial = st->serial;
-  if (pinned) lua_rawgeti(L, LUA_REGISTRYINDEX, pinned);
-  return leave(st, lua_pcall(L, pinned ? 2 : 1, 1, HANDLER), result);
+  record_call request = {function, pinned, type, base};
+  if (mt_cannot_keep(st, function)) return leave(st, call_with_lent_record(st, &request), result);
+  lua_pushcfunction(L, call_with_fresh_record);
+  lua_pushlightuserdata(L, &request);
+  return leave(st, lua_pcall(L, 1, 1, HANDLER), result);
 }
 
 /* --- references --------------------------------------------------------------------------------------------------- */
@@ -292,6 +320,7 @@ static int release(lua_State *L) {
     lua_rawset(L, -3);
   }
   luaL_unref(L, LUA_REGISTRYINDEX, reference);
+  mt_forget_function(mt_of(L), reference);
   return 0;
 }
 

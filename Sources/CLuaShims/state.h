@@ -75,7 +75,7 @@ typedef struct mt_record_kind {
   mt_name_slot *names; /* open addressing, a power of two */
   uint32_t mask;
   int metatable; /* references */
-  int object;    /* the one that is lent again and again */
+  int object;    /* the one that is lent again and again, to functions that cannot keep it */
   mt_record *lent;
   int constants; /* table: method closures, tables of names, then the names themselves */
   uint32_t describe;
@@ -110,6 +110,8 @@ struct mt_state {
   uint64_t serial;
 
   int functions, id_tables, spaces, pristine; /* references to tables */
+  bool *cannot_keep; /* by reference of a function: see keep.c */
+  int cannot_keep_count;
   uint64_t id_table_count;
   mt_record_kind *records;
   mt_handle_kind *handles;
@@ -179,6 +181,11 @@ int mt_enumerate(lua_State *L); /* closure: handle, position */
 mt_record *mt_new_record(lua_State *L, uint32_t type);
 bool mt_is_fresh(const mt_state *st, const mt_record *record);
 _Noreturn void mt_raise_stale(lua_State *L, const mt_record *record);
+
+/* keep.c */
+void mt_note_function(lua_State *L, int index, int reference);
+void mt_forget_function(mt_state *st, int reference);
+bool mt_cannot_keep(const mt_state *st, int reference);
 
 /* suggest.c */
 typedef struct mt_suggestion {

@@ -34,6 +34,7 @@ int mt_function_reference(lua_State *L, int index) {
   lua_pop(L, 1);
   lua_pushvalue(L, index);
   int reference = luaL_ref(L, LUA_REGISTRYINDEX);
+  mt_note_function(L, index, reference);
   lua_pushvalue(L, index);
   lua_pushinteger(L, reference);
   lua_rawset(L, -3);

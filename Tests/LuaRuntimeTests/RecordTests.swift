@@ -219,6 +219,113 @@ private func describe(
   #expect(packets.bench.state.memory.allocations == before)
 }
 
+/// Every way in which a function can have its record, or what it got from it, survive the call. `p` is this call's,
+/// `last` what an earlier call kept.
+@Test(arguments: [
+  "local last keep(function(p) local v = VIEW if last then return last.USE end last = v return true end)",
+  "last = false keep(function(p) if last then return last.USE end last = VIEW return true end)",
+  "local t = {} keep(function(p) if t.x then return t.x.USE end t.x = VIEW return true end)",
+  "local t = {} keep(function(p) if t[1] then return t[1].USE end t[1] = VIEW return true end)",
+  "local t = {} keep(function(p) local k = 'k' if t[k] then return t[k].USE end t[k] = VIEW return true end)",
+  "local t = {} keep(function(p) if t.x then return t.x[1].USE end t.x = {VIEW} return true end)",
+  "local t = {} keep(function(p) for k in pairs(t) do return k.USE end t[VIEW] = true return true end)",
+  "local t = {} keep(function(p) if t[1] then return t[1].USE end table.insert(t, VIEW) return true end)",
+  "local t keep(function(p) if t then return t[1].USE end t = table.pack(VIEW) return true end)",
+  "local f keep(function(p) if f then return f().USE end local v = VIEW f = function() return v end return true end)",
+  "local x local function k(v) x = v end keep(function(p) if x then return x.USE end k(VIEW) return true end)",
+  "local t = {} function t.k(v) t.x = v end keep(function(p) if t.x then return t.x.USE end t.k(VIEW) return true end)",
+  "local t = {} function t:k(v) t.x = v end keep(function(p) if t.x then return t.x.USE end t:k(VIEW) return true end)",
+  "local t = {} keep(function(...) if t.x then return t.x.USE end local p = ... t.x = VIEW return true end)",
+  "local x local function k(v) x = v end keep(function(p) if x then return x.USE end for _ in k, VIEW do end return true end)",
+  "local x local function k(v) x = v end keep(function(p) if x then return x.USE end pcall(k, VIEW) return true end)",
+  "local x local function k(v) x = v end local function g(p) if x then return x.USE end return k(VIEW) or true end keep(g)",
+  "keep(function(p) local s = p.state if s.x then return s.x.USE end s.x = VIEW return true end)",
+])
+func raisesForWhatAnEarlierCallKept(source: String) throws {
+  for (view, use) in [
+    ("p", "length"), ("p", "source"), ("p", "tcp.seq"), ("p", "twice"), ("p", "inner"), ("p.tcp", "seq"),
+    ("p.inner", "length"), ("p.inner.tcp", "seq"), ("p:copy()", "length"),
+  ] {
+    let packets = try PacketBench()
+    let inner = UnsafeMutablePointer<Packet>.allocate(capacity: 1)
+    unsafe inner.initialize(to: Packet())
+    defer { unsafe inner.deallocate() }
+    unsafe packets.elsewhere = inner
+    defer { unsafe packets.elsewhere = nil }
+    let text = replacing("USE", with: use, in: replacing("VIEW", with: view, in: source))
+    try packets.bench.run(text)
+    #expect(try packets.call() == .boolean(true), "\(text)")
+    do throws(LuaError) {
+      let result = try packets.call()
+      Issue.record("no failure, but \(result): \(text)")
+    } catch {
+      #expect(error.kind == .stale, "\(error): \(text)")
+      #expect(error.message.hasSuffix("used outside its callback"))
+    }
+  }
+}
+
+private func replacing(_ word: String, with other: String, in text: String) -> String {
+  text.split(separator: word, omittingEmptySubsequences: false).joined(separator: other)
+}
+
+/// A function that keeps what it got, beside one that cannot keep and may share what it is lent: neither sees the other's.
+@Test func sharesNoRecordBetweenFunctionsThatKeepAndThoseThatCannot() throws {
+  let packets = try PacketBench()
+  try packets.bench.run(
+    """
+    last, tcp, same = nil, nil, false
+    keep(function(p)
+      same = same or rawequal(last, p) or rawequal(tcp, p.tcp)
+      last, tcp = p, p.tcp
+      return same
+    end)
+    """)
+  let keeping = packets.bench.kept
+  for _ in 0..<3 {
+    packets.bench.kept = keeping
+    #expect(try packets.call() == .boolean(false))
+    for expression in ["last == p", "tcp == p.tcp"] {
+      #expect(try packets.evaluate(expression) == .boolean(false))
+    }
+    for expression in ["p.tcp.seq == 9 and last.length", "p.length == 1500 and tcp.seq"] {
+      #expect(try packets.failure(expression).kind == .stale)
+    }
+  }
+}
+
+/// What is made for a call is garbage after it: the heap does not grow, and a heap that is full is a memory error.
+@Test func makesAFreshRecordForFunctionsThatCouldKeepIt() throws {
+  let packets = try PacketBench()
+  try packets.bench.run("n = 0 keep(function(p) n = n + 1 return p.tcp.seq == 9 end)")
+  let before = packets.bench.state.memory
+  for _ in 0..<20_000 { #expect(try packets.call() == .boolean(true)) }
+  #expect(packets.bench.state.memory.allocations >= before.allocations + 40_000)
+  #expect(packets.bench.state.memory.peak < before.live + (64 << 10))
+  packets.bench.state.failAllocations(from: 1)
+  do throws(LuaError) {
+    let result = try packets.call()
+    Issue.record("no failure, but \(result)")
+  } catch {
+    #expect(error.kind == .memory)
+  }
+  packets.bench.state.failAllocations(from: 0)
+  #expect(try packets.call() == .boolean(true))
+}
+
+/// A reference that is given away again says nothing of the function that had it before.
+@Test func judgesAFunctionThatGetsAReleasedReference() throws {
+  let packets = try PacketBench()
+  try packets.bench.run("keep(function(p) return p.length == 1500 end)")
+  let first = try packets.bench.function
+  #expect(try packets.call() == .boolean(true))
+  packets.bench.state.release(first)
+  try packets.bench.run("local l keep(function(p) if l then return l.length end l = p return true end)")
+  #expect(try packets.bench.function.id == first.id)
+  #expect(try packets.call() == .boolean(true))
+  #expect(throws: LuaError.self) { try packets.call() }
+}
+
 @Test func limitsRecordCalls() throws {
   let packets = try PacketBench()
   try packets.bench.run("\nkeep(function(p) while p.length do end end)")

@@ -62,6 +62,31 @@ import Wire
     }
   }
 
+  /// Not the new packet under the old name either.
+  @Test(arguments: [
+    ("packet", "last.source == packet.source"), ("packet.tcp", "last.syn == packet.tcp.syn"),
+    ("packet.payload", "#last == #packet.payload"), ("packet.payload", "last:byte(1) == 1"),
+    ("packet", "last:source_in(all)"), ("packet.icmp or packet", "tostring(last) == 'x'"),
+  ])
+  func whatAnEarlierCallbackKeptIsStale(view: String, use: String) throws {
+    let source =
+      "local last local all = set.cidrs { '0.0.0.0/0' }\n"
+      + mirror(
+        """
+        filter = function(packet)
+          local same = last ~= nil and (rawequal(last, \(view)) and 'the same' or \(use))
+          last = \(view)
+          return same
+        end
+        """)
+    try withLuaStack {
+      let bench = try Bench(source)
+      #expect(bench.judge() == .no)
+      #expect(bench.judge() == .failed)
+      #expect(bench.policy.failures.map(\.kind) == [.stale])
+    }
+  }
+
   @Test func limitsEndACallback() throws {
     let spinning = try failures(mirror("filter = function(p) while true do end end"))
     #expect(spinning.map(\.kind) == [.cpu])

@@ -11,6 +11,7 @@
  *  3. A callback of the host never calls into the same state; a second entry is refused (MT_BUSY).
  *  4. Scripts never see a metatable, a light userdata, a coroutine or a userdata that is not ours.
  *  5. `fatal`, once set, ends the whole call: the hook re-arms with count 1 and the scripts' pcall rethrows.
+ *  6. No userdata is valid in two calls of the host: what a function could keep is lent to no other call.
  *
  * Nothing outside CLua and CLuaShims may depend on the 5.4.x version.
  */
@@ -213,7 +214,8 @@ int mt_load(mt_state *state, const char *_Nullable source, size_t length, const 
             mt_value *result);
 /* Arguments are the values pushed since mt_begin. */
 int mt_call(mt_state *state, int32_t function, const mt_limits *limits, mt_value *result);
-/* The quick way: a record and perhaps a pinned value (0: none) as arguments; allocates nothing by itself. */
+/* The quick way: a record and perhaps a pinned value (0: none) as arguments. Allocates nothing for a function that only
+   reads, compares and computes; for one that could keep the record it makes a new one. */
 int mt_call_record(mt_state *state, int32_t function, uint32_t type, const void *base, int32_t pinned,
                    const mt_limits *limits, mt_value *result);
 
