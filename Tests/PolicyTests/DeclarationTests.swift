@@ -240,3 +240,39 @@ import Wire
     #expect(error == nil, "\(String(describing: error))")
   }
 }
+
+/// What a call written slightly wrong is told.
+@Suite struct CallTests {
+  @Test(arguments: [
+    ("local s = set.cidrs {'10.0.0.0/8'} s.contains('10.1.2.3')", "set:contains(...)"),
+    ("local c = counter('c') c.add(7)", "counter:add(...)"),
+    ("local p = packet.udp { source = '1.1.1.1', destination = '1.1.1.2' } p.hex()", "packet:hex()"),
+    ("shared.set('k', 1)", "shared:set(...)"),
+    (mirror() + "mirrors.m.disable('huh')", "mirror:disable()"),
+  ])
+  func methodsWithoutTheirObjectAreRefused(source: String, call: String) {
+    let error = loadError(source)
+    #expect(error?.message == "call it with a colon: \(call)", "\(String(describing: error))")
+    #expect((error?.line ?? 0) > 0)
+  }
+
+  @Test func methodsWithADotAreRefusedInFilters() throws {
+    try withLuaStack {
+      let bench = try Bench(filter("packet.hex() == nil"))
+      #expect(bench.judge() == .failed)
+      #expect(bench.policy.failures.first?.firstMessage.contains("call it with a colon: packet:hex()") == true)
+    }
+  }
+
+  @Test(arguments: [
+    ("shared:add(7, 1)", "bad argument #1 to 'add' (string expected, got number)"),
+    ("shared:add('k', 'x')", "bad argument #2 to 'add' (number expected, got string)"),
+    ("shared:set('k', 1, -1)", "bad argument #3 to 'set' (seconds above 0"),
+    ("counter('c'):add(-1)", "bad argument #1 to 'add' (a counter only grows"),
+    ("set.ports {1}:contains('x')", "bad argument #1 to 'contains' (a port expected"),
+  ])
+  func methodsCountTheirArgumentsBehindTheObject(source: String, message: String) {
+    let error = loadError(source)
+    #expect(error?.message.hasPrefix(message) == true, "\(String(describing: error))")
+  }
+}
