@@ -65,7 +65,7 @@ import Wire
   @Test func whereMustAnswerTrueOrFalse() {
     let error = loadError("local s = source.where(function(eni) return eni.name end)")
     #expect(
-      error?.message.contains("must return true or false, it returned string") == true, "\(String(describing: error))")
+      error?.message.contains("must return true or false, got string") == true, "\(String(describing: error))")
     #expect(error?.line == 1)
   }
 
@@ -254,6 +254,17 @@ import Wire
     let error = loadError(source)
     #expect(error?.message == "call it with a colon: \(call)", "\(String(describing: error))")
     #expect((error?.line ?? 0) > 0)
+  }
+
+  @Test(arguments: [
+    ("filter:quintuple { protocol = 'udp' }", "filter.quintuple"), ("source:vpc()", "source.vpc"),
+    ("target:receivers '10.20.9.10'", "target.receivers"), ("log:info('x')", "log.info"),
+    ("inventory:eni('eni-web1')", "inventory.eni"), ("return set:ports {1}", "set.ports"),
+  ])
+  func functionsOfANamespaceWithAColonAreRefused(source: String, call: String) {
+    let error = loadError(source)
+    #expect(error?.message == "call it with a dot: \(call)(...)", "\(String(describing: error))")
+    #expect(error?.line == 1)
   }
 
   @Test func methodsWithADotAreRefusedInFilters() throws {

@@ -113,7 +113,7 @@ extension PolicyContext {
     call.next(function, [types.value(.eni, first)]) { answer throws(HostFailure) in
       guard answer.typeName(0) == "boolean", let isChosen = answer.boolean(0) else {
         throw HostFailure(
-          "the function given to source.where must return true or false, it returned \(answer.typeName(0))")
+          "the function given to source.where must return true or false, got \(answer.typeName(0))")
       }
       try self.select(from: first + 1, chosen: isChosen ? chosen + [first] : chosen, function, at: location, answer)
     }
