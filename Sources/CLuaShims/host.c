@@ -102,7 +102,7 @@ static void refuse_colon(lua_State *L) {
   lua_pop(L, 2);
 }
 
-/* Upvalue 1: the host function's number. */
+/* Upvalue 1: the host function's number; 2, if there is one: what scripts call it, "filter.any". */
 int mt_host_function(lua_State *L) {
   refuse_colon(L);
   return mt_call_host(L, (uint32_t)lua_tointeger(L, lua_upvalueindex(1)), 1, lua_gettop(L));

@@ -267,6 +267,20 @@ import Wire
     #expect(error?.line == 1)
   }
 
+  @Test(arguments: [
+    ("source = source.vpc", "source: write source.vpc(), with parentheses"),
+    ("target = target.receivers", "target: write target.receivers(...), with parentheses"),
+    ("balance = balance.eni_hash", "balance: write balance.eni_hash(), with parentheses"),
+    ("filter = filter.sample", "filter: write filter.sample(...), with parentheses"),
+    ("filter = filter.any & filter.any()", "filter: write filter.any(), with parentheses"),
+    ("filter = math.floor", "filter: a function of the library cannot be used here, write your own"),
+    ("balance = filter.any", "balance: a function of the library cannot be used here, write your own"),
+  ])
+  func forgottenParenthesesAreNamed(member: String, message: String) {
+    let error = loadError("mirror { name = 'm', vpc = 'vpc-shop', \(member) }")
+    #expect(error?.message == message, "\(String(describing: error))")
+  }
+
   @Test func methodsWithADotAreRefusedInFilters() throws {
     try withLuaStack {
       let bench = try Bench(filter("packet.hex() == nil"))

@@ -23,7 +23,7 @@ extension APIEntry {
       #"source.where(function(eni) return eni.tags.env == "prod" end)"#
     ) { context, call throws(HostFailure) in
       let function = try call.requireFunction(0)
-      guard !function.isNative else { throw HostFailure(argument: 1, "a function of the library cannot be used here") }
+      try context.refuse(library: function, as: "source.where")
       try context.select(from: 0, chosen: [], function, at: context.location(call), call)
     },
   ]
