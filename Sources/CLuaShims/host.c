@@ -86,8 +86,25 @@ int mt_call_host(lua_State *L, uint32_t function, int first, int count) {
   }
 }
 
-/* Upvalue 1: the host function's number. */
+static int namespace_assign(lua_State *L);
+
+/* `filter:any()` gives the namespace itself as the first argument. */
+static void refuse_colon(lua_State *L) {
+  lua_Debug ar;
+  if (lua_type(L, 1) != LUA_TTABLE || !lua_getmetatable(L, 1)) return;
+  lua_pushliteral(L, "__newindex");
+  lua_rawget(L, -2);
+  if (lua_tocfunction(L, -1) == namespace_assign && lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar) &&
+      strcmp(ar.namewhat, "method") == 0) {
+    lua_getupvalue(L, -1, 1);
+    luaL_error(L, "call it with a dot: %s.%s(...)", lua_tostring(L, -1), ar.name);
+  }
+  lua_pop(L, 2);
+}
+
+/* Upvalue 1: the host function's number; 2, if there is one: what scripts call it, "filter.any". */
 int mt_host_function(lua_State *L) {
+  refuse_colon(L);
   return mt_call_host(L, (uint32_t)lua_tointeger(L, lua_upvalueindex(1)), 1, lua_gettop(L));
 }
 

@@ -125,7 +125,9 @@ static int add_function(lua_State *L) {
   const name_request *request = lua_touserdata(L, 1);
   push_space(L, request->space);
   lua_pushstring(L, request->name);
-  mt_push_host_function(L, request->function);
+  lua_pushinteger(L, request->function);
+  lua_pushfstring(L, "%s%s%s", request->space ? request->space : "", request->space ? "." : "", request->name);
+  lua_pushcclosure(L, mt_host_function, 2);
   lua_rawset(L, -3);
   return 0;
 }

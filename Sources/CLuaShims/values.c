@@ -60,6 +60,11 @@ static void take_function(lua_State *L, int index, mt_value *value) {
   value->flag = *ar.what == 'C';
   value->count = ar.linedefined > 0 ? (uint32_t)ar.linedefined : 0;
   value->bytes = *ar.source == '@' || *ar.source == '=' ? ar.source + 1 : "chunk";
+  if (value->flag) { /* the closure keeps its name as long as the reference keeps the closure */
+    bool is_named = lua_tocfunction(L, index) == mt_host_function && lua_getupvalue(L, index, 2);
+    value->bytes = is_named ? lua_tostring(L, -1) : "";
+    if (is_named) lua_pop(L, 1);
+  }
   value->length = strlen(value->bytes);
 }
 

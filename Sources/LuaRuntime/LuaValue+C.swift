@@ -15,9 +15,8 @@ extension mt_value {
 
   var functionReference: LuaFunctionReference {
     let isNative = flag != 0
-    return LuaFunctionReference(
-      id: Int32(truncatingIfNeeded: integer), name: isNative ? "native function" : "\(text):\(count)",
-      isNative: isNative)
+    let name = !isNative ? "\(text):\(count)" : length > 0 ? text : "native function"
+    return LuaFunctionReference(id: Int32(truncatingIfNeeded: integer), name: name, isNative: isNative)
   }
 
   var handle: LuaHandle { LuaHandle(HandleTypeID(index: type), Int(integer)) }

@@ -29,6 +29,7 @@
 public struct LuaFunctionReference: Hashable, Sendable {
   public let id: Int32
   /// File and line of its `function` keyword, `web-to-ids.lua:8`; the place is what a bare function is called by.
+  /// Of the host's functions the name that scripts know, `filter.any`.
   public let name: String
   /// A function of the library or the host (`print`), not of the script.
   public let isNative: Bool

@@ -3,39 +3,30 @@ import JSONText
 
 // Keys, name, region and VPC, and the small modes.
 extension MirrorReading {
-  static let keys = [
+  private static let keys = [
     "name", "description", "region", "vpc", "range", "direction", "filter", "receivers", "balance", "encapsulation",
     "copies", "enabled", "tags", "onError",
   ]
 
+  /// Lua writes `source` for the range, and `target` for receivers and encapsulation together.
+  private static let luaKeys = [
+    "name", "description", "region", "vpc", "source", "direction", "filter", "target", "balance", "copies", "enabled",
+    "tags", "onError",
+  ]
+
   mutating func readMembers() {
-    var root = draft.root
-    let asides = draft.isLua ? takeLuaNames(from: &root) : []
-    members = table(root, known: Self.keys) ?? [:]
-    for (name, field) in asides where members.updateValue(field, forKey: name) != nil {
-      report("key.duplicate", field, "the \(name) is given twice")
-    }
+    members = table(draft.root, known: draft.isLua ? Self.luaKeys : Self.keys) ?? [:]
+    if draft.isLua { readLuaNames() }
     if let field = members["description"], let text = text(field) { description = text }
     if let field = members["enabled"], let flag = flag(field) { isEnabled = flag }
   }
 
-  /// Lua's own names: `source` is the range, `target` holds receivers and encapsulation. Their paths stay as written.
-  private mutating func takeLuaNames(from root: inout DraftField) -> [(name: String, field: DraftField)] {
-    var asides: [(name: String, field: DraftField)] = []
-    var rest: [DraftMember] = []
-    for member in draft.definition {
-      let field = root.member(member.name, member.value, at: member.location)
-      switch member.name {
-      case "source" where !member.value.isNull: asides.append(("range", field))
-      case "target" where !member.value.isNull:
-        let parts = table(field, known: ["receivers", "encapsulation"]) ?? [:]
-        asides += parts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-      case "source", "target": break
-      default: rest.append(member)
-      }
-    }
-    root.value = DraftValue(.table(rest))
-    return asides
+  /// Their paths stay as written.
+  private mutating func readLuaNames() {
+    members["range"] = members.removeValue(forKey: "source")
+    guard let target = members.removeValue(forKey: "target") else { return }
+    let parts = table(target, known: ["receivers", "encapsulation"]) ?? [:]
+    members.merge(parts) { _, part in part }
   }
 
   mutating func readNetwork() {

@@ -19,28 +19,42 @@ struct FailureLog {
 
   private var entries: [Key: Entry] = [:]
 
-  /// - Returns: the line to log, if any.
-  mutating func record(
-    _ function: Int, _ name: String, _ kind: PolicyFailure.Kind, _ message: String, at time: Int64
-  ) -> String? {
-    let key = Key(function: function, kind: kind)
+  /// - Returns: the line to log, if any; without the place.
+  mutating func record(_ function: Int, _ failure: LuaError, as message: String, at time: Int64) -> String? {
+    let key = Key(function: function, kind: .init(failure.kind))
     guard var entry = entries[key] else {
       entries[key] = Entry(count: 1, firstMessage: message, loggedAt: time)
-      return "\(name): \(kind.rawValue): \(message)"
+      return "\(key.kind.rawValue): \(failure.message)"
     }
     entry.count += 1
     entry.unlogged += 1
     let isDue = time &- entry.loggedAt >= Self.interval
-    let line = isDue ? "\(name): \(kind.rawValue): \(entry.unlogged) more, such as \(message)" : nil
+    let line = isDue ? "\(key.kind.rawValue): \(entry.unlogged) more, such as: \(failure.message)" : nil
     if isDue { (entry.loggedAt, entry.unlogged) = (time, 0) }
     entries[key] = entry
     return line
   }
 
+  /// What was counted and not logged yet, so that the numbers in the log add up; at the end of a run.
+  mutating func finish() -> [(function: Int, line: String)] {
+    var lines: [(function: Int, line: String)] = []
+    for key in sortedKeys {
+      guard let count = entries[key]?.unlogged, count > 0 else { continue }
+      lines.append((key.function, "\(key.kind.rawValue): \(count) more"))
+      entries[key]?.unlogged = 0
+    }
+    return lines
+  }
+
+  private var sortedKeys: [Key] {
+    entries.keys.sorted { ($0.function, $0.kind.rawValue) < ($1.function, $1.kind.rawValue) }
+  }
+
   func failures(_ name: (Int) -> String) -> [PolicyFailure] {
-    entries.sorted { ($0.key.function, $0.key.kind.rawValue) < ($1.key.function, $1.key.kind.rawValue) }.map {
-      PolicyFailure(
-        function: name($0.key.function), kind: $0.key.kind, count: $0.value.count, firstMessage: $0.value.firstMessage)
+    sortedKeys.compactMap { key in
+      entries[key].map {
+        PolicyFailure(function: name(key.function), kind: key.kind, count: $0.count, firstMessage: $0.firstMessage)
+      }
     }
   }
 }

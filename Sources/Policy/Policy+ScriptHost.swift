@@ -13,7 +13,7 @@ extension Policy {
         script.reference, record: context.types.record(.packet), at: UnsafeRawPointer(record),
         limits: context.options.callback)
       guard case .boolean(let answer) = result else {
-        throw LuaError(.verdict, "a filter must return true or false, it returned \(result.words)", at: script.place)
+        throw LuaError(.verdict, "a filter must return true or false, got \(result.words)", at: script.place)
       }
       breakers[mirror].succeed()
       return answer ? .yes : .no
@@ -88,7 +88,7 @@ extension Policy {
         .verdict, "\(ValueSetBuilder.shown(Array(text.utf8))) is not a receiver's address", at: script.place)
     default:
       throw LuaError(
-        .verdict, "a balancer must return a receiver, its address, its index or nil, it returned \(result.words)",
+        .verdict, "a balancer must return a receiver, its address, its index or nil, got \(result.words)",
         at: script.place)
     }
   }
@@ -107,11 +107,23 @@ extension Policy {
   }
 
   private func note(_ function: Int, _ error: LuaError) {
-    let name = context.functions[function].name
-    let place = error.place?.description ?? name
+    let place = error.place?.description ?? context.functions[function].name
     let message = "\(place): \(error.message)".cleanLine(limit: 900)
-    guard let line = failureLog.record(function, name, .init(error.kind), message, at: context.clock) else { return }
-    context.options.log(PolicyLogLine(level: .error, place: place, text: line.cleanLine(limit: 1000)))
+    guard let line = failureLog.record(function, error, as: message, at: context.clock) else { return }
+    log(function, line, at: place)
+  }
+
+  /// A function that has a name of its own is called by it: the place says the rest.
+  private func log(_ function: Int, _ line: String, at place: String) {
+    let function = context.functions[function]
+    let text = function.name == function.reference.name || function.name == place ? line : "\(function.name): \(line)"
+    context.options.log(PolicyLogLine(level: .error, place: place, text: text.cleanLine(limit: 1000)))
+  }
+
+  /// Says at the end of a run what the log held back.
+  public func finishLog() {
+    for (function, line) in failureLog.finish() { log(function, line, at: context.functions[function].reference.name) }
+    context.log.finish()
   }
 
   // MARK: Timers
@@ -160,7 +172,7 @@ extension LuaResult {
   /// For messages: the value where it is short, else its type.
   fileprivate var words: String {
     switch self {
-    case .nil: "nil"
+    case .nil: "nil (forgotten return?)"
     case .boolean(let flag): String(flag)
     case .integer(let number): String(number)
     case .number(let number): String(number)

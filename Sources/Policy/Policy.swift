@@ -140,7 +140,4 @@ public final class Policy: ScriptHost {
 
   /// Every name that the script can reach from its globals, sorted: `string.rep`.
   public func reachableNames() -> [String] { (try? state.reachableNames()) ?? [] }
-
-  /// Says at the end of a run what the log held back.
-  public func finishLog() { context.log.finish() }
 }

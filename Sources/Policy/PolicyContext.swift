@@ -101,14 +101,23 @@ final class PolicyContext {
   func script(_ function: LuaFunctionReference, name: String?, as kind: FunctionObject.Kind) throws(HostFailure)
     -> ScriptFunction
   {
-    let name = if let name { name } else { try placeName(function) }
+    let name = if let name { name } else { try placeName(function, kind == .balancer ? "balance" : "filter") }
     return ScriptFunction(host: host, function: try register(function, name: name, as: kind), name: name)
   }
 
   /// A bare function is called by its place.
-  private func placeName(_ function: LuaFunctionReference) throws(HostFailure) -> String {
-    guard !function.isNative else { throw HostFailure("a function of the library cannot be used here: write your own") }
+  private func placeName(_ function: LuaFunctionReference, _ key: String) throws(HostFailure) -> String {
+    try refuse(library: function, as: key)
     return function.name
+  }
+
+  /// `source = source.vpc` lacks its parentheses.
+  func refuse(library function: LuaFunctionReference, as key: String) throws(HostFailure) {
+    guard function.isNative else { return }
+    guard function.name.hasPrefix(key + "."), let entry = APIEntry.all.first(where: { $0.path == function.name }) else {
+      throw HostFailure("\(key): a function of the library cannot be used here, write your own")
+    }
+    throw HostFailure("\(key): write \(entry.path)(\(entry.parameters.isEmpty ? "" : "...")), with parentheses")
   }
 }
 

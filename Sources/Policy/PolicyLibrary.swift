@@ -60,7 +60,7 @@ struct PolicyLibrary {
   private mutating func addToHandle(_ entry: APIEntry, _ type: APITypeName) {
     guard var handle = handles[type] else { return }
     switch entry.binding {
-    case .method(let body): handle.methods.append((entry.name, bind(entry, body, offset: 1)))
+    case .method(let body): handle.methods.append((entry.name, bindMethod(entry, body, of: type)))
     case .property(let body): handle.fields.append((entry.name, bind(entry, body, offset: 1)))
     case .operation(let which, let body): handle.operators.append((which, bind(entry, body, offset: 0)))
     case .function, .value, .record: break
@@ -73,7 +73,7 @@ struct PolicyLibrary {
     switch entry.binding {
     case .record(let kind, let presence):
       record.fields.append(RecordField(entry.name, kind(context), presence: presence.map { PacketRecord.bit($0) }))
-    case .method(let body): record.methods.append((entry.name, bind(entry, body, offset: 1)))
+    case .method(let body): record.methods.append((entry.name, bindMethod(entry, body, of: type)))
     case .operation(.length, let body): record.length = bind(entry, body, offset: 1)
     case .function, .value, .property, .operation: break
     }
@@ -89,6 +89,22 @@ struct PolicyLibrary {
       }
       if !entry.parameters.isEmpty { try entry.check(call, context.types, offset: offset) }
       try body(context, call)
+    }
+  }
+
+  /// The same for a method: refused without its object, as after a dot; messages count arguments behind the object.
+  private func bindMethod(_ entry: APIEntry, _ body: @escaping APIEntry.Call, of type: APITypeName) -> HostFunction {
+    let context = context
+    let bound = bind(entry, body, offset: 1)
+    let refusal = "call it with a colon: \(entry.path)(\(entry.parameters.isEmpty ? "" : "..."))"
+    return { call throws(HostFailure) in
+      guard APIParameter.Kind.object(type).accepts(call, 0, context.types) else { throw HostFailure(refusal) }
+      do throws(HostFailure) {
+        try bound(call)
+      } catch {
+        // Lua counts the object as the first argument, and takes it off again where a colon was written.
+        throw error.argument.map { HostFailure(argument: $0 + 1, error.message) } ?? error
+      }
     }
   }
 

@@ -36,7 +36,7 @@ private final class StubCompiler: BPFCompiler {
     let target = table([
       "receivers": .list([string("10.0.9.10")]), "encapsulation": .table([DraftMember("vni", DraftValue(.number(7)))]),
     ])
-    let draft = lua(["receivers": .null, "target": target.content, "on_error": .string("collect")])
+    let draft = lua(["target": target.content, "on_error": .string("collect")])
     let result = validate(lua: draft)
     #expect(result.violations == [])
     let mirror = try #require(result.mirrors.first)
@@ -48,8 +48,7 @@ private final class StubCompiler: BPFCompiler {
     let draft = lua([
       "filter": .table([
         DraftMember("quintuple", DraftValue(.list([table(["source_port": .integer(70_000)])])))
-      ]), "target": .table([DraftMember("receivers", DraftValue(.list([string("x")])))]), "receivers": .null,
-      "onError": .null,
+      ]), "target": .table([DraftMember("receivers", DraftValue(.list([string("x")])))]), "onError": .null,
     ])
     #expect(
       lines(validate(lua: draft).violations) == [
@@ -59,11 +58,18 @@ private final class StubCompiler: BPFCompiler {
   }
 
   @Test func aNameGivenTwiceIsRefused() {
-    let twice = lua(["range": .table([DraftMember("vpc", DraftValue(.bool(true)))])])
-    #expect(lines(validate(lua: twice).errors) == ["8 key.duplicate source"])
     var again = lua([:])
     again.definition.append(DraftMember("name", string("n")))
     #expect(lines(validate(lua: again).errors) == ["8 key.duplicate name"])
+  }
+
+  @Test func keysAreThoseOfTheAuthorsLanguage() throws {
+    let misspelt = validate(lua: lua(["sorce": .null])).errors
+    #expect(misspelt.map(\.hint) == ["did you mean \"source\"?"])
+    let foreign = lua(["range": .table([]), "receivers": .string("10.0.9.10"), "encapsulation": .table([])])
+    #expect(validate(lua: foreign).errors.map(\.code) == ["key.unknown", "key.unknown", "key.unknown"])
+    #expect(validate(lua: foreign).errors.allSatisfy { $0.hint?.contains("range") == false })
+    #expect(try marks(["source": "{}", "target": "{}"]) == ["key.unknown mirrors[0].source", "key.unknown mirrors[0].target"])
   }
 
   @Test func violationsOfComposedFiltersStandAtTheirLines() {
@@ -169,7 +175,7 @@ private final class StubCompiler: BPFCompiler {
     #expect(validate(lua: draft).mirrors.first?.filter == .quintuple([QuintupleCondition(protocol: .udp)]))
     #expect(validate(lua: lua(["filter": .list([])])).errors.map(\.code) == ["filter.empty"])
     #expect(validate(lua: lua(["filter": .string("tcp")])).errors.map(\.code) == ["value.type"])
-    let empty = lua(["receivers": .table([]), "enabled": .bool(false), "tags": .list([])])
+    let empty = lua(["target": .table([DraftMember("receivers", DraftValue(.table([])))]), "enabled": .bool(false), "tags": .list([])])
     #expect(validate(lua: empty).violations == [])
   }
 

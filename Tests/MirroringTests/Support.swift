@@ -81,7 +81,7 @@ func lua(_ members: KeyValuePairs<String, DraftValue.Content>, line: Int = 8) ->
   var all: [DraftMember] = [
     DraftMember("name", DraftValue(.string("m"))), DraftMember("vpc", DraftValue(.string("vpc-a"))),
     DraftMember("source", table(["subnet": .list([DraftValue(.string("subnet-web"))])])),
-    DraftMember("receivers", DraftValue(.string("10.0.9.10, 10.0.9.11"))),
+    DraftMember("target", table(["receivers": .string("10.0.9.10, 10.0.9.11")])),
   ]
   for (name, content) in members {
     all.removeAll { $0.name == name }

@@ -65,7 +65,7 @@ import Wire
   @Test func whereMustAnswerTrueOrFalse() {
     let error = loadError("local s = source.where(function(eni) return eni.name end)")
     #expect(
-      error?.message.contains("must return true or false, it returned string") == true, "\(String(describing: error))")
+      error?.message.contains("must return true or false, got string") == true, "\(String(describing: error))")
     #expect(error?.line == 1)
   }
 
@@ -238,5 +238,66 @@ import Wire
       assert(not pcall(function() inventory.more = 1 end) and not pcall(function() vpc.name = 1 end))
       """)
     #expect(error == nil, "\(String(describing: error))")
+  }
+}
+
+/// What a call written slightly wrong is told.
+@Suite struct CallTests {
+  @Test(arguments: [
+    ("local s = set.cidrs {'10.0.0.0/8'} s.contains('10.1.2.3')", "set:contains(...)"),
+    ("local c = counter('c') c.add(7)", "counter:add(...)"),
+    ("local p = packet.udp { source = '1.1.1.1', destination = '1.1.1.2' } p.hex()", "packet:hex()"),
+    ("shared.set('k', 1)", "shared:set(...)"),
+    (mirror() + "mirrors.m.disable('huh')", "mirror:disable()"),
+  ])
+  func methodsWithoutTheirObjectAreRefused(source: String, call: String) {
+    let error = loadError(source)
+    #expect(error?.message == "call it with a colon: \(call)", "\(String(describing: error))")
+    #expect((error?.line ?? 0) > 0)
+  }
+
+  @Test(arguments: [
+    ("filter:quintuple { protocol = 'udp' }", "filter.quintuple"), ("source:vpc()", "source.vpc"),
+    ("target:receivers '10.20.9.10'", "target.receivers"), ("log:info('x')", "log.info"),
+    ("inventory:eni('eni-web1')", "inventory.eni"), ("return set:ports {1}", "set.ports"),
+  ])
+  func functionsOfANamespaceWithAColonAreRefused(source: String, call: String) {
+    let error = loadError(source)
+    #expect(error?.message == "call it with a dot: \(call)(...)", "\(String(describing: error))")
+    #expect(error?.line == 1)
+  }
+
+  @Test(arguments: [
+    ("source = source.vpc", "source: write source.vpc(), with parentheses"),
+    ("target = target.receivers", "target: write target.receivers(...), with parentheses"),
+    ("balance = balance.eni_hash", "balance: write balance.eni_hash(), with parentheses"),
+    ("filter = filter.sample", "filter: write filter.sample(...), with parentheses"),
+    ("filter = filter.any & filter.any()", "filter: write filter.any(), with parentheses"),
+    ("filter = math.floor", "filter: a function of the library cannot be used here, write your own"),
+    ("balance = filter.any", "balance: a function of the library cannot be used here, write your own"),
+  ])
+  func forgottenParenthesesAreNamed(member: String, message: String) {
+    let error = loadError("mirror { name = 'm', vpc = 'vpc-shop', \(member) }")
+    #expect(error?.message == message, "\(String(describing: error))")
+  }
+
+  @Test func methodsWithADotAreRefusedInFilters() throws {
+    try withLuaStack {
+      let bench = try Bench(filter("packet.hex() == nil"))
+      #expect(bench.judge() == .failed)
+      #expect(bench.policy.failures.first?.firstMessage.contains("call it with a colon: packet:hex()") == true)
+    }
+  }
+
+  @Test(arguments: [
+    ("shared:add(7, 1)", "bad argument #1 to 'add' (string expected, got number)"),
+    ("shared:add('k', 'x')", "bad argument #2 to 'add' (number expected, got string)"),
+    ("shared:set('k', 1, -1)", "bad argument #3 to 'set' (seconds above 0"),
+    ("counter('c'):add(-1)", "bad argument #1 to 'add' (a counter only grows"),
+    ("set.ports {1}:contains('x')", "bad argument #1 to 'contains' (a port expected"),
+  ])
+  func methodsCountTheirArgumentsBehindTheObject(source: String, message: String) {
+    let error = loadError(source)
+    #expect(error?.message.hasPrefix(message) == true, "\(String(describing: error))")
   }
 }

@@ -19,8 +19,8 @@ import Wire
   }
 
   @Test(arguments: [
-    ("nil", "it returned nil"), ("1", "it returned 1"), ("'yes'", "it returned the string \"yes\""),
-    ("packet.payload", "it returned"), ("{}", "it returned a table"), ("", "it returned nil"),
+    ("nil", "got nil (forgotten return?)"), ("1", "got 1"), ("'yes'", "got the string \"yes\""),
+    ("packet.payload", "got"), ("{}", "got a table"), ("", "got nil"),
   ])
   func anythingElseIsAnError(value: String, message: String) throws {
     let found = try failures(mirror("filter = function(packet) return \(value) end"))
@@ -153,6 +153,11 @@ import Wire
       #expect(lines.first?.contains("a filter must return true or false") == true)
       #expect(lines.dropFirst().allSatisfy { $0.contains("5 more") }, "\(lines)")
       #expect(bench.output.log.first?.place == "test.lua:3")
+      #expect(lines.first == "verdict: a filter must return true or false, got nil (forgotten return?)")
+      bench.policy.finishLog()
+      #expect(bench.output.log.last == PolicyLogLine(level: .error, place: "test.lua:3", text: "verdict: 2 more"))
+      bench.policy.finishLog()
+      #expect(bench.output.log.count == 4 && bench.policy.failures.first?.count == 13)
     }
   }
 
@@ -190,6 +195,9 @@ import Wire
       let bench = try Bench(mirror("filter = filter.when('odd one', function(p) return 7 end)"))
       #expect(bench.judge() == .failed)
       #expect(bench.policy.failures.first?.function == "odd one")
+      #expect(bench.policy.failures.first?.firstMessage.hasPrefix("test.lua:2: a filter must") == true)
+      #expect(bench.output.log.first?.place == "test.lua:2")
+      #expect(bench.output.log.first?.text.hasPrefix("odd one: verdict: a filter must") == true)
     }
     #expect(loadError("filter.when('', function() end)")?.message.contains("1 to 60 characters") == true)
     #expect(loadError("filter.when('a\\27b', function() end)")?.message.contains("control character") == true)

@@ -32,7 +32,7 @@ enum mt_kind {
   MT_STRING,   /* bytes, length */
   MT_TABLE,    /* integer: position of the first key in the array, count: pairs (key, value) */
   MT_HANDLE,   /* type, integer: the host's number */
-  MT_FUNCTION, /* integer: reference, bytes and length: chunk, count: line, flag: native */
+  MT_FUNCTION, /* integer: reference, bytes and length: chunk, of native ones their name, count: line, flag: native */
   MT_RECORD,   /* type, base; flag: pinned */
   MT_OTHER     /* bytes: type name */
 };

@@ -23,7 +23,7 @@ extension APIEntry {
       #"source.where(function(eni) return eni.tags.env == "prod" end)"#
     ) { context, call throws(HostFailure) in
       let function = try call.requireFunction(0)
-      guard !function.isNative else { throw HostFailure(argument: 1, "a function of the library cannot be used here") }
+      try context.refuse(library: function, as: "source.where")
       try context.select(from: 0, chosen: [], function, at: context.location(call), call)
     },
   ]
@@ -113,7 +113,7 @@ extension PolicyContext {
     call.next(function, [types.value(.eni, first)]) { answer throws(HostFailure) in
       guard answer.typeName(0) == "boolean", let isChosen = answer.boolean(0) else {
         throw HostFailure(
-          "the function given to source.where must return true or false, it returned \(answer.typeName(0))")
+          "the function given to source.where must return true or false, got \(answer.typeName(0))")
       }
       try self.select(from: first + 1, chosen: isChosen ? chosen + [first] : chosen, function, at: location, answer)
     }

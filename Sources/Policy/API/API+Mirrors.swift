@@ -180,10 +180,9 @@ extension PolicyContext {
   fileprivate func namedFunctions(_ table: LuaTable, _ members: [DraftMember]) throws(HostFailure) -> [DraftMember] {
     var result = members
     for (index, member) in members.enumerated() {
-      guard member.name == "filter" || member.name == "balance", case .function(let function) = table[member.name]
-      else {
-        continue
-      }
+      guard case .function(let function) = table[member.name] else { continue }
+      if member.name == "source" || member.name == "target" { try refuse(library: function, as: member.name) }
+      guard member.name == "filter" || member.name == "balance" else { continue }
       let kind: FunctionObject.Kind = member.name == "filter" ? .filter : .balancer
       result[index].value.content = .script(try script(function, name: nil, as: kind))
     }
