@@ -47,3 +47,7 @@ public final class PcapFilterCompiler: BPFCompiler {
     }
   }
 }
+
+extension CaptureError: BPFRefusal {
+  public var words: String { if case .filterSyntax(_, let what) = self { what } else { description } }
+}

@@ -117,9 +117,8 @@ extension MirrorReading {
       _ = try bpf?.compile(text, linkType: .ethernet)
       return .bpf(text)
     } catch {
-      report(
-        "filter.bpf", field, "\(text.quotedForMessage): \("\(error)".quotedForMessage.dropFirst().dropLast())",
-        hint: "see pcap-filter(7)")
+      let words = ((error as? any BPFRefusal)?.words ?? "\(error)").quotedForMessage.dropFirst().dropLast()
+      report("filter.bpf", field, "\(text.quotedForMessage): \(words)", hint: "see pcap-filter(7)")
       return nil
     }
   }

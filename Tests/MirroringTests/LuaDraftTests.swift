@@ -5,7 +5,7 @@ import Wire
 
 /// Understands expressions that start with `tcp`.
 private final class StubCompiler: BPFCompiler {
-  struct Refusal: Error, CustomStringConvertible { var description: String { "syntax error" } }
+  struct Refusal: BPFRefusal { var words: String { "syntax error" } }
 
   func compile(_ text: String, linkType: LinkType) throws -> BPFProgram {
     guard text.hasPrefix("tcp") else { throw Refusal() }
@@ -61,6 +61,12 @@ private final class StubCompiler: BPFCompiler {
     var again = lua([:])
     again.definition.append(DraftMember("name", string("n")))
     #expect(lines(validate(lua: again).errors) == ["8 key.duplicate name"])
+  }
+
+  @Test func expressionsAreNamedOnceInWhatIsWrongWithThem() {
+    let draft = lua(["filter": .filter(FilterDraft(.bpf(string("prt 80"))))])
+    let messages = validate(lua: draft, bpf: StubCompiler()).errors.map(\.message)
+    #expect(messages == ["\"prt 80\": syntax error"])
   }
 
   @Test func keysAreThoseOfTheAuthorsLanguage() throws {

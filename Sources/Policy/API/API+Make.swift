@@ -31,7 +31,7 @@ extension APIEntry {
           keys + (more.isEmpty ? "" : ", ") + "payload, ttl, dscp, vlan, source_mac, destination_mac, direction")
       ], returns: "packet",
       doc:
-        "Makes a packet, checksums included, for tests: filters can be called with it. With vlan or a MAC it is an Ethernet frame.",
+        "Makes a packet, checksums included, to try a policy's own functions on while it loads. With vlan or a MAC it is an Ethernet frame.",
       example: example, isDeclaration: true,
       binding: .function { context, call throws(HostFailure) in try context.make(name, call) })
   }
