@@ -97,7 +97,8 @@ struct HostilePolicy: CustomTestStringConvertible {
       let isFound = outcome.messages.contains { message in matches.contains { message.contains($0) } }
       #expect(isFound, "\(outcome.messages)")
     }
-    #expect(outcome.seconds < 2)
+    // No measure of speed: a script that got past its limits would never end.
+    #expect(outcome.seconds < 60)
     for message in outcome.messages {
       #expect(message.utf8.count <= 1100 && message.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7f })
     }
