@@ -105,6 +105,7 @@ static int base_select(lua_State *L) {
 static int base_next(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 2);
+  mt_see_names(L, 1);
   if (lua_next(L, 1)) return 2;
   lua_pushnil(L);
   return 1;

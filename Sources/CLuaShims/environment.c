@@ -223,12 +223,13 @@ typedef struct walk_request {
   void (*visit)(void *context, const char *name, size_t length);
 } walk_request;
 
-/* Tables already seen are keys of the table at 2. Names come as "a.b"; metatables of namespaces hide nothing here. */
+/* Tables already seen are keys of the table at 2. Names come as "a.b"; those of namespaces too. */
 static void walk(lua_State *L, const walk_request *request, int table, int prefix, int depth) {
   luaL_checkstack(L, 8, "nested too deeply");
   lua_pushvalue(L, table);
   lua_pushboolean(L, 1);
   lua_rawset(L, 2);
+  mt_see_names(L, table);
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
     int value = lua_gettop(L);
     size_t length;

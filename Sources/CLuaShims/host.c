@@ -294,15 +294,68 @@ static int namespace_assign(lua_State *L) {
   return luaL_error(L, "'%s' is read-only", lua_tostring(L, lua_upvalueindex(1)));
 }
 
-void mt_lock_namespace(lua_State *L, int table, const char *name) {
+/* Moves the names of the table into one of their own, and pushes that: an assignment to an empty table always asks
+   `__newindex`, to a name that is there it never does. */
+static void move_names(lua_State *L, int table) {
+  lua_newtable(L);
+  int names = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, table);) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, names);
+  }
+  for (lua_pushnil(L); lua_next(L, names); lua_pop(L, 1)) {
+    lua_pushvalue(L, -2);
+    lua_pushnil(L);
+    lua_rawset(L, table);
+  }
+}
+
+/* `strict`: a name that is not there is an error. Tables within, `policy.args`, are locked but not strict. */
+static void lock_names(lua_State *L, int table, const char *name, bool strict) {
+  luaL_checkstack(L, 10, "nested too deeply");
   table = lua_absindex(L, table);
+  move_names(L, table);
+  int names = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, names); lua_pop(L, 1)) {
+    if (!lua_istable(L, -1)) continue;
+    const char *inner = lua_pushfstring(L, "%s.%s", name, lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?");
+    lock_names(L, -2, inner, false);
+    lua_pop(L, 1);
+  }
   lua_createtable(L, 0, 3);
-  lua_pushstring(L, name);
-  lua_pushcclosure(L, namespace_index, 1);
+  lua_pushvalue(L, names);
   lua_setfield(L, -2, "__index");
   lua_pushstring(L, name);
   lua_pushcclosure(L, namespace_assign, 1);
   lua_setfield(L, -2, "__newindex");
   lock(L, lua_gettop(L));
   lua_setmetatable(L, table);
+  if (strict) {
+    lua_createtable(L, 0, 2);
+    lua_pushstring(L, name);
+    lua_pushcclosure(L, namespace_index, 1);
+    lua_setfield(L, -2, "__index");
+    lock(L, lua_gettop(L));
+    lua_setmetatable(L, names);
+  }
+  lua_settop(L, names - 1);
+}
+
+void mt_lock_namespace(lua_State *L, int table, const char *name) { lock_names(L, table, name, true); }
+
+/* Where the names of a locked table are: puts that table in its place at `index`; leaves any other as it is. */
+void mt_see_names(lua_State *L, int index) {
+  index = lua_absindex(L, index);
+  if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index)) return;
+  lua_pushliteral(L, "__newindex");
+  lua_rawget(L, -2);
+  bool is_locked = lua_tocfunction(L, -1) == namespace_assign;
+  lua_pop(L, 1);
+  if (is_locked) {
+    lua_pushliteral(L, "__index");
+    lua_rawget(L, -2);
+    lua_replace(L, index);
+  }
+  lua_pop(L, 1);
 }

@@ -174,6 +174,7 @@ int mt_function_reference(lua_State *L, int index);
 /* host.c */
 int mt_host_function(lua_State *L); /* closure: number of the function, what it is called */
 void mt_push_host_function(lua_State *L, uint32_t function);
+void mt_see_names(lua_State *L, int index);
 int mt_call_host(lua_State *L, uint32_t function, int first, int count);
 int mt_enumerate(lua_State *L); /* closure: handle, position */
 

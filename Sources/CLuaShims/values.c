@@ -95,6 +95,7 @@ static void take_table(lua_State *L, int index, uint32_t at, int depth) {
   mt_state *st = mt_of(L);
   if (depth >= MT_MAX_DEPTH) luaL_error(L, "the table is nested too deeply (at most %d levels)", MT_MAX_DEPTH);
   luaL_checkstack(L, 6, "the table is nested too deeply");
+  mt_see_names(L, index);
   uint32_t pairs = count_pairs(L, index), first = st->in_count;
   mt_charge_or_raise(L, pairs);
   if (pairs > MT_MAX_VALUES / 2) reserve_in(L, MT_MAX_VALUES + 1);

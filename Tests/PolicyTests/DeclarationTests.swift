@@ -301,3 +301,33 @@ import Wire
     #expect(error?.message.hasPrefix(message) == true, "\(String(describing: error))")
   }
 }
+
+@Suite struct NamespaceTests {
+  @Test(arguments: [
+    ("filter.any = 1", "'filter' is read-only"), ("filter.more = 1", "'filter' is read-only"),
+    ("policy.name = 'x'", "'policy' is read-only"), ("policy.args.x = 1", "'policy.args' is read-only"),
+  ])
+  func namespacesCannotBeChanged(source: String, message: String) {
+    #expect(loadError(source)?.message == message)
+  }
+
+  @Test func namespacesCanBeReadAndWalked() throws {
+    let source =
+      mirror("tags = policy.args") + """
+        local args = {}
+        for key, value in pairs(policy.args) do args[#args + 1] = key .. value end
+        assert(table.concat(args) == "limit10" and policy.args.limit == "10" and policy.args.other == nil)
+        assert(mirrors.m.tags.limit == "10" and not pcall(function() local _, t = pairs(filter) t.any = 1 end))
+        assert(next(policy.args) == "limit" and not pcall(function() return policy.nane end))
+        local count = 0
+        for _ in pairs(filter) do count = count + 1 end
+        assert(count > 5)
+        local c = counter("c")
+        c:add(3)
+        assert(tostring(c.value) == "3")
+        c:add(0.5)
+        assert(tostring(c.value) == "3.5")
+        """
+    try withLuaStack { _ = try Bench(source, arguments: ["limit": "10"]) }
+  }
+}

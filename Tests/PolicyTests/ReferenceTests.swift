@@ -1,5 +1,6 @@
 import Foundation
 import LuaRuntime
+import Mirroring
 import Policy
 import Testing
 
@@ -20,7 +21,14 @@ import Testing
   private func reachable() throws -> [String] { try withLuaStack { try Bench("").policy.reachableNames() } }
 
   @Test func thePageIsWhatTheTableSays() throws {
-    try expect(PolicyReference.page, isFile: "docs/policy-language.md")
+    try expect(PolicyReference.page(names: try reachable()), isFile: "docs/policy-language.md")
+  }
+
+  @Test func theKeysOfAMirrorAreThoseThatAreAccepted() {
+    let refused = loadError(mirror("zzzzzzzzzzzzzzzzzzzz = 1"))?.violations.first
+    #expect(refused?.code == "key.unknown")
+    let known = refused?.hint?.dropFirst("one of ".count).split(separator: ", ").map(String.init) ?? []
+    #expect(known.sorted() == PolicyReference.mirrorKeys.sorted())
   }
 
   @Test func theDefinitionsAreWhatTheTableSays() throws {

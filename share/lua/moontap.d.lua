@@ -3,7 +3,7 @@
 -- `workspace.library` of your editor's settings.
 
 ---Declares a mirror. It is checked at once; an error lists every rule that it breaks.
----@param definition table name, vpc, source, direction, filter, target, balance, ...
+---@param definition table its keys: see The keys of a mirror
 ---@return mirror
 function mirror(definition) end
 
@@ -30,7 +30,7 @@ function gauge(name) end
 ---@type shared
 shared = nil
 
----Runs a module, `name.lua` in the policy's folder or a --lib folder, once, and returns what it returned; every call gets a table as a copy of its own.
+---Runs a module, `name.lua` in the policy's folder, once, and returns what it returned; every call gets a table as a copy of its own.
 ---@param module string letters, digits, _ and -; a dot between folders
 ---@return any
 function require(module) end
@@ -131,7 +131,7 @@ function filter.rules(rules) end
 ---@return filter
 function filter.bpf(expression) end
 
----The first packets or bytes of each conversation that reach this filter.
+---The first packets or bytes of each conversation that reach this filter. The packet that crosses the bound of bytes is the last one, and whole.
 ---@param bounds table packets, bytes: at least one of them
 ---@return filter
 function filter.first(bounds) end
@@ -296,17 +296,17 @@ function payload_type:starts(text) end
 
 packet = {}
 
----Makes a packet, checksums included, for tests: filters can be called with it. With vlan or a MAC it is an Ethernet frame.
+---Makes a packet, checksums included, to try a policy's own functions on while it loads. With vlan or a MAC it is an Ethernet frame.
 ---@param fields table source, destination, source_port, destination_port, flags (letters of tcpdump: S . F R P U E W), seq, window, payload, ttl, dscp, vlan, source_mac, destination_mac, direction
 ---@return packet
 function packet.tcp(fields) end
 
----Makes a packet, checksums included, for tests: filters can be called with it. With vlan or a MAC it is an Ethernet frame.
+---Makes a packet, checksums included, to try a policy's own functions on while it loads. With vlan or a MAC it is an Ethernet frame.
 ---@param fields table source, destination, source_port, destination_port, payload, ttl, dscp, vlan, source_mac, destination_mac, direction
 ---@return packet
 function packet.udp(fields) end
 
----Makes a packet, checksums included, for tests: filters can be called with it. With vlan or a MAC it is an Ethernet frame.
+---Makes a packet, checksums included, to try a policy's own functions on while it loads. With vlan or a MAC it is an Ethernet frame.
 ---@param fields table source, destination, type, code, payload, ttl, dscp, vlan, source_mac, destination_mac, direction
 ---@return packet
 function packet.icmp(fields) end

@@ -47,7 +47,8 @@ extension APIEntry {
     ) { context, call throws(HostFailure) in .bpf(context.draft(call[0], at: context.location(call))) },
     filter(
       "first", [APIParameter("bounds", .table, "packets, bytes: at least one of them")],
-      "The first packets or bytes of each conversation that reach this filter.", "filter.first { packets = 10 }"
+      "The first packets or bytes of each conversation that reach this filter. The packet that crosses the bound of bytes is the last one, and whole.",
+      "filter.first { packets = 10 }"
     ) { context, call throws(HostFailure) in
       let location = context.location(call)
       let bounds = call.table(0) ?? LuaTable()

@@ -112,7 +112,9 @@ extension APIEntry {
     APIEntry(
       owner: .type(type), name: "value", returns: "number", doc: "What it is now.",
       binding: .property { context, call throws(HostFailure) in
-        call.push(context.metrics[call.handle(0, of: context.types.handle(type)) ?? 0].value)
+        let value = context.metrics[call.handle(0, of: context.types.handle(type)) ?? 0].value
+        // What is whole prints as such: 3, not 3.0.
+        if let whole = Int64(exactly: value) { call.push(whole) } else { call.push(value) }
       })
   }
 

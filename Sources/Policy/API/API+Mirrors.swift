@@ -7,7 +7,7 @@ extension APIEntry {
   static let mirrorEntries: [APIEntry] = [
     APIEntry(
       owner: .global, name: "mirror",
-      parameters: [APIParameter("definition", .table, "name, vpc, source, direction, filter, target, balance, ...")],
+      parameters: [APIParameter("definition", .table, "its keys: see The keys of a mirror")],
       returns: "mirror",
       doc: "Declares a mirror. It is checked at once; an error lists every rule that it breaks.",
       example:

@@ -30,7 +30,9 @@ public enum PolicyReference {
   }
 
   /// `docs/policy-language.md`
-  public static var page: String {
+  ///
+  /// - Parameter names: every name reachable from a policy's globals, as `string.rep`.
+  public static func page(names: [String]) -> String {
     var page = """
       # The policy language
 
@@ -39,8 +41,33 @@ public enum PolicyReference {
       verdict made of them could be remembered. *While loading* means: not inside filters, balancers and timers.
 
       """
+    page += "\n" + MirrorKey.page
     for section in sections { page += "\n" + section.page }
-    return page
+    return page + "\n" + standardLibrary(names)
+  }
+
+  /// Names of the keys of `mirror{}`.
+  public static var mirrorKeys: [String] { MirrorKey.all.map(\.name) }
+
+  /// What of Lua's own library there is: every name that the table does not bind.
+  private static func standardLibrary(_ names: [String]) -> String {
+    let own = Set(globals)
+    let standard = names.filter { name in
+      !name.hasPrefix("(") && !own.contains(String(name.prefix { $0 != "." }))
+    }
+    let libraries = Set(standard.filter { $0.contains(".") }.map { String($0.prefix { $0 != "." }) })
+    func list(_ names: [String]) -> String { names.map { "`\($0)`" }.joined(separator: ", ") }
+    let basic = standard.filter { !$0.contains(".") && !libraries.contains($0) }
+    var text = """
+      ## Lua's own library
+
+      What there is of it, as in the manual of Lua 5.4. There is no `os`, `io`, `debug`, `load` or `coroutine`: the time
+      is `packet.time`, other files come by `require` and `set.load`.
+
+      """
+    text += "\n- " + list(basic) + "\n"
+    for library in libraries.sorted() { text += "- " + list(standard.filter { $0.hasPrefix(library + ".") }) + "\n" }
+    return text
   }
 
   /// `share/lua/moontap.d.lua`: definitions for the Lua language server (LuaLS).
