@@ -33,7 +33,8 @@ extension InventoryLoader {
     guard !id.isEmpty, let field = object["id"] else { return id }
     if let other = regionIDs[id] {
       collector.report(
-        .duplicateID, field, "the id \(id) is already that of \(other.kind == "ENI" ? "an" : "a") \(other.kind) at line \(other.line)",
+        .duplicateID, field,
+        "the id \(id) is already that of \(other.kind == "ENI" ? "an" : "a") \(other.kind) at line \(other.line)",
         hint: "ids are unique within a region")
     } else {
       regionIDs[id] = (kind, field.value.position.line)
