@@ -17,6 +17,7 @@ static int base_pcall(lua_State *L) {
   if (st->fatal) mt_raise_fatal(L);
   if (status == LUA_OK) return lua_gettop(L);
   st->next_depth = depth;
+  st->syntax = false;
   lua_pushboolean(L, 0);
   lua_replace(L, 1); /* the error value is above it */
   return 2;

@@ -48,11 +48,13 @@ static void load_pushed_chunk(lua_State *L) {
   int32_t line = 0;
   const char *fault = mt_check_source(source, length, &line);
   mt_remember_chunk(st, name);
+  st->syntax = true;
   if (fault) {
     lua_pushfstring(L, "%s:%d: %s", mt_chunk_id(st, name), (int)line, fault);
     lua_error(L);
   }
   mt_compile(L, source, length, name);
+  st->syntax = false;
   lua_remove(L, -2);
   mt_push_fresh_environment(L);
   if (!lua_setupvalue(L, -2, 1)) lua_pop(L, 1);

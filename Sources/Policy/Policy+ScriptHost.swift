@@ -106,7 +106,9 @@ extension Policy {
           "mirror \(mirror.cleanLine(limit: 80)) is faulted: its scripts failed too often and are not called any more"))
   }
 
-  private func note(_ function: Int, _ error: LuaError) {
+  private func note(_ function: Int, _ fault: LuaError) {
+    var error = fault
+    error.message = MissingGlobal.explained(fault.message)
     let place = error.place?.description ?? context.functions[function].name
     let message = "\(place): \(error.message)".cleanLine(limit: 900)
     guard let line = failureLog.record(function, error, as: message, at: context.clock) else { return }

@@ -54,6 +54,8 @@ final class PolicyContext {
   var madePackets: [MadePacket] = []
   /// By name.
   var modules: [String: ModuleState] = [:]
+  /// Of modules that were found in a library: its folder, by chunk.
+  var moduleFolders: [String: String] = [:]
   var log: RateLimitedLog
   /// What the data path counted for a mirror, by its position here; nil: nothing is running.
   var statistics: ((Int) -> MirrorStatistics?)?

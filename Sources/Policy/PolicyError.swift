@@ -37,12 +37,12 @@ public struct PolicyError: Error, Sendable, Hashable {
     self.traceback = traceback
   }
 
-  /// An error of a module that the policy requires keeps the module's name.
+  /// An error of a module that the policy requires names the module's file.
   init(_ error: LuaError, _ context: PolicyContext, path: String) {
     let chunk = error.place?.chunk ?? context.file
     self.init(
-      kind: .runtime, file: chunk == context.file ? path : chunk, line: error.place?.line ?? 0,
-      message: error.message, traceback: error.traceback)
+      kind: .runtime, file: chunk == context.file ? path : context.modulePath(chunk, besides: path),
+      line: error.place?.line ?? 0, message: MissingGlobal.explained(error.message), traceback: error.traceback)
     switch error.kind {
     case .syntax: kind = .syntax
     case .cpu, .wall: kind = .cpu
@@ -58,6 +58,12 @@ public struct PolicyError: Error, Sendable, Hashable {
 }
 
 extension PolicyContext {
+  /// A module's file, as it was given: beside the policy, or in the library where it was found.
+  fileprivate func modulePath(_ chunk: String, besides path: String) -> String {
+    if let library = moduleFolders[chunk] { return library + "/" + chunk }
+    return path.lastIndex(of: "/").map { String(path[...$0]) + chunk } ?? chunk
+  }
+
   /// The violation with the policy's path as it was given, where scripts know the file's name only.
   func withPath(_ violation: MirrorViolation, _ path: String) -> MirrorViolation {
     var result = violation

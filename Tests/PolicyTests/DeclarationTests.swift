@@ -281,6 +281,18 @@ import Wire
     #expect(error?.message == message, "\(String(describing: error))")
   }
 
+  @Test(arguments: [
+    ("mirorr {}", "(global 'mirorr'); did you mean 'mirror'?"),
+    ("local t = os.time()", "(global 'os'); there is no os in policies; use packet.time"),
+    ("setmetatable({}, {})", "(global 'setmetatable'); there are no metatables in policies"),
+    ("local t = xqzwvkj.y", "(global 'xqzwvkj')"),
+    ("local mirorr mirorr()", "(local 'mirorr')"),
+  ])
+  func missingGlobalsAreExplained(source: String, end: String) {
+    let error = loadError(source)
+    #expect(error?.message.hasSuffix(end) == true, "\(String(describing: error))")
+  }
+
   @Test func methodsWithADotAreRefusedInFilters() throws {
     try withLuaStack {
       let bench = try Bench(filter("packet.hex() == nil"))

@@ -106,8 +106,13 @@ import Wire
       #expect(error("require('\(name)')")?.message.contains("is no module") == true)
     }
     let broken = error("require 'broken'")
-    #expect(broken?.file == "broken.lua" && broken?.line == 2, "\(String(describing: broken))")
-    #expect(error("require 'bad'")?.file == "bad.lua")
+    #expect(broken?.file == folder.path + "/broken.lua" && broken?.line == 2, "\(String(describing: broken))")
+    let bad = error("require 'bad'")
+    #expect(bad?.file.hasSuffix("/bad.lua") == true, "\(String(describing: bad))")
+    try write("\n return 1 +", "cut.lua")
+    let cut = error("require 'cut'")
+    #expect(cut?.file == folder.path + "/cut.lua" && cut?.line == 2 && cut?.kind == .syntax)
+    #expect(error("pcall(require, 'cut') error('other')")?.kind == .runtime)
   }
 
   @Test func setsHoldManyPrefixes() throws {

@@ -55,9 +55,11 @@ extension PolicyContext {
   /// The policy's own folder first, then the libraries; the first reason is the one that is told.
   private func read(module name: String, _ path: String) throws(HostFailure) -> String {
     var reason: String?
-    for folder in [folder] + options.libraries {
+    for (index, folder) in ([folder] + options.libraries).enumerated() {
       do throws(PolicyFile.Failure) {
-        return String(decoding: try PolicyFile.read(path, inside: folder, limit: PolicyFile.sourceLimit), as: UTF8.self)
+        let source = try PolicyFile.read(path, inside: folder, limit: PolicyFile.sourceLimit)
+        if index > 0 { moduleFolders[path] = folder }
+        return String(decoding: source, as: UTF8.self)
       } catch {
         reason = reason ?? error.reason
       }
