@@ -52,6 +52,7 @@ extension RandomNumbers {
       time += chance(3) ? Int64(number(0...40)) * 1_000_000_000 : Int64(number(0...gap))
       var next = made.isEmpty || chance(55) ? frame(world) : pick(made.suffix(12))
       next.time = chance(95) ? time : time - Int64(number(0...1_000_000_000))
+      if chance(25) { turn(&next, world.linkTypes[Int(next.interface)]) }
       if chance(10) { next.original = UInt32(number(0...9000)) }
       if chance(5) { next.bytes = Array(next.bytes.prefix(number(0...next.bytes.count))) }
       if chance(4), !next.bytes.isEmpty { next.bytes[number(0...min(next.bytes.count, 60) - 1)] = byte() }
@@ -63,6 +64,23 @@ extension RandomNumbers {
       }
     }
     return Array(made.prefix(count))
+  }
+
+  /// The answer to a frame: MACs, addresses and ports swapped, where they stand at their plainest places.
+  private func turn(_ frame: inout TestFrame, _ link: LinkType) {
+    let start = link == .ethernet ? 14 : 0
+    guard [.ethernet, .raw, .ipv4, .ipv6].contains(link), frame.bytes.count > start else { return }
+    let isVersion4 = frame.bytes[start] >> 4 == 4
+    let header = isVersion4 ? Int(frame.bytes[start] & 15) * 4 : 40
+    guard frame.bytes.count >= start + max(header, 20) + 4 else { return }
+    let (source, width) = isVersion4 ? (start + 12, 4) : (start + 8, 16)
+    var pairs = [(source, width), (start + header, 2)]
+    if link == .ethernet { pairs.append((0, 6)) }
+    for (at, width) in pairs {
+      let first = Array(frame.bytes[at..<at + width])
+      frame.bytes.replaceSubrange(at..<at + width, with: frame.bytes[at + width..<at + 2 * width])
+      frame.bytes.replaceSubrange(at + width..<at + 2 * width, with: first)
+    }
   }
 
   mutating func frame(_ world: FrameWorld) -> TestFrame {
