@@ -5,7 +5,7 @@
 --     --read examples/captures/campus.pcap --write out
 
 local https = filter.quintuple { protocol = "tcp", destination_port = 443, bidirectional = true }
-local no_handshake = function(packet) return not packet.tcp.syn end
+local no_handshake = function(packet) return not (packet.tcp and packet.tcp.syn) end
 
 mirror {
   name = "web-to-ids", vpc = "vpc-campus",
