@@ -92,3 +92,18 @@ public struct NATGateway: Sendable {
   public var vpc: VPCIndex
   public var addresses: [IPAddress]
 }
+
+extension NextHop {
+  /// The type and id as the inventory file has them.
+  public func words(in inventory: Inventory) -> (type: String, id: String?) {
+    switch self {
+    case .local: ("local", nil)
+    case .nat(let gateway): ("nat", inventory.natGateways[gateway].id)
+    case .eip(let id): ("eip", id)
+    case .instance(let id): ("instance", id)
+    case .peering(let id): ("peering", id)
+    case .vpn(let id): ("vpn", id)
+    case .other(let id): ("other", id)
+    }
+  }
+}

@@ -57,7 +57,7 @@ struct InventoryText {
   }
 
   private func describe(_ route: Route) -> String {
-    let (type, id) = Self.nextHop(route.nextHop, inventory)
+    let (type, id) = route.nextHop.words(in: inventory)
     return "\(route.destination) → \(type)" + (id.map { " " + $0 } ?? "") + (route.isEnabled ? "" : " (disabled)")
   }
 
@@ -76,18 +76,6 @@ struct InventoryText {
 
   private func tags(_ tags: [String: String]) -> String {
     tags.isEmpty ? "" : "  " + tags.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
-  }
-
-  static func nextHop(_ hop: NextHop, _ inventory: Inventory) -> (type: String, id: String?) {
-    switch hop {
-    case .local: ("local", nil)
-    case .nat(let gateway): ("nat", inventory.natGateways[gateway].id)
-    case .eip(let id): ("eip", id)
-    case .instance(let id): ("instance", id)
-    case .peering(let id): ("peering", id)
-    case .vpn(let id): ("vpn", id)
-    case .other(let id): ("other", id)
-    }
   }
 
   // MARK: JSON
@@ -118,7 +106,7 @@ struct InventoryText {
 
   private func json(_ table: RouteTable) -> JSONValue {
     let routes = table.routes.map { route in
-      let (type, id) = Self.nextHop(route.nextHop, inventory)
+      let (type, id) = route.nextHop.words(in: inventory)
       return object([
         ("destination", .string(route.destination.description)),
         ("nextHop", object([("type", .string(type)), ("id", optional(id))])),

@@ -165,7 +165,7 @@ extension PolicyContext {
   func count(ofList call: HostCall) -> Int { members(call.handle(0, of: types.handle(.list)) ?? 0).positions.count }
 
   fileprivate func table(_ route: Route) -> LuaValue {
-    let hop = route.nextHop.words(inventory)
+    let hop = route.nextHop.words(in: inventory)
     var next = [LuaTable.Field("type", .string(hop.type))]
     if let id = hop.id { next.append(.init("id", .string(id))) }
     return .table(
@@ -173,20 +173,5 @@ extension PolicyContext {
         .init("destination", .string(route.destination.description)), .init("next_hop", .table(LuaTable(fields: next))),
         .init("enabled", .boolean(route.isEnabled)),
       ]))
-  }
-}
-
-extension NextHop {
-  /// The type and id as the inventory file has them.
-  func words(_ inventory: Inventory) -> (type: String, id: String?) {
-    switch self {
-    case .local: ("local", nil)
-    case .nat(let gateway): ("nat", inventory.natGateways[gateway].id)
-    case .eip(let id): ("eip", id)
-    case .instance(let id): ("instance", id)
-    case .peering(let id): ("peering", id)
-    case .vpn(let id): ("vpn", id)
-    case .other(let id): ("other", id)
-    }
   }
 }

@@ -239,7 +239,7 @@ extension PolicyContext {
     {
       hop = own
     }
-    let words = hop.words(inventory)
+    let words = hop.words(in: inventory)
     return unsafe buffer.fill(words.id ?? words.type)
   }
 }
