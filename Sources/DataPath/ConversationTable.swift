@@ -62,7 +62,7 @@ struct ConversationSlot {
   private let room: ReservedMemory
   private var indexRoom: ReservedMemory
   private(set) var mask: Int
-  private var used = 0
+  private(set) var used = 0
   private(set) var live = 0
   private var capacity: Int
   private let limit: Int
@@ -70,7 +70,7 @@ struct ConversationSlot {
   private var hand = 0
   let seed: HashSeed
   let idleTicks: UInt32
-  private var slots: [ConversationSlot] = []
+  var slots: [ConversationSlot] = []
   private var freeSlot: UInt32 = 0
   /// Conversations that were dropped for room although not idle.
   private(set) var evicted: UInt64 = 0
@@ -324,9 +324,14 @@ extension ConversationTable {
   }
 
   private func addSlot(to entry: Int, owner: UInt32) -> Int {
-    let slot = ConversationSlot(
+    var slot = ConversationSlot(
       owner: owner, receiver: 0, packets: 0, bytes: 0, record: .max, isWithin: false,
       next: unsafe entries[entry].slots)
+    if let unused = findSlot(of: entry, owner: Self.nobody) {
+      slot.next = slots[unused].next
+      slots[unused] = slot
+      return unused
+    }
     let position: Int
     if freeSlot != 0 {
       position = Int(freeSlot) - 1
