@@ -29,6 +29,7 @@ extension APIEntry {
       let value = call.number(1) ?? 0
       guard value.isFinite else { throw HostFailure(argument: 1, "a finite number expected") }
       context.metrics[metric].value = value
+      context.metrics[metric].isSet = true
     },
     metricMethod(.gauge, "add", [APIParameter("n", .number, "may be negative")], "Adds to it.") {
       context, call, metric throws(HostFailure) in
@@ -47,7 +48,7 @@ extension APIEntry {
       "The value, or nil when there is none or it is over."
     ) {
       context, call, key throws(HostFailure) in
-      guard let value = context.options.shared.get(key, at: context.clock) else { return call.pushNil() }
+      guard let value = context.sharedValue(key) else { return call.pushNil() }
       value.push(to: call)
     },
     sharedMethod(
@@ -61,10 +62,9 @@ extension APIEntry {
         guard call.typeName(2) == "nil" else {
           throw HostFailure(argument: 2, "a string, number or boolean expected, got \(call.typeName(2))")
         }
-        return context.options.shared.remove(key)
+        return context.removeShared(key)
       }
-      try SharedStore.check(
-        context.options.shared.set(key, value, expires: try context.expiry(call, 3), at: context.clock))
+      try SharedStore.check(context.setShared(key, value, lifetime: try context.lifetime(call, 3)))
     },
     sharedMethod(
       "add",
@@ -74,7 +74,7 @@ extension APIEntry {
       ], "number", "Adds to a number, made as 0, and returns the sum; one step for all workers."
     ) { context, call, key throws(HostFailure) in
       guard let amount = SharedStore.Value(call, 2) else { return call.pushNil() }
-      let result = context.options.shared.add(key, amount, expires: try context.expiry(call, 3), at: context.clock)
+      let result = context.addShared(key, amount, lifetime: try context.lifetime(call, 3))
       try SharedStore.check(result).push(to: call)
     },
     log(.debug), log(.info), log(.warn), log(.error),
@@ -183,13 +183,13 @@ extension PolicyContext {
     call.push(LuaHandle(type, metrics.count - 1))
   }
 
-  /// Nanoseconds on the engine's clock when something set now is over.
-  fileprivate func expiry(_ call: HostCall, _ position: Int) throws(HostFailure) -> Int64 {
+  /// Nanoseconds on the engine's clock until something set now is over; `Int64.max`: never.
+  fileprivate func lifetime(_ call: HostCall, _ position: Int) throws(HostFailure) -> Int64 {
     guard call.typeName(position) == "number", let seconds = call.number(position) else { return .max }
     guard seconds > 0, seconds <= 1e9 else {
       throw HostFailure(argument: position, "seconds above 0, at most 1,000,000,000, expected")
     }
-    return clock &+ Int64(seconds * 1e9)
+    return Int64(seconds * 1e9)
   }
 
   /// A value as `log` writes it.

@@ -37,6 +37,8 @@ struct APIEntry: Sendable {
   var isPure = false
   /// May be called only while the policy loads.
   var isDeclaration = false
+  /// May be called while the policy loads and in timers: not while a packet is judged.
+  var isChange = false
   var binding: Binding
 
   /// As it is written in a script: `filter.any`, `packet:hex`, `packet.source`.

@@ -157,7 +157,11 @@ private struct ReferenceSection {
     }
     text += "local \(name)_type = {}\n"
     for entry in entries {
-      if case .method = entry.binding { text += "\n" + entry.definition(of: "\(name)_type:\(entry.name)") }
+      switch entry.binding {
+      case .method: text += "\n" + entry.definition(of: "\(name)_type:\(entry.name)")
+      case .function: text += "\n" + entry.definition(of: "\(name)_type.\(entry.name)")
+      case .property, .record, .value, .operation: break
+      }
     }
     return text
   }
@@ -166,7 +170,8 @@ private struct ReferenceSection {
 extension APIEntry {
   fileprivate var page: String {
     var text = "### `\(signature)`\n\n\(doc)"
-    let marks = [isPure ? "pure" : nil, isDeclaration ? "while loading" : nil].compactMap { $0 }
+    let moment = isDeclaration ? "while loading" : isChange ? "while loading and in timers" : nil
+    let marks = [isPure ? "pure" : nil, moment].compactMap { $0 }
     if !marks.isEmpty { text += " *(\(marks.joined(separator: ", ")))*" }
     text += "\n"
     for parameter in parameters {

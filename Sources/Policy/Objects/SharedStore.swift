@@ -30,6 +30,8 @@ public final class SharedStore: Sendable {
   private struct Table {
     var entries: [[UInt8]: Entry] = [:]
     var bytes = 0
+    /// The latest time at which it was asked.
+    var now = Int64.min
   }
 
   private let table = Mutex(Table())
@@ -38,7 +40,16 @@ public final class SharedStore: Sendable {
 
   func get(_ key: [UInt8], at time: Int64) -> Value? {
     table.withLock { table in
+      table.now = max(table.now, time)
       guard let entry = table.entries[key], entry.expires > time else { return nil }
+      return entry.value
+    }
+  }
+
+  /// The value for one who has no clock yet.
+  func latest(_ key: [UInt8]) -> Value? {
+    table.withLock { table in
+      guard let entry = table.entries[key], entry.expires > table.now else { return nil }
       return entry.value
     }
   }
@@ -63,6 +74,7 @@ public final class SharedStore: Sendable {
   private static func put(
     _ key: [UInt8], _ value: Value, _ expires: Int64, _ time: Int64, in table: inout Table
   ) -> Result<Value, Refusal> {
+    table.now = max(table.now, time)
     guard value.size <= valueLimit else { return .failure(.tooLong) }
     let size = key.count + value.size + 64
     let isNew = table.entries[key] == nil
