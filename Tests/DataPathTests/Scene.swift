@@ -61,7 +61,11 @@ final class CollectingSink: FrameSink {
   var dropsEvery = 0
   private(set) var dropped: [(route: Int, reason: DeliveryDrop)] = []
   private(set) var calls = 0
+  /// Of the plans that it was given while the run went on.
+  private(set) var adopted: [SinkPlan] = []
   private var seen = 0
+
+  func adopt(_ plan: SinkPlan) throws(Never) { adopted.append(plan) }
 
   func deliver(
     _ copies: UnsafePointer<Copy>, count: Int, frames: UnsafePointer<Frame>, interfaces: [CaptureInterface],

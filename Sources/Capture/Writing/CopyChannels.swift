@@ -91,7 +91,11 @@ import Wire
     return index
   }
 
-  private func removeAll() {
+  func forEach(_ body: (CopyChannel) -> Void) {
+    for index in 0..<count { unsafe body(channels[index]) }
+  }
+
+  func removeAll() {
     unsafe templates.deinitialize(count: count)
     unsafe slots.update(repeating: 0, count: Self.slotCount)
     count = 0
