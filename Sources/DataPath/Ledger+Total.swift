@@ -41,7 +41,7 @@ extension Ledger {
     var total = mirror
     let account = self[mirror.identity] ?? Account()
     total.add(account)
-    total.absent = records - period - account.records
+    total.absent = records.without(period).without(account.records)
     for cell in account.cells.values { total.count(cell) }
     total.cells = []
     return total
@@ -64,7 +64,7 @@ extension Ledger {
     var total = mirror
     let account = self[mirror.identity] ?? Account()
     total.add(account)
-    total.absent = records - period - account.records
+    total.absent = records.without(period).without(account.records)
     var known: [Account.CellKey: Int] = [:]
     for (position, cell) in total.cells.enumerated() {
       known[Account.CellKey(origin: origins.names[cell.origin], isOutbound: cell.isOutbound)] = position
@@ -96,5 +96,13 @@ extension PipelineReport.Mirror {
         receivers.append(receiver)
       }
     }
+  }
+}
+
+extension Tally {
+  /// What is left; nothing, where accounts that were put together met the same records.
+  fileprivate func without(_ part: Tally) -> Tally {
+    Tally(
+      packets: packets > part.packets ? packets - part.packets : 0, bytes: bytes > part.bytes ? bytes - part.bytes : 0)
   }
 }

@@ -54,6 +54,16 @@ struct Ledger {
     }
   }
 
+  /// Mirrors go on under other names; names may be exchanged.
+  mutating func rename(_ renamed: [MirrorIdentity: MirrorIdentity]) {
+    let moved = renamed.compactMap { old, new in accounts[old].map { (new, $0) } }
+    for old in renamed.keys { accounts[old] = nil }
+    for (new, account) in moved {
+      // A mirror that is gone was called so: by VPC and name it is the same one.
+      if accounts[new] == nil { accounts[new] = account } else { accounts[new]!.merge(account) }
+    }
+  }
+
   /// Bounds the accounts of mirrors that no plan has any more: the oldest become one account, of no VPC.
   /// Sums stay.
   mutating func fold(keeping wanted: Set<MirrorIdentity>) {
@@ -94,12 +104,24 @@ extension Ledger.Account {
     }
   }
 
-  /// Adds another mirror's account without its parts: one cell, one receiver.
-  mutating func fold(_ other: Ledger.Account) {
-    records += other.records
+  /// Adds another mirror's account; both may have met the same records.
+  mutating func merge(_ other: Ledger.Account) {
+    for (key, cell) in other.cells { cells[key] = cells[key].map { $0 + cell } ?? cell }
+    add(other.receivers)
+    mergeRecords(other)
+  }
+
+  private mutating func mergeRecords(_ other: Ledger.Account) {
+    if other.records.packets > records.packets { records = other.records }
     undecodable += other.undecodable
     unattributed += other.unattributed
     isOncePerRecord = false
+    closed = max(closed, other.closed)
+  }
+
+  /// The same without its parts: one cell, one receiver.
+  mutating func fold(_ other: Ledger.Account) {
+    mergeRecords(other)
     let key = CellKey(origin: "(all)", isOutbound: true)
     for cell in other.cells.values { cells[key] = cells[key].map { $0 + cell } ?? cell }
     let sum = other.receivers.dropFirst().reduce(other.receivers.first) { sum, next in sum.map { $0 + next } }

@@ -16,11 +16,16 @@ extension Pipeline {
   /// `first` filters have counted, turns and loads; fragments; and all that was counted. The limits of the conversation
   /// table stay those of the first plan. Whoever owns the scripts that go may close them afterwards.
   ///
-  /// - Parameter scripts: hosts that the new plan names by index. Those that are here already go on, others are started.
-  public func adopt(plan new: MirrorPlan, scripts hosts: [any ScriptHost]) {
+  /// - Parameters:
+  ///   - scripts: hosts that the new plan names by index. Those that are here already go on, others are started.
+  ///   - renamed: mirrors of the old plan that are called otherwise in the new one.
+  public func adopt(
+    plan new: MirrorPlan, scripts hosts: [any ScriptHost], renamed: [MirrorIdentity: MirrorIdentity] = [:]
+  ) {
     precondition(copies.count == 0 && trace == nil)
     close()
-    let succession = Succession(from: plan, to: new)
+    ledger.rename(renamed)
+    let succession = Succession(from: plan, to: new, renamed: renamed)
     restartClasses()
     conversations.hand(over: succession)
     begin(new, succession)

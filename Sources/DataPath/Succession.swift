@@ -15,10 +15,13 @@ struct Succession {
   /// Ids of `first` filters, old to new.
   private(set) var firsts: [Int: Int] = [:]
 
-  init(from old: MirrorPlan, to new: MirrorPlan) {
+  init(from old: MirrorPlan, to new: MirrorPlan, renamed: [MirrorIdentity: MirrorIdentity] = [:]) {
     let positions = Dictionary(
       new.enabled.enumerated().map { (new.identity($1), $0) }, uniquingKeysWith: { first, _ in first })
-    mirrors = old.enabled.map { positions[old.identity($0)] ?? -1 }
+    mirrors = old.enabled.map { index in
+      let identity = old.identity(index)
+      return positions[renamed[identity] ?? identity] ?? -1
+    }
     predecessors = Array(repeating: nil, count: new.enabled.count)
     receivers = old.enabled.map { old.mirrors[$0].receivers.map { _ in -1 } }
     keepsReceivers = Array(repeating: false, count: old.enabled.count)

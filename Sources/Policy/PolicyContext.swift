@@ -178,6 +178,8 @@ public struct PolicyRequests: Sendable, Hashable {
   public var changesMirrors = false
   /// `mirrors.reload()`.
   public var reloads = false
+
+  public init() {}
 }
 
 /// A function that runs by the engine's clock.
