@@ -118,13 +118,17 @@ final class CollectingSink: FrameSink {
 
 extension Pipeline {
   /// Judges the frames in batches of the sizes given, in turn.
+  ///
+  /// - Parameter between: done before each batch but the first.
   func run(
-    _ frames: [TestFrame], _ interfaces: [CaptureInterface], sink: CollectingSink, batches: [Int] = [128]
+    _ frames: [TestFrame], _ interfaces: [CaptureInterface], sink: CollectingSink, batches: [Int] = [128],
+    between: (Pipeline) -> Void = { _ in }
   ) throws {
     let tape = FrameTape()
     var start = 0
     var turn = 0
     while start < frames.count {
+      if start > 0 { between(self) }
       let end = min(frames.count, start + batches[turn % batches.count])
       tape.load(frames[start..<end])
       sink.firstFrame = start
