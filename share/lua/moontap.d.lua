@@ -41,14 +41,14 @@ function require(module) end
 ---@field vpc string The id of its VPC.
 ---@field direction string "all", "out" or "in".
 ---@field enabled boolean Whether it collects.
----@field state string "enabled", "disabled", or "faulted": its scripts failed too often and are not called any more.
+---@field state string "enabled", "disabled", "deleted", or "faulted": its scripts failed too often and are not called any more.
 ---@field receivers string[] The receiving IP addresses.
 ---@field tags table<string, string> Its tags.
 ---@field vni integer The VXLAN network identifier of its copies.
 ---@field origin string Where it was declared.
 local mirror_type = {}
 
----Starts collecting.
+---Starts collecting; calls its scripts again if they failed too often.
 function mirror_type:enable() end
 
 ---Stops collecting; the mirror stays.
@@ -66,9 +66,18 @@ function mirror_type:tag(tags) end
 ---@param ... string tags by key
 function mirror_type:untag(...) end
 
+---Takes the mirror away; what it counted stays in the summary.
+function mirror_type:delete() end
+
 ---What was counted: observed, collected and reasons, each with packets and bytes; nil while nothing runs.
 ---@return table
 function mirror_type:stats() end
+
+---@class mirrors
+local mirrors_type = {}
+
+---Asks for a reload, as SIGHUP does: inventory, mirrors and policies are read again and come into force between two batches of packets, all or none. In timers only; at most one reload in 10 seconds of the engine's clock.
+function mirrors_type.reload() end
 
 ---@class receiver
 ---@field address string Its IP address.

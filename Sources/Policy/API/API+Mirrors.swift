@@ -36,12 +36,12 @@ extension APIEntry {
     method(
       "enable", [], nil, "Starts collecting; calls its scripts again if they failed too often.", "mirrors.web:enable()"
     ) { context, call throws(HostFailure) in
-      try context.change(call) { $0.set("enabled", DraftValue(.bool(true))) }
+      try context.change(call, "enabled") { $0.set("enabled", DraftValue(.bool(true))) }
       context.mirrors[context.mirrorIndex(call)].isEnabledAnew = true
     },
     method("disable", [], nil, "Stops collecting; the mirror stays.", "mirrors.web:disable()") {
       context, call throws(HostFailure) in
-      try context.change(call) { $0.set("enabled", DraftValue(.bool(false))) }
+      try context.change(call, "disabled") { $0.set("enabled", DraftValue(.bool(false))) }
     },
     method(
       "modify", [APIParameter("changes", .table, "keys of mirror{} with new values")], nil,
@@ -49,14 +49,17 @@ extension APIEntry {
     ) { context, call throws(HostFailure) in
       let members = context.mirrorMembers(call.table(1) ?? LuaTable(), at: context.location(call))
       let named = try context.namedFunctions(call.table(1) ?? LuaTable(), members)
-      try context.change(call) { draft in for member in named { draft.set(member.name, member.value) } }
+      let names = named.map(\.name).joined(separator: ", ")
+      try context.change(call, "modified: " + names) { draft in
+        for member in named { draft.set(member.name, member.value) }
+      }
     },
     method(
       "tag", [APIParameter("tags", .table, "value by key")], nil, "Adds tags, or changes their values.",
       #"mirrors.web:tag { team = "sec" }"#
     ) { context, call throws(HostFailure) in
       let added = context.members(call.table(1) ?? LuaTable(), at: context.location(call))
-      try context.change(call) { draft in
+      try context.change(call, "tagged") { draft in
         draft.setTags(draft.tags.filter { old in !added.contains { $0.name == old.name } } + added)
       }
     },
@@ -65,7 +68,7 @@ extension APIEntry {
       #"mirrors.web:untag "team""#
     ) { context, call throws(HostFailure) in
       let keys = (1..<max(2, call.count)).compactMap { call.string($0) }
-      try context.change(call) { draft in draft.setTags(draft.tags.filter { !keys.contains($0.name) }) }
+      try context.change(call, "untagged") { draft in draft.setTags(draft.tags.filter { !keys.contains($0.name) }) }
     },
     method("delete", [], nil, "Takes the mirror away; what it counted stays in the summary.", "mirrors.web:delete()") {
       context, call throws(HostFailure) in try context.delete(call)

@@ -16,7 +16,8 @@ extension PolicyContext {
     return mirrors[index].mirror.isEnabled ? "enabled" : "disabled"
   }
 
-  func change(_ call: HostCall, _ edit: (inout MirrorDraft) -> Void) throws(HostFailure) {
+  /// - Parameter what: what the log calls the change.
+  func change(_ call: HostCall, _ what: String, _ edit: (inout MirrorDraft) -> Void) throws(HostFailure) {
     let index = mirrorIndex(call)
     try refuseDeleted(index)
     var draft = mirrors[index].draft
@@ -33,13 +34,20 @@ extension PolicyContext {
       changed.mirror.encapsulation.vni = before.mirror.encapsulation.vni
     }
     mirrors[index] = changed
-    if !isLoading { requests.changesMirrors = true }
+    noteChange(call, before.mirror, what)
   }
 
   func delete(_ call: HostCall) throws(HostFailure) {
     try refuseDeleted(mirrorIndex(call))
     mirrors[mirrorIndex(call)].isDeleted = true
-    if !isLoading { requests.changesMirrors = true }
+    noteChange(call, mirrors[mirrorIndex(call)].mirror, "deleted")
+  }
+
+  /// While the engine runs: it is asked, and the log says who changed what.
+  private func noteChange(_ call: HostCall, _ mirror: TrafficMirror, _ what: String) {
+    guard !isLoading else { return }
+    requests.changesMirrors = true
+    log.write(.info, location(call).description, "mirror \"\(mirror.name)\" \(what)", at: clock)
   }
 
   private func refuseDeleted(_ index: Int) throws(HostFailure) {
