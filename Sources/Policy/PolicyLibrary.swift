@@ -89,7 +89,8 @@ struct PolicyLibrary {
         throw HostFailure("\(entry.path) can be used only while the policy loads")
       }
       if entry.isChange, !context.mayChange {
-        throw HostFailure("\(entry.path) can be used while the policy loads and in timers, not while a packet is judged")
+        throw HostFailure(
+          "\(entry.path) can be used while the policy loads and in timers, not while a packet is judged")
       }
       if !entry.parameters.isEmpty { try entry.check(call, context.types, offset: offset) }
       try body(context, call)

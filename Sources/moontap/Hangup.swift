@@ -25,10 +25,9 @@ enum Hangup {
     return ends[0]
   }
 
-  /// What a byte in the pipe says.
+  /// What a byte in the pipe says: a signal has come; there is something else to do.
   static let reload = UInt8(ascii: "r")
-  static let close = UInt8(ascii: "c")
-  static let quit = UInt8(ascii: "q")
+  static let look = UInt8(ascii: "l")
 
   /// Async-signal-safe (signal-safety(7)): write(2), and errno is left as it was. A full pipe says enough already.
   static func wake(_ byte: UInt8) {

@@ -25,6 +25,8 @@ final class Reloader: Sendable {
   private let box = Mutex(Box())
   /// The engine asks before every batch: that must cost nothing.
   private let isReady = Atomic<Bool>(false)
+  /// Told here and not in the pipe, which may be full of signals.
+  private let isStopping = Atomic<Bool>(false)
   private let finished = DispatchSemaphore(value: 0)
   private let make: @Sendable () throws -> Configuration
 
@@ -54,12 +56,13 @@ final class Reloader: Sendable {
   func close(_ old: Configuration) {
     let parcel = Parcel(configuration: old)
     box.withLock { $0.old.append(parcel) }
-    Hangup.wake(Hangup.close)
+    Hangup.wake(Hangup.look)
   }
 
   /// Waits until a reload that is under way has ended; none begins any more.
   func stop() {
-    Hangup.wake(Hangup.quit)
+    isStopping.store(true, ordering: .releasing)
+    Hangup.wake(Hangup.look)
     finished.wait()
   }
 
@@ -71,12 +74,10 @@ final class Reloader: Sendable {
     while true {
       let count = unsafe read(descriptor, &bytes, bytes.count)
       if count < 0, errno == EINTR { continue }
-      guard count > 0 else { return }
-      // However many signals have come: one reload, which reads what is there now.
-      let heard = bytes[..<count]
+      guard count > 0, !isStopping.load(ordering: .acquiring) else { return }
       closeOld()
-      if heard.contains(Hangup.quit) { return }
-      if heard.contains(Hangup.reload) { reload() }
+      // However many signals have come: one reload, which reads what is there now.
+      if bytes[..<count].contains(Hangup.reload) { reload() }
     }
   }
 

@@ -32,7 +32,8 @@ struct Summary {
     let width = (all.map(\.identity.name.count).max() ?? 0) + 2
     var text = ""
     for mirror in all { text += block(mirror, nameWidth: width) }
-    for (index, mirror) in plan.mirrors.enumerated() where !mirror.isEnabled && !all.contains(where: { $0.index == index }) {
+    let told = Set(all.compactMap(\.index))
+    for (index, mirror) in plan.mirrors.enumerated() where !mirror.isEnabled && !told.contains(index) {
       text += Words.pad(mirror.name, width) + " " + Terminal.dim("disabled: judges nothing") + "\n"
     }
     return text + apart + metrics.map(line).joined() + pace

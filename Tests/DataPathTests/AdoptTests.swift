@@ -104,11 +104,15 @@ extension Scene {
     let scene = try shopScene(.any, .even)
     let parts = TwoParts(scene)
     let before = try parts.run(frames(0..<20))
-    parts.adopt(Scene(inventory: try Inventory(json: Array(otherOrder.utf8), file: "shop.json"), mirrors: scene.mirrors))
+    parts.adopt(try inOtherOrder(scene))
     #expect(try parts.run(frames(0..<20)) == before)
     let report = try parts.pipeline.report()
     #expect(report.mirrors[0].cells.map { report.origins[$0.origin] } == ["web1"])
     #expect(report.mirrors[0].cells[0].observed.packets == 40)
+  }
+
+  private func inOtherOrder(_ scene: Scene) throws -> Scene {
+    Scene(inventory: try Inventory(json: Array(otherOrder.utf8), file: "shop.json"), mirrors: scene.mirrors)
   }
 
   /// As `shop`, without web2 and with a new ENI in front.
@@ -128,7 +132,7 @@ extension Scene {
     let scene = try shopScene()
     let parts = TwoParts(scene)
     try parts.run([TestFrame(udp("10.20.1.12", "8.8.8.8", 1, 2, macs: (2, 0xaa)))])
-    parts.adopt(Scene(inventory: try Inventory(json: Array(otherOrder.utf8), file: "shop.json"), mirrors: scene.mirrors))
+    parts.adopt(try inOtherOrder(scene))
     try parts.run(frames(0..<1))
     let report = try parts.pipeline.report()
     let cells = report.mirrors[0].cells
@@ -301,7 +305,7 @@ extension Scene {
     let parts = TwoParts(scene)
     try parts.run(frames(0..<1))
     // No ENI has that interface: the capture is a tap now.
-    parts.adopt(Scene(inventory: try Inventory(json: Array(otherOrder.utf8), file: "shop.json"), mirrors: scene.mirrors))
+    parts.adopt(try inOtherOrder(scene))
     try parts.run(frames(0..<1))
     let report = try parts.pipeline.report()
     let cells = report.mirrors[0].cells

@@ -137,8 +137,9 @@ import Testing
     let finished = try run(["--mirrors", file]) {
       try folder.write(text.replacing("tls-to-ids", with: "renamed"), to: "mirrors.json")
     }
-    let names = try finished.json()["mirrors"]?.array?.map { "\($0["name"]?.string ?? "") \($0["state"]?.string ?? "")" }
-    #expect(names == ["renamed running", "all running", "tls-to-ids removed"], "\(finished.errors)")
+    let mirrors = try #require(finished.json()["mirrors"]?.array)
+    #expect(mirrors.map { $0["name"]?.string } == ["renamed", "all", "tls-to-ids"], "\(finished.errors)")
+    #expect(mirrors.map { $0["state"]?.string } == ["running", "running", "removed"])
   }
 
   // MARK: What is refused
@@ -155,7 +156,8 @@ import Testing
       Spoiled(file: "p.lua", command: "echo 'mirror { name = 7 }' > p.lua", message: "value.type"),
       Spoiled(file: "p.lua", command: "echo 'while true do end' > p.lua", message: "policy.cpu"),
       Spoiled(file: "p.lua", command: "echo 'x = {} while true do x[#x + 1] = {} end' > p.lua", message: "policy."),
-      Spoiled(file: "p.lua", command: "echo 'shared:set(\"seen\", 199) counter(\"seen\"):add(7) error(1)' > p.lua",
+      Spoiled(
+        file: "p.lua", command: "echo 'shared:set(\"seen\", 199) counter(\"seen\"):add(7) error(1)' > p.lua",
         message: "policy.runtime"),
       Spoiled(file: "p.lua", command: "echo 'mirrors.reload()' > p.lua", message: "it would never end"),
       Spoiled(file: "p.lua", command: "rm p.lua && mkfifo p.lua", message: "not a regular file"),
@@ -164,12 +166,14 @@ import Testing
       Spoiled(file: "p.lua", command: "rm p.lua && mkdir p.lua", message: "not a regular file"),
       Spoiled(file: "p.lua", command: "rm p.lua", message: "No such file"),
       Spoiled(file: "p.lua", command: ": > p.lua", message: "mirrors.none"),
-      Spoiled(file: "inventory.json", command: "rm inventory.json && mkfifo inventory.json", message: "not a regular file"),
+      Spoiled(
+        file: "inventory.json", command: "rm inventory.json && mkfifo inventory.json", message: "not a regular file"),
       Spoiled(file: "inventory.json", command: "ln -sf /dev/zero inventory.json", message: "not a regular file"),
       Spoiled(file: "inventory.json", command: "echo '{' > inventory.json", message: "inventory.json:2"),
       Spoiled(
         file: "inventory.json", command: "sed -i s/vpc-campus/vpc-other/ inventory.json", message: "network.unknown"),
-      Spoiled(file: "out", command: "mkdir -p out/10.50.9.12.pcapng && sed -i s/10.50.9.20/10.50.9.12/ p.lua",
+      Spoiled(
+        file: "out", command: "mkdir -p out/10.50.9.12.pcapng && sed -i s/10.50.9.20/10.50.9.12/ p.lua",
         message: "is a folder"),
     ]
   }
@@ -179,7 +183,8 @@ import Testing
     try folder.write(Self.tls + Self.counting, to: "p.lua")
     let before = try plain(["--write", folder.path("plain")]).json()
     // Of what only the sink can refuse the reload is announced first.
-    let finished = try run(["--write", folder.path("out")], waitingFor: spoiled.file == "out" ? "in force" : "refused") {
+    let end = spoiled.file == "out" ? "in force" : "refused"
+    let finished = try run(["--write", folder.path("out")], waitingFor: end) {
       let spoil = try Shell.run("sh", ["-c", spoiled.command], folder: folder.url)
       try #require(spoil.status == 0, "\(spoil.errors)")
     }
@@ -237,7 +242,8 @@ import Testing
 
   @Test func aTimerEnablesAMirrorWhenACounterIsHigh() throws {
     try folder.write(
-      Self.counting + Self.tls + """
+      Self.counting + Self.tls
+        + """
         mirrors.tls:disable()
         every(1, function()
           if seen:value() > 100 and not mirrors.tls.enabled then mirrors.tls:enable() end

@@ -48,7 +48,9 @@ final class RunningMoontap {
   /// Begins to count lines for `hear` anew.
   func forget(_ text: String) throws { heard = try errors.components(separatedBy: text).count - 1 }
 
-  var errors: String { get throws { String(decoding: try Data(contentsOf: URL(filePath: folder.path("err"))), as: UTF8.self) } }
+  var errors: String {
+    get throws { String(decoding: try Data(contentsOf: URL(filePath: folder.path("err"))), as: UTF8.self) }
+  }
 
   /// Kilobytes of memory that the process has now.
   var residentSize: Int {

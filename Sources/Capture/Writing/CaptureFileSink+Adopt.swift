@@ -34,7 +34,7 @@ extension CaptureFileSink {
       carried[CopyChannels.key(route: UInt32(route), origin: UInt32(origin), linkType: linkType)] = sequence
     }
     for (key, sequence) in sequences { carry(key, sequence) }
-    channels.forEach { channel in carry(channel.key, channel.sequence) }
+    for channel in channels.all { carry(channel.key, channel.sequence) }
     return carried
   }
 

@@ -91,8 +91,8 @@ import Wire
     return index
   }
 
-  func forEach(_ body: (CopyChannel) -> Void) {
-    for index in 0..<count { unsafe body(channels[index]) }
+  var all: [(key: UInt64, sequence: UInt32)] {
+    (0..<count).map { unsafe (channels[$0].key, channels[$0].sequence) }
   }
 
   func removeAll() {
