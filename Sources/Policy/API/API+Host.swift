@@ -1,3 +1,4 @@
+internal import JSONText
 internal import LuaRuntime
 internal import Mirroring
 
@@ -90,7 +91,7 @@ extension APIEntry {
   private static func metric(_ name: String, _ doc: String, _ example: String) -> APIEntry {
     APIEntry(
       owner: .global, name: name, parameters: [APIParameter("name", .string, "a-z, 0-9, _; up to 60 characters")],
-      returns: name, doc: doc, example: example, isDeclaration: true,
+      returns: name, doc: doc, example: example, isDeclaration: true, inTests: .too,
       binding: .function { context, call throws(HostFailure) in
         try context.pushMetric(call, isCounter: name == "counter")
       })
@@ -171,6 +172,10 @@ extension PolicyContext {
       }
       return call.push(LuaHandle(type, known))
     }
+    guard isLoading else {
+      let near = Spelling.nearest(to: name, among: metrics.map(\.name)).map { ": did you mean \($0)?" } ?? ""
+      throw HostFailure(argument: 1, "the policy has no such \(isCounter ? "counter" : "gauge")" + near)
+    }
     let letters = Array(name.utf8)
     guard !letters.isEmpty, letters.count <= 60, !(0x30...0x39).contains(letters[0]),
       letters.allSatisfy({ (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5f })
@@ -200,6 +205,7 @@ extension PolicyContext {
     case .integer(let number): String(number)
     case .number(let number): String(number)
     case .string(let text): text
+    case .bytes(let bytes): String(decoding: bytes, as: UTF8.self)
     case .record: unsafe call.record(position, of: types.record(.packet)).map { unsafe PacketLine.text($0) } ?? "packet"
     case .handle(let handle): types.name(of: handle.type) ?? "userdata"
     case .table: "table"

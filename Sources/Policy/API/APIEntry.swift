@@ -26,6 +26,15 @@ struct APIEntry: Sendable {
     case operation(LuaOperator, Call)
   }
 
+  /// What tests of policies change.
+  enum Tests: Sendable {
+    case alike
+    /// A declaration that tests may use too.
+    case too
+    /// A name that only tests have.
+    case only
+  }
+
   var owner: Owner
   var name: String
   var parameters: [APIParameter] = []
@@ -37,6 +46,7 @@ struct APIEntry: Sendable {
   var isPure = false
   /// May be called only while the policy loads.
   var isDeclaration = false
+  var inTests = Tests.alike
   var binding: Binding
 
   /// As it is written in a script: `filter.any`, `packet:hex`, `packet.source`.
@@ -56,6 +66,7 @@ enum APITypeName: Int, Sendable, CaseIterable {
   case filter, source, target, balance, mirror, mirrors, receiver, set, counter, gauge, shared
   case region, vpc, subnet, eni
   case routeTable, natGateway, list
+  case expectation, verdict
 
   var name: String {
     switch self {
