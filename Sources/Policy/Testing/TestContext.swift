@@ -58,7 +58,10 @@ extension PolicyContext {
     guard let testing, testing.phase == .declaring else {
       throw HostFailure("test can be used only in a test file, NAME_test.lua, outside of other tests")
     }
-    let name = try call.functionName(0)
+    let name = call.string(0) ?? ""
+    guard !name.isEmpty, name.cleanLine(limit: 200) == name else {
+      throw HostFailure(argument: 1, "a name has 1 to 200 bytes, none of them a control character")
+    }
     guard !testing.cases.contains(where: { $0.name == name }) else {
       throw HostFailure(argument: 1, "there is already a test \(ValueSetBuilder.shown(Array(name.utf8)))")
     }
