@@ -24,6 +24,17 @@ test("a conversation stays at its receiver", function()
   expect(evenly:judge(conversation("eni-laptop", 5001)).receiver):equals(first)
 end)
 
+test("answers go with their conversation, by either method", function()
+  for _, mirror in ipairs { evenly, by_eni } do
+    local first = mirror:judge(conversation("eni-laptop", 5001)).receiver
+    local answer = mirror:judge(packet.tcp {
+      source = "192.0.2.7", source_port = 443, destination = "10.50.109.228", destination_port = 5001,
+    })
+    expect(answer).direction:equals("in")
+    expect(answer).receiver:equals(first)
+  end
+end)
+
 test("all traffic of one ENI goes to one receiver", function()
   local receivers = {}
   for _, eni in ipairs { "eni-laptop", "eni-desk", "eni-phone", "eni-tablet" } do

@@ -4,8 +4,8 @@ local wrong = mirrors["something-went-wrong"]
 local laptop, site = "10.50.109.228", "192.0.2.7"
 
 test("unreachable destinations are collected, pings are not", function()
-  expect(wrong:judge(packet.icmp { source = site, destination = laptop, type = 3, code = 1 })).reason
-    :equals("collected")
+  expect(wrong:judge(packet.icmp { source = site, destination = laptop, type = 3, code = 1 })).receiver
+    :equals("10.50.9.20")
   expect(wrong:judge(packet.icmp { source = site, destination = laptop, type = 8 })).reason:equals("filtered")
 end)
 

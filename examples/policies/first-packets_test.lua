@@ -11,7 +11,7 @@ end
 test("five packets of a conversation, whichever way they go", function()
   local there, back = packets(5000)
   for _, each in ipairs { there, back, there, there, back } do
-    expect(greetings:judge(each)).reason:equals("collected")
+    expect(greetings:judge(each)).receiver:equals("10.50.9.20")
   end
   expect(greetings:judge(back)).reason:equals("filtered")
   expect(greetings:judge(there)).reason:equals("filtered")

@@ -9,7 +9,9 @@ local function ask(more)
 end
 
 test("questions are collected", function()
-  expect(questions:judge(packet.udp(ask()))).reason:equals("collected")
+  expect(questions:judge(packet.udp(ask()))).receiver:equals("10.50.9.20")
+  -- A router's ENI sends other people's packets, too.
+  expect(questions:judge(packet.udp(ask { source = "10.50.255.1", eni = "eni-desk" }))).collected:is_true()
 end)
 
 test("answers come in, and are not", function()
@@ -20,6 +22,6 @@ end)
 test("every condition must match", function()
   expect(questions:judge(packet.tcp(ask()))).reason:equals("filtered")
   expect(questions:judge(packet.udp(ask { destination_port = 5353 }))).reason:equals("filtered")
-  -- Forwarded by the laptop for somebody outside.
+  -- Sent by the laptop for somebody outside.
   expect(questions:judge(packet.udp(ask { source = "10.60.0.1", eni = "eni-laptop" }))).reason:equals("filtered")
 end)

@@ -10,6 +10,7 @@ end
 
 test("ENIs with the tag are in range, others are not", function()
   expect(staff:judge(from "10.50.109.228")).eni:equals("eni-laptop")
+  expect(staff:judge(from "10.50.109.228")).receiver:equals("10.50.9.20")
   expect(staff:judge(from "10.50.104.100")).eni:equals("eni-desk")
   expect(staff:judge(from "10.50.107.64")).reason:equals("out-of-range")
 end)

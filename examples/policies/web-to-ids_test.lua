@@ -38,6 +38,14 @@ test("only the wireless subnet is in range", function()
   expect(ids:judge(packet.tcp { source = "192.0.2.1", destination = server })).reason:equals("unattributed")
 end)
 
+test("what comes from port 443 is an answer, whoever asked", function()
+  expect(ids:judge(out { source_port = 443, destination_port = 5000 })).reason:equals("collected")
+end)
+
+test("both detection systems share it", function()
+  expect(ids.receivers):equals { "10.50.9.10", "10.50.9.11" }
+end)
+
 test("a new conversation goes to the receiver with fewer bytes", function()
   local first = ids:judge(out { payload = string.rep("x", 1000) })
   local second = ids:judge(out { source_port = 5001 })

@@ -13,7 +13,8 @@ extension APIEntry {
       "udp", "",
       #"packet.udp { source = "10.20.1.11", destination = "192.0.2.53", destination_port = 53, direction = "out" }"#
     ),
-    maker("icmp", "type, code", #"packet.icmp { source = "10.20.1.11", destination = "192.0.2.7", type = 8, code = 0 }"#),
+    maker(
+      "icmp", "type, code", #"packet.icmp { source = "10.20.1.11", destination = "192.0.2.7", type = 8, code = 0 }"#),
     APIEntry(
       owner: .namespace("packet"), name: "from_hex",
       parameters: [

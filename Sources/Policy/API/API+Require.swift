@@ -7,7 +7,7 @@ extension APIEntry {
       parameters: [APIParameter("module", .string, "letters, digits, _ and -; a dot between folders")], returns: "any",
       doc: "Runs a module, `name.lua` in the policy's folder, once, and returns what it returned; "
         + "every call gets a table as a copy of its own.",
-      example: #"local lists = require "shop.lists""#, isDeclaration: true,
+      example: #"local lists = require "shop.lists""#, isDeclaration: true, inTests: .too,
       binding: .function { context, call throws(HostFailure) in try context.require(call) })
   ]
 }

@@ -8,13 +8,14 @@ extension APIEntry {
       owner: .global, name: "test",
       parameters: [APIParameter("name", .string, "said when it fails"), APIParameter("fn", .function, "fun()")],
       doc: "Declares a test. Each runs in a state of its own, with the policy freshly loaded and a fresh pipeline.",
-      example: #"test("ports are numbers", function() expect(packet.tcp(syn).destination_port):equals(443) end)"#,
+      example: #"test("HTTPS is HTTPS", function() expect(packet.tcp(syn).destination_port):equals(443) end)"#,
       inTests: .only,
       binding: .function { context, call throws(HostFailure) in try context.addTest(call) }),
     APIEntry(
       owner: .global, name: "expect", parameters: [APIParameter("value", .any, "what a matcher is asked about")],
       returns: "expectation",
-      doc: "What is expected of a value, by one of the matchers; of a member of a verdict or table: `expect(v).reason`.",
+      doc:
+        "What is expected of a value, by one of the matchers; of a member of a verdict or table: `expect(v).reason`.",
       example: #"expect(mirrors.web:judge(packet.tcp(syn))).reason:equals("collected")"#, inTests: .only,
       binding: .function { context, call throws(HostFailure) in
         let subject = call.count > 0 ? call[0] : .nil
@@ -22,7 +23,8 @@ extension APIEntry {
           TestContext.Expectation(subject: subject, path: "", location: context.location(call)), call)
       }),
     APIEntry(
-      owner: .type(.expectation), name: "never", returns: "expectation", doc: "The contrary of the matcher that follows.",
+      owner: .type(.expectation), name: "never", returns: "expectation",
+      doc: "The contrary of the matcher that follows.",
       example: #"expect("collected").never:equals("filtered")"#, inTests: .only,
       binding: .property { context, call throws(HostFailure) in
         var expectation = try context.take(call)
@@ -51,7 +53,8 @@ extension APIEntry {
       "It has the value in it.", #"expect({ "tcp", "udp" }):contains("udp")"#
     ) { context, call, expectation throws(HostFailure) in try context.contains(expectation, call) },
     matcher(
-      "matches", [APIParameter("pattern", .string, "as string.find takes it")], "A string in which the pattern is found.",
+      "matches", [APIParameter("pattern", .string, "as string.find takes it")],
+      "A string in which the pattern is found.",
       #"expect("10.20.1.11"):matches("^10%.20%.")"#
     ) { context, call, expectation throws(HostFailure) in
       try context.matches(expectation, call)
@@ -67,7 +70,7 @@ extension APIEntry {
       parameters: [APIParameter("packet", .object(.packet), "made by packet.tcp and its like")], returns: "verdict",
       doc: "Sends the packet through the pipeline, as one of a capture: every mirror of the policy sees it, "
         + "conversations, counters and timers go on. Gives this mirror's verdict.",
-      example: #"mirrors["web-to-ids"]:judge(packet.tcp(syn)).receiver"#, inTests: .only,
+      example: #"mirrors.web:judge(packet.tcp(syn)).collected"#, inTests: .only,
       binding: .method { context, call throws(HostFailure) in try context.judge(call) }),
     verdict("reason", "string", #""collected", or why not: "filtered", "receiver", ...; "unattributed": at no ENI."#) {
       .string($0.reason)
@@ -81,7 +84,8 @@ extension APIEntry {
   ]
 
   /// What a matcher found, or nil when it says so itself.
-  fileprivate typealias Match = @Sendable (PolicyContext, HostCall, TestContext.Expectation) throws(HostFailure) ->
+  fileprivate typealias Match =
+    @Sendable (PolicyContext, HostCall, TestContext.Expectation) throws(HostFailure) ->
     TestFinding?
 
   private static func matcher(
@@ -99,7 +103,9 @@ extension APIEntry {
     _ name: String, _ returns: String, _ doc: String, get: @escaping @Sendable (TestVerdict) -> LuaValue
   ) -> APIEntry {
     APIEntry(
-      owner: .type(.verdict), name: name, returns: returns, doc: doc, example: "verdict.\(name)", inTests: .only,
+      owner: .type(.verdict), name: name, returns: returns, doc: doc,
+      example: "mirrors.web:judge(packet.tcp(syn)).\(name)",
+      inTests: .only,
       binding: .property { context, call throws(HostFailure) in call.push(get(try context.verdict(call, 0))) })
   }
 

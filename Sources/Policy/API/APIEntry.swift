@@ -41,7 +41,8 @@ struct APIEntry: Sendable {
   /// In LuaLS notation; nil: nothing.
   var returns: String?
   var doc: String
-  var example: String?
+  /// A line of a script; one of a packet's members is an expression of a filter. A test runs each.
+  var example: String
   /// The answer depends on the arguments only, and on nothing that changes while packets are judged.
   var isPure = false
   /// May be called only while the policy loads.

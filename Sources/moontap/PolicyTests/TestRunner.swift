@@ -90,7 +90,8 @@ struct TestRunner {
     let policy = try load(file, inventory, log)
     guard policy.tests.indices.contains(index), policy.tests[index] == test else {
       throw Problem(
-        place: "\(file.path):\(test.line)", code: "test.order", sentence: "declares other tests when it is loaded again",
+        place: "\(file.path):\(test.line)", code: "test.order",
+        sentence: "declares other tests when it is loaded again",
         exit: .failed)
     }
     let pipeline = TestPipeline(policy, inventory, compiler)
