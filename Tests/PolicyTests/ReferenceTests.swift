@@ -67,6 +67,7 @@ import Testing
       #expect(lines.contains { $0.hasPrefix(declared) }, "\(declared)")
     }
     #expect(PolicyReference.declarations.count == PolicyReference.names.count)
+    for type in PolicyReference.typeNames { #expect(lines.contains("---@class \(type)"), "\(type)") }
   }
 
   @Test func definitionsAndStandardAreLua() throws {

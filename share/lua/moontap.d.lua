@@ -30,7 +30,7 @@ function gauge(name) end
 ---@type shared
 shared = nil
 
----Runs a module, `name.lua` in the policy's folder, once, and returns what it returned; every call gets a table as a copy of its own.
+---Runs a module, `name.lua` in the policy's folder or else in one of --lib, once, and returns what it returned; every call gets a table as a copy of its own.
 ---@param module string letters, digits, _ and -; a dot between folders
 ---@return any
 function require(module) end
@@ -465,19 +465,19 @@ function gauge_type:add(n) end
 local shared_type = {}
 
 ---The value, or nil when there is none or it is over.
----@param key string 
+---@param key string
 ---@return string|number|boolean|nil
 function shared_type:get(key) end
 
 ---Sets a value.
----@param key string 
+---@param key string
 ---@param value any a string, a number, a boolean; nil removes
 ---@param seconds? number until it is forgotten; for good if not given
 function shared_type:set(key, value, seconds) end
 
 ---Adds to a number, made as 0, and returns the sum; one step for all workers.
----@param key string 
----@param n number 
+---@param key string
+---@param n number
 ---@param seconds? number until it is forgotten, counted from when it is made
 ---@return number
 function shared_type:add(key, n, seconds) end
@@ -511,6 +511,7 @@ policy.name = nil
 policy.args = nil
 
 ---@class expectation
+---@field [string|integer] expectation
 ---@field never expectation The contrary of the matcher that follows.
 local expectation_type = {}
 
@@ -528,7 +529,7 @@ function expectation_type:is_false() end
 function expectation_type:is_nil() end
 
 ---A number that is no further from the other than the tolerance.
----@param number number 
+---@param number number
 ---@param tolerance number 0 or more
 function expectation_type:is_near(number, tolerance) end
 
@@ -551,3 +552,20 @@ function expectation_type:raises(text) end
 ---@field eni string? Where it was seen, by id; an unlisted ENI by its address.
 ---@field direction string? "in" or "out" of that ENI.
 local verdict_type = {}
+
+---@class source
+local source_type = {}
+
+---@class target
+local target_type = {}
+
+---@class balance
+local balance_type = {}
+
+---@class mirrors
+---@field [string|integer] mirror?
+local mirrors_type = {}
+
+---@class list
+---@field [string] any
+local list_type = {}

@@ -47,6 +47,7 @@ stds.moontap_test = {
 }
 std = "moontap"
 files["/**/*_test.lua"] = { std = "moontap+moontap_test" }
+exclude_files = { "**/*.d.lua" }
 max_line_length = 120
 -- A callback is given more than most need.
 unused_args = false

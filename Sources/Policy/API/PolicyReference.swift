@@ -110,8 +110,18 @@ public enum PolicyReference {
 
       """
     for section in sections { text += "\n" + section.definitions }
-    return text
+    return text + memberless
   }
+
+  /// Types that have no entries: only passed on, or indexed with keys of the script's own.
+  private static var memberless: String {
+    APITypeName.allCases.filter { type in !APIEntry.all.contains { $0.owner == .type(type) } }.map { type in
+      "\n---@class \(type.name)\n" + (type.indexed.map { "---@field \($0)\n" } ?? "") + "local \(type.name)_type = {}\n"
+    }.joined()
+  }
+
+  /// Names of the types of host objects.
+  public static var typeNames: [String] { APITypeName.allCases.map(\.name) }
 
   /// `share/lua/moontap.luacheckrc`: `luacheck --config share/lua/moontap.luacheckrc policy.lua`.
   ///
@@ -124,6 +134,7 @@ public enum PolicyReference {
         + """
         std = "moontap"
         files["/**/*_test.lua"] = { std = "moontap+moontap_test" }
+        exclude_files = { "**/*.d.lua" }
         max_line_length = 120
         -- A callback is given more than most need.
         unused_args = false
@@ -194,6 +205,7 @@ private struct ReferenceSection {
 
   private func classDefinition(_ name: String) -> String {
     var text = "---@class \(name)\n"
+    if case .type(let type) = owner, let indexed = type.indexed { text += "---@field \(indexed)\n" }
     for entry in entries {
       switch entry.binding {
       case .property, .record: text += "---@field \(entry.name) \(entry.returns ?? "any") \(entry.doc)\n"
@@ -250,7 +262,9 @@ extension APIEntry {
         let mark = parameter.isOptional ? "?" : ""
         let shown = parameter.isVariadic ? "..." : parameter.name + mark
         // The doc of a function is its type.
-        let type = parameter.doc.hasPrefix("fun(") ? parameter.doc : parameter.kind.text + " " + parameter.doc
+        let type =
+          parameter.doc.hasPrefix("fun(")
+          ? parameter.doc : parameter.kind.text + (parameter.doc.isEmpty ? "" : " " + parameter.doc)
         text += "---@param \(shown) \(type)\n"
       }
       if let returns { text += "---@return \(returns)\n" }
@@ -258,6 +272,18 @@ extension APIEntry {
       return text + "function \(name)(\(list)) end\n"
     }
     return text + "---@type \(returns ?? "any")\n\(name) = nil\n"
+  }
+}
+
+extension APITypeName {
+  /// What keys of the script's own give, for the language server.
+  fileprivate var indexed: String? {
+    switch self {
+    case .mirrors: "[string|integer] mirror?"
+    case .list: "[string] any"
+    case .expectation: "[string|integer] expectation"
+    default: nil
+    }
   }
 }
 

@@ -21,6 +21,8 @@ extension PolicyContext {
     guard testing.expectations.count < TestContext.expectationLimit else {
       throw HostFailure("a test may have at most \(TestContext.expectationLimit) expectations")
     }
+    var expectation = expectation
+    expectation.isUsed = false
     testing.expectations.append(expectation)
     call.push(LuaHandle(types.handle(.expectation), testing.expectations.count - 1))
   }
@@ -172,7 +174,11 @@ extension PolicyContext {
     guard call.aside({ error = testing.call?(function) }) else { throw HostFailure("too many calls inside each other") }
     // What failed inside is the test's own failure, not the error that it waits for; nor is a limit.
     if failures, testing.failure != nil { throw HostFailure("an expectation inside the function failed") }
-    if let error, [.cpu, .wall, .memory].contains(error.kind) { throw HostFailure(error.message) }
+    if let error, [.cpu, .wall, .memory].contains(error.kind) {
+      testing.failure = TestFailure(
+        kind: .limit, file: error.place?.chunk ?? "", line: error.place?.line ?? 0, message: error.message, details: [])
+      throw HostFailure(error.message)
+    }
     let wanted = text.map { "an error that says \(ValueText.quoted(Array($0.utf8)))" } ?? "an error"
     guard let error else { return TestFinding(holds: false, wanted: wanted, got: "none") }
     let says = text.map { Self.has(Array(error.message.utf8), Array($0.utf8)) } ?? true
