@@ -70,6 +70,8 @@ final class PolicyContext {
   var statistics: ((Int) -> MirrorStatistics?)?
   /// Whether a mirror, by its position here, has failed too often.
   var isFaulted: ((Int) -> Bool)?
+  /// Set while the policy is tested.
+  let testing: TestContext?
   let arena = PacketArena()
   /// What was written to `shared` before the policy came into force; nil: it is in force.
   var sharedDraft: SharedDraft?
@@ -89,6 +91,7 @@ final class PolicyContext {
     self.types = types
     log = RateLimitedLog(sink: options.log)
     sharedDraft = SharedDraft(over: options.shared)
+    testing = options.isTested ? TestContext() : nil
   }
 
   /// Mirrors can be changed: a packet that is being judged would not know by which definition.

@@ -47,7 +47,9 @@ final class Configuration {
   }
 
   private init(_ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions, _ reload: Reload?) throws {
-    var loader = MirrorLoader(inventory: inventory, arguments: try input.arguments(), reload: reload)
+    try InputOptions.check(libraries: input.lib)
+    var loader = MirrorLoader(
+      inventory: inventory, arguments: try input.arguments(), libraries: input.lib, reload: reload)
     for file in input.mirrors { loader.load(mirrors: file) }
     loader.validateDrafts()
     for (index, file) in input.policies.enumerated() { loader.load(policy: file, index) }
@@ -146,6 +148,7 @@ final class Configuration {
 private struct MirrorLoader {
   let inventory: Inventory
   let arguments: [String: String]
+  let libraries: [String]
   let reload: Configuration.Reload?
   let compiler = PcapFilterCompiler()
   var drafts: [MirrorDraft] = []
@@ -155,9 +158,10 @@ private struct MirrorLoader {
   var errors: [Problem] = []
   var warnings: [Problem] = []
 
-  init(inventory: Inventory, arguments: [String: String], reload: Configuration.Reload?) {
+  init(inventory: Inventory, arguments: [String: String], libraries: [String], reload: Configuration.Reload?) {
     self.inventory = inventory
     self.arguments = arguments
+    self.libraries = libraries
     self.reload = reload
   }
 
@@ -188,6 +192,7 @@ private struct MirrorLoader {
   mutating func load(policy file: String, _ index: Int) {
     var options = PolicyOptions()
     options.arguments = arguments
+    options.libraries = libraries
     if let reload { options.shared = reload.shared[index] }
     options.log = { line in Terminal.complain("\(line.place): \(line.level.rawValue): \(line.text)\n") }
     options.print = { line in Terminal.complain(line + "\n") }
