@@ -33,6 +33,18 @@ extension Policy {
     context.statistics = { mirror in byMirror[mirror].flatMap { statistics?($0) } }
   }
 
+  /// Who answers `mirror:explain`, by the mirror's number.
+  public func explain(with explainer: ((_ mirror: Int, _ frame: MadeFrame) throws(TestRefusal) -> PacketExplanation)?) {
+    context.explainer = explainer
+  }
+
+  /// Judges for an explanation: whatever the functions do, breakers and failures stay as they were.
+  public func uncounted<Success>(_ body: () -> Success) -> Success {
+    let (breakers, failures) = (self.breakers, failureLog)
+    defer { (self.breakers, failureLog) = (breakers, failures) }
+    return body()
+  }
+
   /// What the script asked for since the last call.
   public func takeRequests() -> PolicyRequests {
     defer { context.requests = PolicyRequests() }

@@ -68,6 +68,8 @@ final class PolicyContext {
   var log: RateLimitedLog
   /// What the data path counted for a mirror, by its position here; nil: nothing is running.
   var statistics: ((Int) -> MirrorStatistics?)?
+  /// Explains a made packet to a mirror, by its position here; nil: nothing is running.
+  var explainer: ((_ mirror: Int, _ frame: MadeFrame) throws(TestRefusal) -> PacketExplanation)?
   /// Whether a mirror, by its position here, has failed too often.
   var isFaulted: ((Int) -> Bool)?
   /// Set while the policy is tested.
@@ -95,7 +97,7 @@ final class PolicyContext {
   }
 
   /// Mirrors can be changed: a packet that is being judged would not know by which definition.
-  var mayChange: Bool { isLoading || isInTimer }
+  var mayChange: Bool { isLoading || isInTimer || isAtTest }
 
   /// Positions of the mirrors that were not deleted.
   var standing: [Int] { mirrors.indices.filter { !mirrors[$0].isDeleted } }

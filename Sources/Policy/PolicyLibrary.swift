@@ -5,7 +5,7 @@ internal import Wire
 extension APIEntry {
   /// The whole policy language, in the order of the reference page.
   static let all: [APIEntry] =
-    mirrorEntries + mirrorsEntries + sourceEntries + targetEntries + filterEntries + balanceEntries + packetEntries
+    mirrorEntries + explainEntries + mirrorsEntries + sourceEntries + targetEntries + filterEntries + balanceEntries + packetEntries
     + payloadEntries + makeEntries + setEntries + inventoryEntries + hostEntries
     + requireEntries + testEntries
 }
@@ -90,7 +90,7 @@ struct PolicyLibrary {
       }
       if entry.isChange, !context.mayChange {
         throw HostFailure(
-          "\(entry.path) can be used while the policy loads and in timers, not while a packet is judged")
+          "\(entry.path) can be used while the policy loads, in timers and in tests, not while a packet is judged")
       }
       if !entry.parameters.isEmpty { try entry.check(call, context.types, offset: offset) }
       try body(context, call)

@@ -62,6 +62,13 @@ extension Configuration {
     for policy in policies { policy.undoChanges() }
   }
 
+  /// `mirror:explain`, by the plan that is in force.
+  func explain(_ owner: Owner, _ made: MadeFrame, at time: Int64) throws(TestRefusal) -> PacketExplanation {
+    guard let mirror = owners.firstIndex(of: owner) else { throw TestRefusal("the mirror is deleted") }
+    let explainer = MirrorExplainer(plan: plan, policies: policies, compiler: compiler)
+    return try explainer.explain(mirror, made, at: time)
+  }
+
   // MARK: Reload
 
   /// What the configuration that comes is made with.

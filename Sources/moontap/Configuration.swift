@@ -17,7 +17,7 @@ final class Configuration {
   /// Which policy, and which of its mirrors (by number), a mirror of the plan is; nil: of a JSON file.
   var owners: [Owner?]
   let options: PlanOptions
-  private let compiler: PcapFilterCompiler
+  let compiler: PcapFilterCompiler
   /// Failures of functions that an earlier configuration of this run had.
   var earlierFailures = FailureSum()
 
@@ -86,6 +86,10 @@ final class Configuration {
       policy.begin(
         plan: entries(of: index), neighbours: { [weak self] in self?.mirrors(besides: index) ?? [] },
         statistics: { [weak pipeline] entry in pipeline.map { MirrorStatistics($0.report(entry: entry)) } })
+      policy.explain { [weak self, weak pipeline] mirror, made throws(TestRefusal) in
+        guard let self, let pipeline else { throw TestRefusal("nothing is running") }
+        return try explain(Owner(policy: index, mirror: mirror), made, at: pipeline.clock)
+      }
     }
   }
 
