@@ -10,6 +10,9 @@ final class Engine {
   /// loading.
   static let scriptReloadInterval: Int64 = 10_000_000_000
 
+  /// The same between two changes of mirrors: each looks at every conversation, and scripts may want one every millisecond.
+  static let changeInterval: Int64 = 100_000_000
+
   private(set) var configuration: Configuration
   let pipeline: Pipeline
   private let reloader: Reloader
@@ -19,6 +22,9 @@ final class Engine {
   /// A script wants a reload; and when there was one for a script.
   private var isReloadWanted = false
   private var lastScriptReload: Int64?
+  /// The same of what scripts changed.
+  private var isChangeWanted = false
+  private var lastChange: Int64?
   private(set) var reloads = 0
 
   /// - Parameters:
@@ -51,13 +57,23 @@ final class Engine {
 
   private func carryOutRequests(_ sink: CaptureFileSink?) {
     let requests = configuration.takeRequests()
-    if requests.changesMirrors { carryOutChanges(sink) }
-    if let ready = reloader.takeReady() { swap(in: ready, sink) }
+    if requests.changesMirrors { isChangeWanted = true }
     if requests.reloads { isReloadWanted = true }
-    if isReloadWanted, isScriptReloadDue { reloadForScript(sink) }
+    if isChangeWanted, isDue(Self.changeInterval, after: lastChange) { carryOutChanges(sink) }
+    if let ready = reloader.takeReady() { swap(in: ready, sink) }
+    if isReloadWanted, isDue(Self.scriptReloadInterval, after: lastScriptReload) { reloadForScript(sink) }
+  }
+
+  /// By the engine's clock, so that the same captures give the same copies.
+  private func isDue(_ interval: Int64, after last: Int64?) -> Bool {
+    guard let last else { return true }
+    let elapsed = pipeline.clock.subtractingReportingOverflow(last)
+    return elapsed.overflow || elapsed.partialValue >= interval
   }
 
   private func carryOutChanges(_ sink: CaptureFileSink?) {
+    isChangeWanted = false
+    lastChange = pipeline.clock
     let change = configuration.change()
     do {
       try check(change.plan)
@@ -82,6 +98,7 @@ final class Engine {
     new.replace(old, in: pipeline)
     old.finishLogs()
     configuration = new
+    isChangeWanted = false
     reloads += 1
     reloader.close(old)
   }
@@ -95,10 +112,6 @@ final class Engine {
   }
 
   // MARK: Reloads that scripts ask for
-
-  private var isScriptReloadDue: Bool {
-    lastScriptReload.map { pipeline.clock &- $0 >= Self.scriptReloadInterval } ?? true
-  }
 
   /// At once, so that the same captures give the same copies.
   private func reloadForScript(_ sink: CaptureFileSink?) {

@@ -259,6 +259,22 @@ import Testing
     #expect(try plain().json().mirror("tls") == tls, "the same traffic, the same answer")
   }
 
+  @Test func aStormOfChangesIsWeathered() throws {
+    try folder.write(
+      Self.counting + Self.tls + """
+        every(0.001, function()
+          if mirrors.tls.enabled then mirrors.tls:disable() else mirrors.tls:enable() end
+          mirrors.all:modify { name = "all" .. math.random(1, 1000), tags = { turn = tostring(math.random(1, 1000)) } }
+        end)
+        """.replacing("mirrors.all", with: "mirrors[1]"), to: "p.lua")
+    let finished = try plain(["--write", folder.path("out")])
+    #expect(finished.status == 0, "\(finished.errors)")
+    let mirrors = try #require(finished.json()["mirrors"]?.array)
+    #expect(mirrors.count == 2 && mirrors.contains { $0["name"]?.string?.hasPrefix("all") == true }, "\(mirrors)")
+    #expect(mirrors.first { $0["name"]?.string != "tls" }?["collected"]?.packets == 466)
+    #expect(finished.errors.contains("more lines"), "the log is limited")
+  }
+
   @Test func aTimerDeletesItsMirror() throws {
     try folder.write(
       Self.counting + Self.tls + "every(1, function() if mirrors.tls then mirrors.tls:delete() end end)", to: "p.lua")
