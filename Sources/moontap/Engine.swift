@@ -60,8 +60,16 @@ final class Engine {
     if requests.changesMirrors { isChangeWanted = true }
     if requests.reloads { isReloadWanted = true }
     if isChangeWanted, isDue(Self.changeInterval, after: lastChange) { carryOutChanges(sink) }
-    if let ready = reloader.takeReady() { swap(in: ready, sink) }
-    if isReloadWanted, isDue(Self.scriptReloadInterval, after: lastScriptReload) { reloadForScript(sink) }
+    var hasSwapped = false
+    if let ready = reloader.takeReady() {
+      swap(in: ready, sink)
+      hasSwapped = true
+    }
+    if isReloadWanted, isDue(Self.scriptReloadInterval, after: lastScriptReload) {
+      reloadForScript(sink)
+      hasSwapped = true
+    }
+    if hasSwapped { reloader.closeRetired() }
   }
 
   /// By the engine's clock, so that the same captures give the same copies.
@@ -93,14 +101,14 @@ final class Engine {
       try adopt(new.plan, sink)
     } catch {
       Reloader.refuse(error)
-      return reloader.close(new)
+      return reloader.retire(new)
     }
     new.replace(old, in: pipeline)
     old.finishLogs()
     configuration = new
     isChangeWanted = false
     reloads += 1
-    reloader.close(old)
+    reloader.retire(old)
   }
 
   private func adopt(_ plan: MirrorPlan, _ sink: CaptureFileSink?) throws {

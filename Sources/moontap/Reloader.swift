@@ -52,12 +52,14 @@ final class Reloader: Sendable {
     }
   }
 
-  /// Takes apart what the engine has let go of.
-  func close(_ old: Configuration) {
+  /// Takes what the engine is about to let go of.
+  func retire(_ old: Configuration) {
     let parcel = Parcel(configuration: old)
     box.withLock { $0.old.append(parcel) }
-    Hangup.wake(Hangup.look)
   }
+
+  /// Takes it apart; called when the engine has let go of it, so that the last reference goes on this thread.
+  func closeRetired() { Hangup.wake(Hangup.look) }
 
   /// Waits until a reload that is under way has ended; none begins any more.
   func stop() {

@@ -19,6 +19,7 @@ enum TextFile {
       guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
         throw refuse("is not a regular file: a reload reads nothing else")
       }
+      guard status.st_size <= limit else { throw refuse("more than \(limit >> 20) MiB: not an \(what)") }
     }
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)

@@ -169,6 +169,7 @@ import Testing
       Spoiled(
         file: "inventory.json", command: "rm inventory.json && mkfifo inventory.json", message: "not a regular file"),
       Spoiled(file: "inventory.json", command: "ln -sf /dev/zero inventory.json", message: "not a regular file"),
+      Spoiled(file: "inventory.json", command: "truncate -s 8G inventory.json", message: "not an inventory"),
       Spoiled(file: "inventory.json", command: "echo '{' > inventory.json", message: "inventory.json:2"),
       Spoiled(
         file: "inventory.json", command: "sed -i s/vpc-campus/vpc-other/ inventory.json", message: "network.unknown"),
