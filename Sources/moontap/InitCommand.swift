@@ -31,10 +31,14 @@ struct InitCommand: ParsableCommand {
   private func path(_ name: String) -> String { folder.hasSuffix("/") ? folder + name : folder + "/" + name }
 
   /// Links that lead nowhere are there, too.
-  private static func exists(_ path: String) -> Bool { (try? FileManager.default.attributesOfItem(atPath: path)) != nil }
+  private static func exists(_ path: String) -> Bool {
+    (try? FileManager.default.attributesOfItem(atPath: path)) != nil
+  }
 
   private func refuse(_ present: [String]) throws {
-    let problems = present.map { Problem(place: $0, code: "init.exists", sentence: "is there already; nothing is written") }
+    let problems = present.map {
+      Problem(place: $0, code: "init.exists", sentence: "is there already; nothing is written")
+    }
     if !problems.isEmpty { throw Problems(list: problems) }
   }
 
@@ -46,7 +50,8 @@ struct InitCommand: ParsableCommand {
       // Another program may have made it meanwhile.
       try Data(file.text.utf8).write(to: URL(filePath: path), options: .withoutOverwriting)
     } catch {
-      throw Problem(place: path, code: "output", sentence: "cannot be written: \(WholeFile.reason(error))", exit: .failed)
+      throw Problem(
+        place: path, code: "output", sentence: "cannot be written: \(WholeFile.reason(error))", exit: .failed)
     }
   }
 

@@ -20,7 +20,10 @@ struct Moontap: ParsableCommand {
         3 unreadable or invalid file · 64 wrong usage · 130 interrupted
       """,
     version: "moontap 0.1.0",
-    subcommands: [RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, InitCommand.self, InventoryCommand.self])
+    subcommands: [
+      RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, InitCommand.self,
+      InventoryCommand.self,
+    ])
 }
 
 extension ParsableCommand {

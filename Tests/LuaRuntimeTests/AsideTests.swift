@@ -25,6 +25,15 @@ import Testing
           // Arguments are still there.
           call.push(call.function(0) == function ? answer : "lost its arguments")
         }
+        library.add("twice") { call throws(HostFailure) in
+          guard let function = call.function(0) else { throw HostFailure("a function expected") }
+          call.next(function, []) { first throws(HostFailure) in
+            let value = first.integer(0) ?? 0
+            first.next(function, []) { second throws(HostFailure) in
+              second.push(value * 100 + (second.integer(0) ?? 0))
+            }
+          }
+        }
       }
     }
   }
@@ -54,12 +63,15 @@ import Testing
     let asking = try Asking()
     var limits = LuaLimits.load
     limits.steps = 20_000
-    let endless = asking.bench.failure("while true do ask(function() end) end", limits: limits)
+    let endless = asking.bench.failure("n = 0 while true do n = n + 1 ask(print) end", limits: limits)
     #expect(endless.kind == .cpu)
+    // A look at the budget each, though no 256 instructions lie between two.
+    guard case .integer(let asked) = try asking.bench.run("return n") else { return }
+    #expect(asked > 10 && asked < 100)
     limits.steps = .max
     limits.allocatedBytesPerCall = 1 << 20
     let greedy = asking.bench.failure(
-      "local t = {} for i = 1, 1000 do t[i] = string.rep('x', 10000) ask(function() end) end", limits: limits)
+      "for i = 1, 1000 do local text = string.rep('x', 10000) ask(print) end", limits: limits)
     #expect(greedy.kind == .memory)
   }
 
@@ -76,19 +88,38 @@ import Testing
     #expect(text.hasPrefix("8 "))
   }
 
-  @Test func whatIsToFollowStillFollows() throws {
-    var bench: Bench!
-    bench = try Bench { library in
-      library.add("twice") { call throws(HostFailure) in
-        guard let function = call.function(0) else { throw HostFailure("a function expected") }
-        call.next(function, []) { first throws(HostFailure) in
-          _ = first.aside { _ = try? bench.state.call(function) }
-          let value = first.integer(0) ?? 0
-          first.next(function, []) { second throws(HostFailure) in second.push(value * 100 + (second.integer(0) ?? 0)) }
-        }
-      }
+  @Test func deepInTheStackItIsRefusedOrRuns() throws {
+    let asking = try Asking()
+    let source = """
+      local function deep(n, f)
+        if n == 0 then return ask(f) end
+        local _, answer = pcall(deep, n - 1, f)
+        return answer
+      end
+      return deep(depth, function(x) return deep(1, function() return x end) end)
+      """
+    for depth in 1...220 {
+      let answer = try? asking.bench.run("depth = \(depth)\n" + source)
+      // Near Lua's bound of 200 nested C calls it may be refused, at either level.
+      if depth < 150 { #expect(answer == .string("string(\"integer(20)\")"), "\(depth)") }
     }
-    #expect(try bench.run("local n = 0; return twice(function() n = n + 1; return n end)") == .integer(103))
+    #expect(try asking.bench.run("return ask(function(x) return x end)") == .string("integer(20)"))
+  }
+
+  /// A host function that waits for a function of the script is not forgotten when that asks.
+  @Test func whatIsToFollowStillFollows() throws {
+    let asking = try Asking()
+    let result = try asking.bench.run(
+      """
+      local n = 0
+      local function inner() n = n + 1; return n end
+      local function outer()
+        assert(ask(function() error 'boom' end) == 'runtime')
+        return twice(inner)
+      end
+      return twice(outer)
+      """)
+    #expect(result == .integer(102 * 100 + 304))
   }
 
   @Test func survivesAllocationsThatFail() throws {

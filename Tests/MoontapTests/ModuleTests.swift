@@ -43,7 +43,8 @@ import Testing
 
   @Test func stringsOfModulesMayBeAnyBytes() throws {
     let folder = try Self.folder("assert(#require 'raw' == 2 and (require 'raw'):byte(1) == 255)\n")
-    try Data(Array("return \"".utf8) + [0xff, 0xfe] + Array("\"".utf8)).write(to: URL(filePath: folder.path("own/raw.lua")))
+    try Data(Array("return \"".utf8) + [0xff, 0xfe] + Array("\"".utf8)).write(
+      to: URL(filePath: folder.path("own/raw.lua")))
     let finished = try Self.check(folder, [])
     #expect(finished.status == 0, "\(finished.errors)")
   }

@@ -88,9 +88,12 @@ import Testing
   }
 
   @Test func everyTestBeginsAnew() throws {
-    let once = "m:judge(p()) m:judge(p()) expect(m:judge(p())).collected:is_false() expect(counter('seen').value):equals(3)"
+    let once =
+      "m:judge(p()) m:judge(p()) expect(m:judge(p())).collected:is_false() expect(counter('seen').value):equals(3)"
     let finished = try Self.run(
-      Self.folder(Self.test(once, "a") + Self.test(once, "b") + "shared:set('k', 1)\n" + Self.test("done = (done or 0) + 1 expect(done):equals(1)", "c")))
+      Self.folder(
+        Self.test(once, "a") + Self.test(once, "b") + "shared:set('k', 1)\n"
+          + Self.test("done = (done or 0) + 1 expect(done):equals(1)", "c")))
     #expect(finished.text == "3 passed, 0 failed, 0 errors in 1 file\n")
   }
 
@@ -257,7 +260,8 @@ import Testing
       """
     let read = try Shell.run("python3", ["-c", check, folder.path("out.xml")])
     #expect(
-      read.text == "3 1 1 ['load', '<&>', 'good'] ['expected \"\\\\x01\", got \"<a & \\\\\"b\\\\\">\"']\n", "\(read.text)")
+      read.text == "3 1 1 ['load', '<&>', 'good'] ['expected \"\\\\x01\", got \"<a & \\\\\"b\\\\\">\"']\n",
+      "\(read.text)")
     #expect(try Self.run(folder, "--junit", "no/out.xml").status == 2)
     #expect(!folder.names.contains { $0.hasPrefix("out.xml.") })
   }

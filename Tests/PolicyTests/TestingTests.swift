@@ -37,7 +37,9 @@ import Testing
     return policy
   }
 
-  private func message(_ body: String, policy: String = "") throws -> String? { try outcome(body, policy: policy)?.message }
+  private func message(_ body: String, policy: String = "") throws -> String? {
+    try outcome(body, policy: policy)?.message
+  }
 
   // MARK: Matchers
 
@@ -59,7 +61,8 @@ import Testing
     ("expect(1):equals(2)", "expected 2, got 1"), ("expect(1):equals('1')", "expected \"1\", got 1"),
     ("expect(nil):equals(false)", "expected false, got nil"), ("expect(1):is_true()", "expected true, got 1"),
     ("expect(nil):is_false()", "expected false, got nil"), ("expect(false):is_nil()", "expected nil, got false"),
-    ("expect(1):is_near(2, 0.5)", "expected 2 ± 0.5, got 1"), ("expect('x'):is_near(1, 1)", "expected 1 ± 1, got \"x\""),
+    ("expect(1):is_near(2, 0.5)", "expected 2 ± 0.5, got 1"),
+    ("expect('x'):is_near(1, 1)", "expected 1 ± 1, got \"x\""),
     ("expect('abc'):contains('z')", "expected something that contains \"z\", got \"abc\""),
     ("expect('abc'):matches('^b')", "expected something like \"^b\", got \"abc\""),
     ("expect(7):matches('7')", "expected a string like \"7\", got 7"),
@@ -133,7 +136,8 @@ import Testing
   // MARK: The policy's own state
 
   @Test func seesTheGlobalsOfThePolicy() throws {
-    let policy = "limit = 10 function is_small(packet) return packet.length < limit end hits = counter 'hits' hits:add(3)"
+    let policy =
+      "limit = 10 function is_small(packet) return packet.length < limit end hits = counter 'hits' hits:add(3)"
     #expect(
       try outcome(
         "expect(is_small(packet.udp { source = '1.1.1.1', destination = '2.2.2.2' })):is_false() "

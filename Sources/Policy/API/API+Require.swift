@@ -5,7 +5,8 @@ extension APIEntry {
     APIEntry(
       owner: .global, name: "require",
       parameters: [APIParameter("module", .string, "letters, digits, _ and -; a dot between folders")], returns: "any",
-      doc: "Runs a module, `name.lua` in the policy's folder or else in one of --lib, once, and returns what it returned; "
+      doc:
+        "Runs a module, `name.lua` in the policy's folder or else in one of --lib, once, and returns what it returned; "
         + "every call gets a table as a copy of its own.",
       example: #"local lists = require "shop.lists""#, isDeclaration: true, inTests: .too,
       binding: .function { context, call throws(HostFailure) in try context.require(call) })
