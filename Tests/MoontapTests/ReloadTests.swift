@@ -262,7 +262,8 @@ import Testing
 
   @Test func aStormOfChangesIsWeathered() throws {
     try folder.write(
-      Self.counting + Self.tls + """
+      Self.counting + Self.tls
+        + """
         every(0.001, function()
           if mirrors.tls.enabled then mirrors.tls:disable() else mirrors.tls:enable() end
           mirrors.all:modify { name = "all" .. math.random(1, 1000), tags = { turn = tostring(math.random(1, 1000)) } }
