@@ -5,8 +5,8 @@ internal import Wire
 extension APIEntry {
   /// The whole policy language, in the order of the reference page.
   static let all: [APIEntry] =
-    mirrorEntries + explainEntries + mirrorsEntries + sourceEntries + targetEntries + filterEntries + balanceEntries + packetEntries
-    + payloadEntries + makeEntries + setEntries + inventoryEntries + hostEntries
+    mirrorEntries + explainEntries + mirrorsEntries + sourceEntries + targetEntries + filterEntries + balanceEntries
+    + packetEntries + payloadEntries + makeEntries + setEntries + inventoryEntries + hostEntries
     + requireEntries + testEntries
 }
 
