@@ -7,7 +7,6 @@ import Wire
 
 /// A fresh pipeline for one test: the packets that it makes are judged by what judges captures.
 final class TestPipeline {
-  private let policy: Policy
   private let plan: MirrorPlan
   private let pipeline: Pipeline
   private let batch = FrameBatch()
@@ -20,7 +19,6 @@ final class TestPipeline {
     options.conversationLimit = 1 << 16
     plan = MirrorPlan(inventory: inventory, mirrors: policy.mirrors, options: options)
     let pipeline = Pipeline(plan: plan, scripts: [policy], compiler: compiler)
-    self.policy = policy
     self.pipeline = pipeline
     policy.begin(plan: plan.enabled.enumerated().map { (entry: $0, mirror: $1) }) { [weak pipeline] entry in
       pipeline.map { MirrorStatistics($0.report(entry: entry)) }
@@ -41,8 +39,10 @@ final class TestPipeline {
     let told = explanation.mirrors.first { $0.index == mirror }?.conclusions ?? []
     let fitting = told.filter { made.isOutbound == nil || $0.isOutbound == made.isOutbound }
     guard let conclusion = fitting.first else {
-      guard told.isEmpty else {
-        throw TestRefusal("the packet is not seen \(made.isOutbound == true ? "going out" : "coming in") there")
+      if let other = told.first {
+        throw TestRefusal(
+          "the verdict is about the packet \(other.isOutbound ? "going out" : "coming in"): \(other.verdict.name); "
+            + "say with eni where it is captured")
       }
       return TestVerdict(reason: "unattributed")
     }
