@@ -46,8 +46,10 @@ final class MadeTraffic {
     let told = explanation.mirrors.first { $0.index == mirror }?.conclusions ?? []
     let fitting = told.filter { made.isOutbound == nil || $0.isOutbound == made.isOutbound }
     guard let conclusion = fitting.first else {
-      guard told.isEmpty else {
-        throw TestRefusal("the packet is not seen \(made.isOutbound == true ? "going out" : "coming in") there")
+      if let other = told.first {
+        throw TestRefusal(
+          "the verdict is about the packet \(other.isOutbound ? "going out" : "coming in"): \(other.verdict.name); "
+            + "say with eni where it is captured")
       }
       return TestVerdict(reason: "unattributed")
     }

@@ -75,7 +75,9 @@ import Testing
     "expect(m:judge(packet.udp { source = '1.1.1.1', destination = '192.0.2.7' })).reason:equals('unattributed')",
     "expect(m:judge(p { eni = 'eni-web1', direction = 'in' })).direction:equals('in')",
     "expect(m:judge(p { source = '10.20.1.99' })).eni:equals('10.20.1.99')",
-    "expect(function() m:judge(p { source = '192.0.2.1', direction = 'out' }) end).never:raises()",
+    "expect(m:judge(p { source = '192.0.2.1', direction = 'out' })).reason:equals('unattributed')",
+    "expect(function() m:judge(p { source = '192.0.2.1', destination = '10.20.1.11', direction = 'out' }) end)"
+      + ":raises('about the packet coming in: collected')",
     // The same packet at its sender and at its receiver, both captured.
     "local f = { source = '10.20.1.11', destination = '10.20.1.12' } f.direction = 'out' "
       + "expect(m:judge(packet.udp(f))).collected:is_true() f.direction = 'in' "

@@ -17,9 +17,9 @@ extension APIEntry {
     APIEntry(
       owner: .type(.mirror), name: "explain",
       parameters: [APIParameter("packet", .object(.packet), "made by packet.tcp and its like")], returns: "table",
-      doc: "Why the mirror would, or would not, copy the packet, were it the first of its conversation: a list of lines, "
-        + "each stage's answer, with reason, collected, receiver, eni and direction. Nothing is copied and nothing counted, "
-        + "counters of the policy included. In timers and in tests.",
+      doc: "Why the mirror would, or would not, copy the packet, were it the first of its conversation: a list of "
+        + "lines, each stage's answer, with reason, collected, receiver, eni and direction. Nothing is copied and "
+        + "nothing counted, counters of the policy included. In timers and in tests.",
       example: """
         local probe = packet.tcp { source = "10.20.1.11", destination = "192.0.2.7", destination_port = 443 }
         every(60, function()

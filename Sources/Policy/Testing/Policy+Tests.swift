@@ -114,7 +114,8 @@ extension Policy {
       }
     }
     testing.phase = .running
-    defer { testing.phase = .idle }
+    // The pipeline holds the policy: it must not be held by it for longer.
+    defer { (testing.phase, testing.judge, testing.call) = (.idle, nil, nil) }
     do throws(LuaError) {
       _ = try state.call(testing.cases[test].function, limits: limits)
     } catch {
