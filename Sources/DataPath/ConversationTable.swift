@@ -30,12 +30,25 @@ struct Conversation {
 }
 
 extension UnsafeMutablePointer<Conversation> {
+  /// By name alone: enough if that is whole.
+  @inline(__always)
+  func isHeld(by name: FlowName) -> Bool {
+    let held = unsafe pointee.name
+    return (held.first ^ name.first) | (held.second ^ name.second) == 0
+  }
+
   /// By arithmetic, not by a branch: which direction comes next is as good as random.
   @inline(__always)
   func path(isSwapped: UInt8) -> UnsafeMutablePointer<Path> {
     let paths = unsafe UnsafeMutableRawPointer(self) + MemoryLayout<FlowName>.stride
     return unsafe paths.assumingMemoryBound(to: Path.self) + Int(isSwapped)
   }
+}
+
+extension UInt64 {
+  /// 1 if it is below the limit, 0 if not: a borrow. Both are less than 2^63.
+  @inline(__always)
+  fileprivate func isBelow(_ limit: UInt64) -> UInt64 { (self &- limit) &>> 63 }
 }
 
 /// What scripts may ask of a conversation; kept only where there are any.
@@ -133,31 +146,47 @@ struct Path {
     UInt32(truncatingIfNeeded: hash >> 32) & ~UInt32(truncatingIfNeeded: mask)
   }
 
-  /// For each frame the conversation that the first slot of its probe points at: nearly always its own. The loads of one
-  /// loop do not depend on each other, so that their cache misses overlap instead of adding up.
+  /// For each frame the conversation that the first two slots of its probe point at: nearly always its own. The loads of
+  /// one loop do not depend on each other, so that their cache misses overlap instead of adding up.
   @inline(__always)
   func seek(_ frames: UnsafeMutablePointer<PreparedFrame>, count: Int) {
     let (index, mask) = unsafe (index, mask)
+    let limit = UInt64(mask)
     for position in 0..<count {
       let hash = unsafe frames[position].hash
-      // A slot with the key's tag is the position then; any other, and an empty one, is beyond the mask or zero.
-      let found = unsafe index[Int(truncatingIfNeeded: hash) & mask] ^ tag(hash)
-      unsafe frames[position].candidate = found &- 1 < UInt32(truncatingIfNeeded: mask) ? found &- 1 : 0
+      let slot = Int(truncatingIfNeeded: hash) & mask
+      let tag = tag(hash)
+      // A slot with the key's tag is the position then, plus one; any other, and an empty one, is too large or zero.
+      let first = unsafe UInt64((index[slot] ^ tag) &- 1)
+      let second = unsafe UInt64((index[(slot &+ 1) & mask] ^ tag) &- 1)
+      unsafe frames[position].candidate = Self.first(first, second, below: limit)
     }
     guard mask > Self.cachedMask else { return }
     var sum: UInt64 = 0
-    for position in 0..<count { unsafe sum &+= entries[Int(frames[position].candidate)].name.first }
+    for position in 0..<count {
+      let candidate = unsafe Int(frames[position].candidate)
+      // All ones for a wide name.
+      let isWide = unsafe Int(truncatingIfNeeded: frames[position].name.first >> 63) &- 1
+      unsafe sum &+= entries[candidate].name.first &+ wideKeys[candidate & isWide].lowHigh
+    }
     touched &+= sum
+  }
+
+  /// The first of two numbers that is below a limit, or 0. By arithmetic: the branch would be guessed wrong one time in
+  /// six.
+  @inline(__always)
+  private static func first(_ first: UInt64, _ second: UInt64, below limit: UInt64) -> UInt32 {
+    let isFirst = 0 &- first.isBelow(limit)
+    let isSecond = 0 &- second.isBelow(limit)
+    return UInt32(truncatingIfNeeded: first & isFirst | second & isSecond & ~isFirst)
   }
 
   /// Tables up to this size stay in the second-level cache by themselves.
   private static let cachedMask = 1 << 12
 
   @inline(__always)
-  func isHeld(_ entry: Int, by name: FlowName, _ wide: @autoclosure () -> WideKey) -> Bool {
-    let held = unsafe entries[entry].name
-    guard (held.first ^ name.first) | (held.second ^ name.second) == 0 else { return false }
-    return unsafe name.isWhole || wideKeys[entry] == wide()
+  func isHeld(_ entry: Int, by name: FlowName, _ wide: WideKey) -> Bool {
+    unsafe (entries + entry).isHeld(by: name) && (name.isWhole || wideKeys[entry] == wide)
   }
 
   /// Position of the conversation, or -1. An idle one is found too: see `isOver`.

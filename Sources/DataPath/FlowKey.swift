@@ -46,14 +46,22 @@ extension FlowKey {
     )
   }
 
-  /// Whether (source, port) is greater than (destination, port): the borrow of a subtraction of 144 bits.
+  /// Whether (source, port) is greater than (destination, port): the borrow of a subtraction of 144 bits, without a
+  /// branch.
   @inline(__always)
   private static func isGreater(_ summary: PacketSummary) -> Bool {
-    let ports = summary.destinationPort < summary.sourcePort ? 1 as UInt64 : 0
-    let low = summary.destinationLow.subtractingReportingOverflow(summary.sourceLow)
-    let lowBorrow = low.overflow || low.partialValue < ports
-    let high = summary.destinationHigh.subtractingReportingOverflow(summary.sourceHigh)
-    return high.overflow || high.partialValue < (lowBorrow ? 1 : 0)
+    let ports: UInt64 = summary.destinationPort < summary.sourcePort ? 1 : 0
+    let low = borrow(summary.destinationLow, summary.sourceLow, ports)
+    return borrow(summary.destinationHigh, summary.sourceHigh, low) != 0
+  }
+
+  /// 1 if a - b - borrowed is less than zero; `borrowed` is 0 or 1.
+  @inline(__always)
+  private static func borrow(_ a: UInt64, _ b: UInt64, _ borrowed: UInt64) -> UInt64 {
+    let difference = a &- b
+    let isLess: UInt64 = a < b ? 1 : 0
+    let isEqual: UInt64 = difference == 0 ? 1 : 0
+    return isLess | isEqual & borrowed
   }
 
   /// The key of a frame without readable addresses: the pair of MACs and the EtherType.

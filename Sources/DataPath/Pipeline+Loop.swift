@@ -21,79 +21,89 @@ extension Pipeline {
   /// Judges every frame of a batch; two loops in one text.
   @inline(__always)
   func judge(_ frames: UnsafeMutablePointer<Frame>, _ count: Int, wantsCopies: Bool) {
-    let entries = unsafe conversations.entries
-    let (idleTicks, hasWatchers) = (conversations.idleTicks, conversations.hasWatchers)
-    let routes = unsafe routed.base
-    let isTraced = trace != nil
     let firstRecord = recordNumber &+ 1
     var position = 0
     while position < count {
-      // What the slow functions may move is taken anew after each of them.
-      copies.reserve(FrameBatch.capacity)
-      var copy = unsafe copies.end
-      let lanes = unsafe classes.lanes.base
-      var slow = Slow.none
-      while position < count {
-        let frame = unsafe frames + position
-        let known = unsafe prepared.frames + position
-        var entry = unsafe Int(known.pointee.candidate)
-        if unsafe !conversations.isHeld(entry, by: known.pointee.name, known.pointee.wide) {
-          unsafe entry = find(known)
-          guard entry >= 0 else {
-            slow = .unknown
-            break
-          }
-        }
-        if unsafe frame.pointee.time > clock.time { unsafe advanceClock(frame.pointee.time) }
-        let conversation = unsafe entries + entry
-        let path = unsafe conversation.path(isSwapped: known.pointee.kind.rawValue)
-        // The lower 16 bits are zero in the frame's word: what is left is the class, or more if the MACs differ.
-        let number = unsafe path.pointee.destination ^ known.pointee.destination
-        let isIdle = unsafe clock.tick &- conversation.pointee.lastSeen > idleTicks
-        guard unsafe path.pointee.source == known.pointee.source, number &- 1 < 0xffff, !isIdle, !isTraced else {
-          slow = .unknown
-          break
-        }
-        let length = unsafe frame.pointee.original
-        let lane = unsafe lanes + Int(number)
-        unsafe conversation.pointee.lastSeen = clock.tick
-        if hasWatchers { unsafe conversations.accounts[entry].count(length) }
-        unsafe lane.pointee.tally.count(length)
-        guard unsafe lane.pointee.isDecided(by: conversation.pointee.mirror) else {
-          slow = .act(entry, Int(number))
-          break
-        }
-        let mask = unsafe lane.pointee.mask
-        let route = unsafe lane.pointee.firstRoute &+ UInt32(conversation.pointee.receiver & mask)
-        unsafe routes[Int(route)].count(length)
-        if wantsCopies {
-          unsafe copy.initialize(
-            to: Copy(
-              frame: UInt32(truncatingIfNeeded: position), route: route, origin: lane.pointee.origin,
-              isOutbound: lane.pointee.isOutbound, sourcePort: conversation.pointee.sourcePort))
-          unsafe copy += Int(mask & 1)
-        }
-        position &+= 1
-      }
-      if wantsCopies { unsafe copies.setEnd(copy) }
-      recordNumber = firstRecord &+ UInt64(min(position, count &- 1))
-      switch slow {
-      case .none: return
+      let (stop, reason) = unsafe judgeRemembered(frames, position..<count, wantsCopies: wantsCopies)
+      recordNumber = firstRecord &+ UInt64(stop)
+      switch reason {
+      case .end:
+        recordNumber &-= 1
+        return
       case .act(let entry, let number):
-        unsafe act(Subject(frame: frames + position, position: position, entry: entry), class: number)
-      case .unknown: unsafe processUnknown(frames + position, position)
+        unsafe act(Subject(frame: frames + stop, position: stop, entry: entry), class: number)
+      case .unknown: unsafe processUnknown(frames + stop, stop)
       }
-      position &+= 1
+      position = stop &+ 1
     }
   }
 
   /// Why a frame leaves the loop.
-  private enum Slow {
-    case none
+  private enum Stop {
+    case end
     /// Counted; the actions of its class are left, with its conversation.
     case act(Int, Int)
     /// No path remembers it.
     case unknown
+  }
+
+  /// All that the loop reads again and again is in local constants: what it writes might be one of them, for all that the
+  /// compiler knows. The slow functions change some: the loop ends with the frame that needs one.
+  @inline(__always)
+  private func judgeRemembered(
+    _ frames: UnsafeMutablePointer<Frame>, _ range: Range<Int>, wantsCopies: Bool
+  ) -> (Int, Stop) {
+    let (entries, wideKeys, accounts) = unsafe (conversations.entries, conversations.wideKeys, conversations.accounts)
+    let (idleTicks, hasWatchers, isTraced) = (conversations.idleTicks, conversations.hasWatchers, trace != nil)
+    let (prepared, lanes, routes) = unsafe (prepared.frames, classes.lanes.base, routed.base)
+    var clock = clock
+    copies.reserve(FrameBatch.capacity)
+    var copy = unsafe copies.end
+    defer {
+      self.clock = clock
+      if wantsCopies { unsafe copies.setEnd(copy) }
+    }
+    for position in range {
+      let frame = unsafe frames + position
+      let known = unsafe prepared + position
+      var entry = unsafe Int(known.pointee.candidate)
+      let name = unsafe known.pointee.name
+      if unsafe !((entries + entry).isHeld(by: name) && (name.isWhole || wideKeys[entry] == known.pointee.wide)) {
+        unsafe entry = find(known)
+        guard entry >= 0 else { return (position, .unknown) }
+      }
+      if unsafe frame.pointee.time > clock.time, unsafe clock.advance(to: frame.pointee.time) {
+        self.clock = clock
+        unsafe strike(frame.pointee.time)
+        clock = self.clock
+      }
+      let conversation = unsafe entries + entry
+      let path = unsafe conversation.path(isSwapped: known.pointee.kind.rawValue)
+      // The lower 16 bits are zero in the frame's word: what is left is the class, or more if the MACs differ.
+      let number = unsafe path.pointee.destination ^ known.pointee.destination
+      let isIdle = unsafe clock.tick &- conversation.pointee.lastSeen > idleTicks
+      guard unsafe path.pointee.source == known.pointee.source, number &- 1 < 0xffff, !isIdle, !isTraced else {
+        return (position, .unknown)
+      }
+      let length = unsafe frame.pointee.original
+      let lane = unsafe lanes + Int(number)
+      unsafe conversation.pointee.lastSeen = clock.tick
+      if hasWatchers { unsafe accounts[entry].count(length) }
+      unsafe lane.pointee.tally.count(length)
+      guard unsafe lane.pointee.isDecided(by: conversation.pointee.mirror) else {
+        return (position, .act(entry, Int(number)))
+      }
+      let mask = unsafe lane.pointee.mask
+      let route = unsafe lane.pointee.firstRoute &+ UInt32(conversation.pointee.receiver & mask)
+      unsafe routes[Int(route)].count(length)
+      guard wantsCopies else { continue }
+      unsafe copy.initialize(
+        to: Copy(
+          frame: UInt32(truncatingIfNeeded: position), route: route, origin: lane.pointee.origin,
+          isOutbound: lane.pointee.isOutbound, sourcePort: conversation.pointee.sourcePort))
+      unsafe copy += Int(mask & 1)
+    }
+    return (range.upperBound, .end)
   }
 
   // MARK: What no path remembers
