@@ -30,13 +30,6 @@ struct Conversation {
 }
 
 extension UnsafeMutablePointer<Conversation> {
-  /// By name alone: enough if that is whole.
-  @inline(__always)
-  func isHeld(by name: FlowName) -> Bool {
-    let held = unsafe pointee.name
-    return (held.first ^ name.first) | (held.second ^ name.second) == 0
-  }
-
   /// By arithmetic, not by a branch: which direction comes next is as good as random.
   @inline(__always)
   func path(isSwapped: UInt8) -> UnsafeMutablePointer<Path> {
@@ -78,8 +71,11 @@ struct Path {
 /// Safe because: pointers are owned, bounds follow from the invariants, and nothing escapes but positions.
 @safe final class ConversationTable {
   let entries: UnsafeMutablePointer<Conversation>
-  /// By position: of conversations whose name is not whole.
+  /// Of conversations whose name is not whole, where that says.
   let wideKeys: UnsafeMutablePointer<WideKey>
+  private var wideUsed = 0
+  /// Places of `wideKeys` that are free again.
+  private var wideFree: [UInt32] = []
   /// By position, if `keepsAccounts`.
   let accounts: UnsafeMutablePointer<ConversationAccount>
   private(set) var index: UnsafeMutablePointer<UInt32>
@@ -163,11 +159,12 @@ struct Path {
     }
     guard mask > Self.cachedMask else { return }
     var sum: UInt64 = 0
+    for position in 0..<count { unsafe sum &+= entries[Int(frames[position].candidate)].name.first }
     for position in 0..<count {
-      let candidate = unsafe Int(frames[position].candidate)
+      let held = unsafe entries[Int(frames[position].candidate)].name
       // All ones for a wide name.
-      let isWide = unsafe Int(truncatingIfNeeded: frames[position].name.first >> 63) &- 1
-      unsafe sum &+= entries[candidate].name.first &+ wideKeys[candidate & isWide].lowHigh
+      let isWide = Int(truncatingIfNeeded: held.first >> 63) &- 1
+      unsafe sum &+= wideKeys[held.widePlace & isWide].lowHigh
     }
     touched &+= sum
   }
@@ -186,7 +183,8 @@ struct Path {
 
   @inline(__always)
   func isHeld(_ entry: Int, by name: FlowName, _ wide: WideKey) -> Bool {
-    unsafe (entries + entry).isHeld(by: name) && (name.isWhole || wideKeys[entry] == wide)
+    let held = unsafe entries[entry].name
+    return unsafe name.agrees(with: held) && (name.isWhole || wideKeys[held.widePlace] == wide)
   }
 
   /// Position of the conversation, or -1. An idle one is found too: see `isOver`.
@@ -209,7 +207,10 @@ struct Path {
     unsafe now &- entries[entry].lastSeen > idleTicks
   }
 
-  func key(of entry: Int) -> FlowKey { unsafe FlowKey(entries[entry].name, wideKeys[entry]) }
+  func key(of entry: Int) -> FlowKey {
+    let name = unsafe entries[entry].name
+    return unsafe FlowKey(name, name.isWhole ? .empty : wideKeys[name.widePlace])
+  }
 
   private func hash(of entry: Int) -> UInt64 {
     let name = unsafe entries[entry].name
@@ -236,12 +237,20 @@ struct Path {
   /// Adds a conversation that `find` did not find; makes room when the table is full.
   func insert(_ name: FlowName, _ wide: WideKey, hash: UInt64, time: Int64, now: UInt32) -> Int {
     let entry = takeEntry(now: now)
-    unsafe entries[entry].name = name
-    if !name.isWhole { unsafe wideKeys[entry] = wide }
-    begin(entry, name, time: time, now: now)
+    let held = name.isWhole ? name : name.held(at: takeWidePlace())
+    unsafe entries[entry].name = held
+    if !name.isWhole { unsafe wideKeys[held.widePlace] = wide }
+    begin(entry, held, time: time, now: now)
     place(hash: hash, entry: entry)
     live += 1
     return entry
+  }
+
+  /// There are as many as entries.
+  private func takeWidePlace() -> Int {
+    if let place = wideFree.popLast() { return Int(place) }
+    wideUsed += 1
+    return wideUsed - 1
   }
 
   private func takeEntry(now: UInt32) -> Int {
@@ -311,6 +320,8 @@ struct Path {
     var position = Int(truncatingIfNeeded: hash(of: entry)) & mask
     while unsafe Int(index[position]) & mask != entry + 1 { position = (position + 1) & mask }
     closeGap(at: position)
+    let name = unsafe entries[entry].name
+    if !name.isWhole { wideFree.append(UInt32(name.widePlace)) }
     unsafe entries[entry].name = .vacant
     live -= 1
   }

@@ -77,7 +77,8 @@ extension FlowKey {
 /// A flow key in the two words by which the conversation table knows it. They say all of an IPv4 key; of any other they
 /// are a hash, and `WideKey` has the addresses.
 struct FlowName: BitwiseCopyable, Equatable {
-  /// IPv4: the lower endpoint in 48 bits, the protocol in 8, what is known in 7, `isWhole`. Others: hash, `isWide`.
+  /// IPv4: the lower endpoint in 48 bits, the protocol in 8, what is known in 7, `isWhole`. Others: 30 bits of hash and
+  /// `isWide` in the upper half; in the lower, in the table, the place of the `WideKey`.
   var first: UInt64
   /// IPv4: the higher endpoint in 48 bits. Others: `FlowKey.meta`.
   var second: UInt64
@@ -106,9 +107,23 @@ struct FlowName: BitwiseCopyable, Equatable {
   /// - Parameter hash: `key.hash` with the table's seed.
   @inline(__always)
   init(wide key: FlowKey, hash: UInt64) {
-    first = hash & ~Self.isWhole | Self.isWide
+    first = hash & ~Self.isWhole & Self.upperHalf | Self.isWide
     second = key.meta
   }
+
+  private static let upperHalf: UInt64 = 0xffff_ffff_0000_0000
+
+  /// Whether the names agree, all that they say: enough if they are whole. This is the one that is looked for.
+  @inline(__always)
+  func agrees(with held: FlowName) -> Bool {
+    let mask = UInt64(bitPattern: Int64(bitPattern: first) >> 63) | Self.upperHalf
+    return (first ^ held.first) & mask | (second ^ held.second) == 0
+  }
+
+  /// Of a wide name that a table holds.
+  var widePlace: Int { Int(first & 0xffff_ffff) }
+
+  func held(at widePlace: Int) -> FlowName { FlowName(first: first & Self.upperHalf | UInt64(widePlace), second: second) }
 
   @inline(__always)
   func hash(_ seed: HashSeed) -> UInt64 { fold(fold(first ^ seed.a, second ^ seed.b) ^ seed.c, seed.d) }

@@ -32,7 +32,7 @@ extension Pipeline {
         return
       case .act(let entry, let number):
         unsafe act(Subject(frame: frames + stop, position: stop, entry: entry), class: number)
-      case .unknown: unsafe processUnknown(frames + stop, stop)
+      case .unknown(let found): unsafe processUnknown(frames + stop, stop, found)
       }
       position = stop &+ 1
     }
@@ -43,8 +43,8 @@ extension Pipeline {
     case end
     /// Counted; the actions of its class are left, with its conversation.
     case act(Int, Int)
-    /// No path remembers it.
-    case unknown
+    /// No path remembers it; its conversation, or -1.
+    case unknown(Int)
   }
 
   /// All that the loop reads again and again is in local constants: what it writes might be one of them, for all that the
@@ -67,10 +67,10 @@ extension Pipeline {
       let frame = unsafe frames + position
       let known = unsafe prepared + position
       var entry = unsafe Int(known.pointee.candidate)
-      let name = unsafe known.pointee.name
-      if unsafe !((entries + entry).isHeld(by: name) && (name.isWhole || wideKeys[entry] == known.pointee.wide)) {
+      let (name, held) = unsafe (known.pointee.name, entries[entry].name)
+      if unsafe !(name.agrees(with: held) && (name.isWhole || wideKeys[held.widePlace] == known.pointee.wide)) {
         unsafe entry = find(known)
-        guard entry >= 0 else { return (position, .unknown) }
+        guard entry >= 0 else { return (position, .unknown(-1)) }
       }
       if unsafe frame.pointee.time > clock.time, unsafe clock.advance(to: frame.pointee.time) {
         self.clock = clock
@@ -83,7 +83,7 @@ extension Pipeline {
       let number = unsafe path.pointee.destination ^ known.pointee.destination
       let isIdle = unsafe clock.tick &- conversation.pointee.lastSeen > idleTicks
       guard unsafe path.pointee.source == known.pointee.source, number &- 1 < 0xffff, !isIdle, !isTraced else {
-        return (position, .unknown)
+        return (position, .unknown(entry))
       }
       let length = unsafe frame.pointee.original
       let lane = unsafe lanes + Int(number)
@@ -116,7 +116,7 @@ extension Pipeline {
   }
 
   @inline(never)
-  private func processUnknown(_ frame: UnsafeMutablePointer<Frame>, _ position: Int) {
+  private func processUnknown(_ frame: UnsafeMutablePointer<Frame>, _ position: Int, _ found: Int) {
     let known = unsafe prepared.frames + position
     guard unsafe known.pointee.kind != .undecodable else {
       unsafe undecodable.count(frame.pointee.original)
@@ -124,7 +124,6 @@ extension Pipeline {
     }
     if unsafe frame.pointee.time > clock.time { unsafe advanceClock(frame.pointee.time) }
     guard unsafe known.pointee.kind.isRemembered else { return unsafe processUnremembered(frame, position) }
-    let found = unsafe find(known)
     if trace != nil { trace!.isRemembered = unsafe isRemembered(known, found) }
     let entry = unsafe conversation(
       known.pointee.name, known.pointee.wide, hash: known.pointee.hash, found: found, time: frame.pointee.time)
@@ -176,7 +175,7 @@ extension Pipeline {
     let link = unsafe links[Int(subject.frame.pointee.interface)]
     let record = unsafe Record(
       summary: summary, binding: link.binding, captureDirection: subject.frame.pointee.direction)
-    let number = classify(record, flowHash: conversations.key(of: subject.entry).hash(.fixed))
+    let number = classify(record, flowHash: wantsFlowHash ? conversations.key(of: subject.entry).hash(.fixed) : 0)
     if trace != nil { trace!.settle(outcome, cells.keys) }
     let path = Path(
       source: PreparedFrame.sourceWord(summary, link: link.number),

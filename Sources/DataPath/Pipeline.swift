@@ -49,6 +49,8 @@ internal import Wire
   var clock = EngineClock()
   /// A sink waits for copies in this batch.
   private(set) var wantsCopies = false
+  /// A filter samples flows by their hash.
+  let wantsFlowHash: Bool
   /// The record at hand, if it is a fragment or one whose conversation is found by other means.
   var followed: PacketSummary?
   var recordNumber: UInt64 = 0
@@ -74,6 +76,7 @@ internal import Wire
     self.scripts = scripts
     self.compiler = compiler
     judge = Judge(plan: plan)
+    wantsFlowHash = !plan.program.thresholds.isEmpty
     cells = CounterCells(
       mirrors: plan.entries.count, origins: plan.inventory.enis.count + plan.inventory.subnets.count)
     conversations = ConversationTable(

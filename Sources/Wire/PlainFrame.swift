@@ -81,4 +81,31 @@
   public var sourceMACWord: UInt64 { unsafe bigEndian64(bytes, 6) & ~0xffff }
   @inlinable @inline(__always)
   public var destinationMACWord: UInt64 { unsafe bigEndian64(bytes, 0) & ~0xffff }
+
+  /// All at once, for those who need more than the ends.
+  @inlinable @inline(__always)
+  func summaryIPv4(_ captured: Int) -> PacketSummary {
+    let (source, destination) = ends4
+    let length = Int(UInt16(truncatingIfNeeded: header(0) >> 16).byteSwapped)
+    var summary = PacketSummary()
+    summary.sourceMAC = sourceMACWord >> 16
+    summary.destinationMAC = destinationMACWord >> 16
+    summary.sourceLow = source >> 16
+    summary.destinationLow = destination >> 16
+    summary.ports = UInt32(truncatingIfNeeded: source << 16 | destination & 0xffff)
+    summary.networkOffset = UInt32(truncatingIfNeeded: network)
+    summary.transportOffset = UInt32(truncatingIfNeeded: network &+ 20)
+    summary.packetEnd = UInt32(truncatingIfNeeded: min(captured, network &+ length))
+    summary.etherType = 0x0800
+    summary.ipVersion = 4
+    summary.protocol = protocol4
+    var flags: PacketSummary.Flags = [.sourceMACKnown, .destinationMACKnown, .protocolKnown, .portsKnown]
+    if summary.destinationMAC >> 40 & 1 == 1 { flags.insert(.groupDestination) }
+    if network == 18 {
+      flags.insert(.tagged)
+      summary.vlan = unsafe bigEndian16(bytes, 14) & 0xfff
+    }
+    summary.flags = flags
+    return summary
+  }
 }

@@ -1,9 +1,10 @@
 import Testing
-import Wire
 
 @testable import DataPath
+@testable import Wire
 
-/// What the loop reads of a frame is what `PacketSummary` says of it, whichever way it is read.
+/// What the loop reads of a frame is what `PacketSummary` says of it, whichever way it is read: the plain way agrees with
+/// the long one.
 @Suite struct PreparedFrameTests {
   private static let seed = HashSeed.random()
 
@@ -25,12 +26,16 @@ import Wire
     return prepared
   }
 
-  /// The same, by the summary alone.
+  /// The same, by the long way.
   private func expectSame(_ bytes: [UInt8], _ place: Comment) {
     let prepared = prepare(bytes)
-    let summary = unsafe bytes.withUnsafeBytes { bytes in
-      unsafe PacketSummary.parse(bytes.baseAddress!, captured: bytes.count, decoder: .ethernet)
+    let (summary, short) = unsafe bytes.withUnsafeBytes { bytes in
+      unsafe (
+        PacketSummary.parseAny(bytes.baseAddress!, bytes.count, .ethernet),
+        PacketSummary.parse(bytes.baseAddress!, captured: bytes.count, decoder: .ethernet)
+      )
     }
+    #expect(unsafe withUnsafeBytes(of: short, Array.init) == withUnsafeBytes(of: summary, Array.init), place)
     let isQuoting = unsafe bytes.withUnsafeBytes { unsafe summary.quotedFlow($0.baseAddress!) } != nil
     guard summary.isIP, !summary.flags.contains(.fragment), !isQuoting else {
       #expect(prepared.kind == .unremembered && prepared.name == .nobody, place)
