@@ -184,7 +184,8 @@ struct Path {
   @inline(__always)
   func isHeld(_ entry: Int, by name: FlowName, _ wide: WideKey) -> Bool {
     let held = unsafe entries[entry].name
-    return unsafe name.agrees(with: held) && (name.isWhole || wideKeys[held.widePlace] == wide)
+    guard !name.isWhole else { return name == held }
+    return unsafe name.agrees(with: held) && wideKeys[held.widePlace] == wide
   }
 
   /// Position of the conversation, or -1. An idle one is found too: see `isOver`.

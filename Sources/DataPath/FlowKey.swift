@@ -113,11 +113,10 @@ struct FlowName: BitwiseCopyable, Equatable {
 
   private static let upperHalf: UInt64 = 0xffff_ffff_0000_0000
 
-  /// Whether the names agree, all that they say: enough if they are whole. This is the one that is looked for.
+  /// Whether a wide name agrees with one that a table holds: then the wide keys decide.
   @inline(__always)
   func agrees(with held: FlowName) -> Bool {
-    let mask = UInt64(bitPattern: Int64(bitPattern: first) >> 63) | Self.upperHalf
-    return (first ^ held.first) & mask | (second ^ held.second) == 0
+    (first ^ held.first) & Self.upperHalf | (second ^ held.second) == 0
   }
 
   /// Of a wide name that a table holds.

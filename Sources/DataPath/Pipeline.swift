@@ -137,11 +137,14 @@ internal import Wire
   ///
   /// - Throws: what the sink throws when it cannot go on.
   public func process(_ batch: FrameBatch, interfaces: [CaptureInterface], sink: (any FrameSink)?) throws {
+    guard batch.count > 0 else { return }
     if links.count < interfaces.count { bind(interfaces) }
     wantsCopies = sink != nil
     unsafe prepare(batch.frames, batch.count)
     unsafe conversations.seek(prepared.frames, count: batch.count)
-    if wantsCopies {
+    if trace != nil {
+      unsafe judgeOpenly(batch.frames, batch.count)
+    } else if wantsCopies {
       unsafe judge(batch.frames, batch.count, wantsCopies: true)
     } else {
       unsafe judge(batch.frames, batch.count, wantsCopies: false)
