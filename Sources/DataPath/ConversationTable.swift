@@ -88,6 +88,9 @@ struct Path {
   private let limit: Int
   private var freeHead: UInt32 = 0
   private var hand = 0
+  private var untilSweep = 0
+  /// Entries that sweeps have looked at: how much work they were.
+  private(set) var swept = 0
   let seed: HashSeed
   let idleTicks: UInt32
   var slots: [ConversationSlot] = []
@@ -160,7 +163,7 @@ struct Path {
     guard mask > Self.cachedMask else { return }
     var sum: UInt64 = 0
     for position in 0..<count { unsafe sum &+= entries[Int(frames[position].candidate)].name.first }
-    for position in 0..<count {
+    for position in 0..<(wideUsed > 0 ? count : 0) {
       let held = unsafe entries[Int(frames[position].candidate)].name
       // All ones for a wide name.
       let isWide = Int(truncatingIfNeeded: held.first >> 63) &- 1
@@ -257,7 +260,7 @@ struct Path {
   private func takeEntry(now: UInt32) -> Int {
     if freeHead != 0 { return popFree() }
     if used == capacity {
-      sweep(now: now)
+      sweepIfDue(now: now)
       if freeHead != 0 { return popFree() }
       guard capacity < limit else { return evictOne(now: now) }
       grow()
@@ -272,10 +275,22 @@ struct Path {
     return entry
   }
 
+  /// A sweep looks at every conversation: when it was in vain, an eighth of them must be evicted before the next one.
+  /// Otherwise every packet of a flood of new flows would cost a walk through a full table.
+  private func sweepIfDue(now: UInt32) {
+    guard untilSweep == 0 else {
+      untilSweep -= 1
+      return
+    }
+    sweep(now: now)
+    if freeHead == 0 { untilSweep = used / 8 }
+  }
+
   /// Frees every idle conversation, when that frees at least an eighth: otherwise growing or evicting is cheaper than
   /// sweeping again soon.
   private func sweep(now: UInt32) {
     var idle = 0
+    swept += used
     for entry in 0..<used where unsafe now &- entries[entry].lastSeen > idleTicks { idle += 1 }
     guard idle * 8 >= used else { return }
     for entry in 0..<used where unsafe now &- entries[entry].lastSeen > idleTicks {
@@ -288,6 +303,7 @@ struct Path {
   /// By four: every growth places all conversations anew.
   private func grow() {
     capacity = min(capacity * 4, limit)
+    untilSweep = 0
     let size = Self.indexSize(capacity)
     guard size != mask + 1 else { return }
     indexRoom = ReservedMemory(byteCount: size * 4)

@@ -122,7 +122,9 @@ struct FlowName: BitwiseCopyable, Equatable {
   /// Of a wide name that a table holds.
   var widePlace: Int { Int(first & 0xffff_ffff) }
 
-  func held(at widePlace: Int) -> FlowName { FlowName(first: first & Self.upperHalf | UInt64(widePlace), second: second) }
+  func held(at widePlace: Int) -> FlowName {
+    FlowName(first: first & Self.upperHalf | UInt64(widePlace), second: second)
+  }
 
   @inline(__always)
   func hash(_ seed: HashSeed) -> UInt64 { fold(fold(first ^ seed.a, second ^ seed.b) ^ seed.c, seed.d) }

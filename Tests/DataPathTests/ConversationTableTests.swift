@@ -5,7 +5,8 @@ import Testing
 /// Every third is of IPv6: the table keeps those in two places.
 private func key(_ number: Int) -> FlowKey {
   number % 3 == 0
-    ? FlowKey(lowHigh: 0x2001 << 48, lowLow: UInt64(number), highHigh: 0x2001 << 48, highLow: 0xffff, meta: 0x6_000a << 16)
+    ? FlowKey(
+      lowHigh: 0x2001 << 48, lowLow: UInt64(number), highHigh: 0x2001 << 48, highLow: 0xffff, meta: 0x6_000a << 16)
     : FlowKey(lowHigh: 0, lowLow: UInt64(number), highHigh: 0, highLow: 0xffff, meta: 0x6_0006 << 16)
 }
 
@@ -83,6 +84,14 @@ extension ConversationTable {
     for number in 100..<132 { table.meet(key(number), now: 200) }
     #expect(table.evicted == 0 && table.live == 64)
     #expect((32..<64).allSatisfy { table.knows(key($0)) } && !(0..<32).contains { table.knows(key($0)) })
+  }
+
+  /// A flood of new flows must not make every packet walk through the full table.
+  @Test func sweepsSeldomWhenThereIsNothingIdle() {
+    let table = table(limit: 1024, idleTicks: 100)
+    for number in 0..<20_000 { table.meet(key(number), now: 0) }
+    #expect(table.live == 1024 && table.evicted == 20_000 - 1024)
+    #expect(table.swept < 20_000 * 10)
   }
 
   @Test func dropsTheOneSeenLongestAgoOfSixteen() {
