@@ -31,7 +31,8 @@ final class Configuration {
   }
 
   private init(_ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions) throws {
-    var loader = MirrorLoader(inventory: inventory, arguments: try input.arguments())
+    try InputOptions.check(libraries: input.lib)
+    var loader = MirrorLoader(inventory: inventory, arguments: try input.arguments(), libraries: input.lib)
     for file in input.mirrors { loader.load(mirrors: file) }
     loader.validateDrafts()
     for file in input.policies { loader.load(policy: file) }
@@ -124,6 +125,7 @@ final class Configuration {
 private struct MirrorLoader {
   let inventory: Inventory
   let arguments: [String: String]
+  let libraries: [String]
   let compiler = PcapFilterCompiler()
   var drafts: [MirrorDraft] = []
   var mirrors: [TrafficMirror] = []
@@ -132,9 +134,10 @@ private struct MirrorLoader {
   var errors: [Problem] = []
   var warnings: [Problem] = []
 
-  init(inventory: Inventory, arguments: [String: String]) {
+  init(inventory: Inventory, arguments: [String: String], libraries: [String]) {
     self.inventory = inventory
     self.arguments = arguments
+    self.libraries = libraries
   }
 
   mutating func load(mirrors file: String) {
@@ -162,6 +165,7 @@ private struct MirrorLoader {
   mutating func load(policy file: String) {
     var options = PolicyOptions()
     options.arguments = arguments
+    options.libraries = libraries
     options.log = { line in Terminal.complain("\(line.place): \(line.level.rawValue): \(line.text)\n") }
     options.print = { line in Terminal.complain(line + "\n") }
     do throws(PolicyError) {
