@@ -27,6 +27,7 @@ extension Pipeline {
     ledger.rename(renamed)
     let succession = Succession(from: plan, to: new, renamed: renamed)
     restartClasses()
+    classes = VerdictClasses(new)
     conversations.hand(over: succession)
     begin(new, succession)
     replace(scripts: hosts)
@@ -52,8 +53,9 @@ extension Pipeline {
     }
     plan = new
     judge = Judge(plan: new)
+    wantsFlowHash = !new.program.thresholds.isEmpty
     routed.removeAll()
-    for _ in 0..<routes { routed.append(Tally()) }
+    for _ in 0...routes { routed.append(Tally()) }
     dropped = Array(repeating: DeliveryTally(), count: routes)
     unattributedByMirror = Array(repeating: Tally(), count: new.entries.count)
     cells = CounterCells(mirrors: new.entries.count, origins: new.inventory.enis.count + new.inventory.subnets.count)
@@ -93,8 +95,10 @@ extension Pipeline {
     releaseEnded()
     let fresh = hosts.filter { host in !scripts.contains { $0 === host } }
     scripts = hosts
-    conversations.reportsEnded = !hosts.isEmpty
-    if clock != .min { for host in fresh { host.start(at: clock) } }
-    nextTimer = clock == .min ? .max : hosts.map(\.nextTimer).min() ?? .max
+    conversations.watch(!hosts.isEmpty, at: clock.time)
+    guard clock.time != .min else { return }
+    for host in fresh { host.start(at: clock.time) }
+    clock.nextTimer = hosts.map(\.nextTimer).min() ?? .max
+    clock.wind()
   }
 }

@@ -88,7 +88,7 @@ final class Configuration {
         statistics: { [weak pipeline] entry in pipeline.map { MirrorStatistics($0.report(entry: entry)) } })
       policy.explain { [weak self, weak pipeline] mirror, made throws(TestRefusal) in
         guard let self, let pipeline else { throw TestRefusal("nothing is running") }
-        return try explain(Owner(policy: index, mirror: mirror), made, at: pipeline.clock)
+        return try explain(Owner(policy: index, mirror: mirror), made, at: pipeline.now)
       }
     }
   }

@@ -75,13 +75,13 @@ final class Engine {
   /// By the engine's clock, so that the same captures give the same copies.
   private func isDue(_ interval: Int64, after last: Int64?) -> Bool {
     guard let last else { return true }
-    let elapsed = pipeline.clock.subtractingReportingOverflow(last)
+    let elapsed = pipeline.now.subtractingReportingOverflow(last)
     return elapsed.overflow || elapsed.partialValue >= interval
   }
 
   private func carryOutChanges(_ sink: CaptureFileSink?) {
     isChangeWanted = false
-    lastChange = pipeline.clock
+    lastChange = pipeline.now
     let change = configuration.change()
     do {
       try check(change.plan)
@@ -124,7 +124,7 @@ final class Engine {
   /// At once, so that the same captures give the same copies.
   private func reloadForScript(_ sink: CaptureFileSink?) {
     isReloadWanted = false
-    lastScriptReload = pipeline.clock
+    lastScriptReload = pipeline.now
     do {
       let new = try make(configuration.reload)
       Reloader.announce(new)

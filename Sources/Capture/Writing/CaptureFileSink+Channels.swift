@@ -56,14 +56,15 @@ extension CaptureFileSink {
     let decoder = frameLinkType.decoder ?? .none
     let template = makeTemplate(copy, isDressed: decoder != .ethernet)
     let packetOptions = unsafe packetOptions[Int(copy.route)]
-    let header = UInt32(options.content == .inner ? 0 : template.byteCount)
-    let isWrapped = options.content == .encapsulated && template.method != nil
+    let header = UInt32(options.content == .inner ? 0 : template.layout.byteCount)
+    let isWrapped = options.content == .encapsulated && template.layout.method != nil
     let key = CopyChannels.key(route: copy.route, origin: copy.origin, linkType: frameLinkType.rawValue)
     var channel = unsafe CopyChannel(
       key: key, file: file,
       interface: interface, options: packetOptions.baseAddress!, optionsByteCount: packetOptions.count,
       maximumCaptured: PcapFileHeader.maximumCapturedLength - header,
-      maximumOriginal: isWrapped ? UInt32(template.maximumBodyLength) : .max, decoder: decoder)
+      maximumOriginal: isWrapped ? UInt32(template.layout.maximumBodyLength) : .max, decoder: decoder,
+      layout: template.layout)
     channel.sequence = sequences.removeValue(forKey: key) ?? 0
     return channels.insert(channel, template)
   }
