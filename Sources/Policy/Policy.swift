@@ -20,6 +20,8 @@ public final class Policy: ScriptHost {
 
   let context: PolicyContext
   let state: LuaState
+  /// What to know of the installed Lua.
+  private let languageWarnings: [MirrorViolation]
   /// By entry of the plan.
   var entries: [PlanEntry] = []
   var breakers: [Breaker] = []
@@ -80,15 +82,24 @@ public final class Policy: ScriptHost {
     name = place.stem
     self.host = host
     path = file
+    languageWarnings = ManyConstants.warnings(bytes, file: file)
     library = PolicyLibrary.build(context, declaredIn: library)
     do throws(LuaError) {
-      state = try LuaState(library: library, memory: options.memory, print: options.print)
+      state = try LuaState(
+        library: library, memory: options.memory, failingFrom: options.failOpeningFrom, print: options.print)
+      state.failAllocations(from: options.failLoading.from, count: options.failLoading.count)
       try state.load(source: bytes, chunkName: place.base, limits: options.loading)
     } catch {
       throw PolicyError(error, context, path: file)
     }
+    state.failAllocations(from: 0)
     context.isLoading = false
   }
+
+  /// For tests: `count` allocations of the script from the `n`th from now on fail; 0: none.
+  package func failAllocations(from n: UInt64, count: UInt64) { state.failAllocations(from: n, count: count) }
+  /// For tests: allocations so far.
+  package var allocations: Int { state.memory.allocations }
 
   // MARK: What was declared
 
@@ -99,7 +110,9 @@ public final class Policy: ScriptHost {
   public var drafts: [MirrorDraft] { context.mirrors.map(\.draft) }
 
   /// What is allowed and yet probably not meant.
-  public var warnings: [MirrorViolation] { context.mirrors.flatMap(\.warnings).map { context.withPath($0, path) } }
+  public var warnings: [MirrorViolation] {
+    languageWarnings + context.mirrors.flatMap(\.warnings).map { context.withPath($0, path) }
+  }
 
   // MARK: In the plan
 

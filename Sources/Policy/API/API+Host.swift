@@ -143,7 +143,7 @@ extension APIEntry {
         "Writes a line to the log (\(level.rawValue)); at most \(RateLimitedLog.linesPerSecond) a second of the engine's clock after the first \(RateLimitedLog.burst).",
       example: #"log.\#(level.rawValue)("unexpected", packet.source)"#,
       binding: .function { context, call throws(HostFailure) in
-        let text = (0..<call.count).map { context.text(call, $0) }.joined(separator: " ")
+        let text = context.line(call)
         call.charge(16 + text.utf8.count / 16)
         context.log.write(level, context.location(call).description, text, at: context.clock)
       })
@@ -192,9 +192,21 @@ extension PolicyContext {
     return clock &+ Int64(seconds * 1e9)
   }
 
+  /// The arguments as one line; no more of it is made than `RateLimitedLog` would write.
+  fileprivate func line(_ call: HostCall) -> String {
+    var line = ""
+    for position in 0..<call.count where line.utf8.count <= RateLimitedLog.lineLimit {
+      line += (position > 0 ? " " : "") + text(call, position)
+    }
+    return line
+  }
+
   /// A value as `log` writes it.
-  fileprivate func text(_ call: HostCall, _ position: Int) -> String {
-    switch call[position] {
+  private func text(_ call: HostCall, _ position: Int) -> String {
+    if let bytes = unsafe call.bytes(position) {
+      return unsafe String(decoding: bytes.prefix(RateLimitedLog.lineLimit + 4), as: UTF8.self)
+    }
+    return switch call[position] {
     case .nil: "nil"
     case .boolean(let flag): String(flag)
     case .integer(let number): String(number)
