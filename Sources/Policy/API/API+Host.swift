@@ -22,7 +22,9 @@ extension APIEntry {
       guard amount >= 0, amount.isFinite else {
         throw HostFailure(argument: 1, "a counter only grows: 0 or more expected")
       }
-      context.metrics[metric].value += amount
+      let value = context.metrics[metric].value + amount
+      guard value.isFinite else { throw HostFailure(argument: 1, "the sum is not finite") }
+      context.metrics[metric].value = value
     },
     metricMethod(.gauge, "set", [APIParameter("value", .number, "finite")], "Sets it.") {
       context, call, metric throws(HostFailure) in
