@@ -20,6 +20,8 @@ public final class Policy: ScriptHost {
 
   let context: PolicyContext
   let state: LuaState
+  /// Allocations before the script's first.
+  private let opened: Int
   /// What to know of the installed Lua.
   private let languageWarnings: [MirrorViolation]
   /// By entry of the plan.
@@ -87,6 +89,7 @@ public final class Policy: ScriptHost {
     do throws(LuaError) {
       state = try LuaState(
         library: library, memory: options.memory, failingFrom: options.failOpeningFrom, print: options.print)
+      opened = state.memory.allocations
       state.failAllocations(from: options.failLoading.from, count: options.failLoading.count)
       try state.load(source: bytes, chunkName: place.base, limits: options.loading)
     } catch {
@@ -98,8 +101,8 @@ public final class Policy: ScriptHost {
 
   /// For tests: `count` allocations of the script from the `n`th from now on fail; 0: none.
   package func failAllocations(from n: UInt64, count: UInt64) { state.failAllocations(from: n, count: count) }
-  /// For tests: allocations so far.
-  package var allocations: Int { state.memory.allocations }
+  /// For tests: the script's allocations so far.
+  package var allocations: Int { state.memory.allocations - opened }
 
   // MARK: What was declared
 
