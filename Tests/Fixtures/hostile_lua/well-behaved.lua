@@ -1,6 +1,6 @@
 -- What runs beside a hostile script: its answers must be those of a run of it alone.
-local seen, odd = 0, set.ports { 1883, "50000-65535", 4789 }
-every(1, function() counter("ticks"):add() end)
+local ticks, seen, odd = counter("ticks"), 0, set.ports { 1883, "50000-65535", 4789 }
+every(1, function() ticks:add() end)
 mirror {
   name = "well-behaved", vpc = "vpc-lab", source = source.vpc(), direction = "all",
   filter = function(packet)
