@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 
 /// What `scripts/fuzz` and `scripts/hostile` run, built with AddressSanitizer.
 @main
@@ -8,8 +9,14 @@ struct Fuzz: ParsableCommand {
     subcommands: [CapturesCommand.self, PoliciesCommand.self, AllocationsCommand.self],
     defaultSubcommand: CapturesCommand.self)
 
-  /// Seconds for one input; a longer one ends the process by SIGALRM.
-  static let patience: UInt32 = 20
+  /// Seconds of work for one input; a longer one ends the process by SIGPROF. Waiting for a busy machine is no work.
+  static let patience = 60
+
+  /// Called before each input; 0: no more inputs.
+  static func await(seconds: Int = patience) {
+    var timer = itimerval(it_interval: timeval(), it_value: timeval(tv_sec: seconds, tv_usec: 0))
+    unsafe setitimer(__itimer_which_t(ITIMER_PROF.rawValue), &timer, nil)
+  }
 }
 
 /// A promise that was broken; its input is worth keeping.

@@ -19,7 +19,7 @@ import Wire
   "local function f() return pcall(pcall, f) end f()",
   // What the host walks: values, drafts, filters.
   "local t = {} for i = 1, 15 do t = { t, x = t } end pcall(mirror, t) pcall(filter.rules, t) pcall(log.info, t)",
-  "local f = filter.any() for i = 1, 200 do f = ~f end mirror { name = 'deep', vpc = 'vpc-shop', source = source.vpc(), filter = f, target = target.receivers '10.20.9.10' }",
+  "local f = filter.any() for i = 1, 60 do f = ~f end mirror { name = 'deep', vpc = 'vpc-shop', source = source.vpc(), filter = f, target = target.receivers '10.20.9.10' }",
   "local f = function(p) return true end for i = 1, 100 do f = f & (f == nil or function(p) return true end) end",
   "local s = ('a'):rep(5000) pcall(s.find, s, ('a?'):rep(190)) pcall(s.find, s, ('(a'):rep(32)) pcall(s.match, s, ('.-'):rep(180) .. 'b')",
 ])

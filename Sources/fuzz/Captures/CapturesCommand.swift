@@ -32,12 +32,12 @@ struct CapturesCommand: ParsableCommand {
   private func runAsTheyAre(_ trial: CaptureTrial) throws {
     for path in captures {
       for number in 0..<48 {
-        alarm(Fuzz.patience)
+        Fuzz.await()
         let result = try trial.run(path: path, number: number)
         if number == 0 { print("\(path): \(result.answer), \(result.packets) packets") }
       }
     }
-    alarm(0)
+    Fuzz.await(seconds: 0)
   }
 
   private func runDamaged(_ trial: CaptureTrial) throws {
@@ -49,13 +49,13 @@ struct CapturesCommand: ParsableCommand {
     var number = 0
     while ContinuousClock.now < end {
       try Data(mutator.next()).write(to: URL(filePath: input))
-      alarm(Fuzz.patience)
+      Fuzz.await()
       let result = try trial.run(path: input, number: number)
       counts[result.answer, default: 0] += 1
       packets += result.packets
       number += 1
     }
-    alarm(0)
+    Fuzz.await(seconds: 0)
     let answers = CaptureTrial.Answer.allCases.map { "\(counts[$0] ?? 0) \($0)" }.joined(separator: ", ")
     print("\(number) inputs in \(seconds) s: \(answers); \(packets) packets")
     for failure in trial.plan.policy.failures {

@@ -19,7 +19,7 @@ struct AllocationTrial {
   /// While the interpreter is made: the same for every script.
   static func open(_ bench: PolicyBench, most: Int, every: Int, _ counts: inout Counts) throws {
     for n in stride(from: 1, through: most, by: every) {
-      alarm(Fuzz.patience)
+      Fuzz.await()
       counts.runs += 1
       switch bench.load("", file: "empty.lua", opening: UInt64(n)) {
       case .policy:
@@ -45,7 +45,7 @@ struct AllocationTrial {
 
   /// - Returns: false if the script ended before it allocated so often: larger numbers give the same.
   private func attempt(_ n: UInt64, _ count: UInt64, _ counts: inout Counts) throws -> Bool {
-    alarm(Fuzz.patience)
+    Fuzz.await()
     counts.runs += 1
     switch bench.load(source, file: file, failing: .init(from: n, count: count)) {
     case .policy(let policy):
@@ -70,7 +70,7 @@ struct AllocationTrial {
     let whole = try bench.run(policy, over: [capture])
     let used = policy.allocations
     for n in stride(from: first, through: most, by: every) {
-      alarm(Fuzz.patience)
+      Fuzz.await()
       counts.runs += 1
       let before = policy.allocations
       _ = try bench.run(policy, over: [capture], failing: .init(from: UInt64(n), count: n % 2 == 0 ? 2 : 3))

@@ -36,7 +36,7 @@ struct AllocationsCommand: ParsableCommand {
           bench: name < "2" ? first : second, source: String(decoding: data, as: UTF8.self), file: path, capture: capture)
         do { try trial.run(most: most, every: every, &counts) } catch { throw Fault(description: "\(name): \(error)") }
       }
-      alarm(0)
+      Fuzz.await(seconds: 0)
       print(
         "\(policies.count) scripts: \(counts.runs) runs, \(counts.refused) refused, \(counts.failing) failing later, \(counts.whole) whole"
       )

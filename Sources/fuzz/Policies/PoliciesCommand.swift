@@ -45,11 +45,11 @@ struct PoliciesCommand: ParsableCommand {
       var generator = PolicyGenerator(seed: seed)
       let source = "-- seed \(seed)\n" + generator.policy()
       try Data(source.utf8).write(to: URL(filePath: folder + "/input"))
-      alarm(Fuzz.patience)
+      Fuzz.await()
       answers[try trial.run(source, seed: seed), default: 0] += 1
       number += 1
     }
-    alarm(0)
+    Fuzz.await(seconds: 0)
     let list = answers.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
     print("\(number) policies from seed \(seed): \(list)")
   }
