@@ -167,28 +167,47 @@ static bool is_too_long(mt_state *st, size_t size, bool is_text) {
   return is_text && size > st->live_limit / 4 && size >= MT_LONG_TEXT;
 }
 
+/* Collecting a full heap takes milliseconds: the next instruction looks at the time. */
+static void look_soon(mt_state *st) {
+  if (!st->running || st->fatal) return;
+  if (st->wall_started == 0) mt_start_clock(st);
+  st->looks_soon = true;
+  look_every(st, 1);
+}
+
+/* Buffers of texts are asked for once and then given up: Lua collects nothing for them. An eighth of the heap is a reserve
+   for them: a new object that would use it is refused once, so that Lua collects; then again after each further sixteenth. */
+static bool wants_collection(mt_state *st, size_t more, bool is_object) {
+  size_t reserve = st->live_limit / 8;
+  if (st->collects) {
+    st->collects = false;
+    st->collect_at = st->live + st->live_limit / 16;
+  }
+  if (st->collect_at < st->live_limit - reserve) st->collect_at = st->live_limit - reserve;
+  return st->collects = is_object && st->running && st->live + more > st->collect_at;
+}
+
 /* Lua collects garbage and asks again when this fails, and raises "not enough memory" when it fails again; the
-   scripts' pcall makes that final. Where the first look happened is kept, since nothing else knows it then. A collection
-   of a full heap takes milliseconds: the next instruction looks at the time. */
-static bool refuses(mt_state *st, size_t more, bool is_text) {
+   scripts' pcall makes that final. Where the first look happened is kept, since nothing else knows it then. */
+static bool refuses(mt_state *st, size_t more, size_t kind) {
   if (st->fail_from && st->allocations >= st->fail_from && st->allocations - st->fail_from < st->fail_count) return true;
-  bool too_long = is_too_long(st, more, is_text);
-  if (st->live + more <= st->live_limit && !too_long) return false;
+  bool too_long = is_too_long(st, more, kind == LUA_TSTRING);
+  if (st->live + more <= st->live_limit && !too_long) {
+    if (!wants_collection(st, more, kind != 0)) return false;
+    look_soon(st);
+    return true;
+  }
   if (!st->L || st->fatal) return true;
   st->fatal_by_text = too_long;
   mt_find_place(st->L, 0, st->fatal_chunk, sizeof st->fatal_chunk, &st->fatal_line);
-  if (st->running) {
-    if (st->wall_started == 0) mt_start_clock(st);
-    st->looks_soon = true;
-    look_every(st, 1);
-  }
+  look_soon(st);
   return true;
 }
 
 void *mt_allocate(void *ud, void *block, size_t old, size_t size) {
   mt_state *st = ud;
-  bool is_text = !block && old == LUA_TSTRING;
-  if (!block) old = 0; /* then it is the kind of object */
+  size_t kind = block ? 0 : old; /* of a new object */
+  if (!block) old = 0;
   if (size == 0) {
     if (old >= MT_LONG_TEXT) forget_text(st, block);
     free(block);
@@ -197,11 +216,11 @@ void *mt_allocate(void *ud, void *block, size_t old, size_t size) {
   }
   if (size > old) {
     st->allocations++;
-    if (refuses(st, size - old, is_text)) return NULL;
+    if (refuses(st, size - old, kind)) return NULL;
   }
   void *moved = realloc(block, size);
   if (!moved) return size <= old ? block : NULL; /* shrinking must not fail */
-  if (is_text && size >= MT_LONG_TEXT && !note_text(st, moved, size)) {
+  if (kind == LUA_TSTRING && size >= MT_LONG_TEXT && !note_text(st, moved, size)) {
     free(moved);
     return NULL;
   }

@@ -107,6 +107,8 @@ struct mt_state {
   mt_host host;
 
   size_t live, live_limit, peak;
+  size_t collect_at; /* live bytes with which the next object is refused, so that Lua collects */
+  bool collects;     /* it was; what is asked for next comes after the collection */
   int64_t allocated, allocated_limit; /* in this call */
   uint64_t allocations, fail_from, fail_count;
   mt_text *texts;

@@ -78,7 +78,10 @@ extension PolicyGenerator {
   mutating func function(_ head: String, as newPlace: Place, _ body: (inout Self) -> Void) -> String {
     let outer = (lines, place, indent)
     (lines, place) = ([], newPlace)
-    block(head) { body(&$0) }
+    block(head) { generator in
+      if newPlace != .load { generator.line("calls = calls + 1") }
+      body(&generator)
+    }
     let text = lines.joined(separator: "\n")
     (lines, place, indent) = outer
     return text.drop { $0 == " " }.description

@@ -13,7 +13,7 @@ extension PolicyGenerator {
     case 8: say()
     case 9: keepPacket()
     case 10: usePacketKept()
-    case 11: line("pcall(function() \(mistake()) end)")
+    case 11: chance(60) ? promise() : line("pcall(function() \(mistake()) end)")
     case 12: branch(depth)
     case 13: countedLoop(depth)
     case 14: conditionalLoop(depth)
@@ -90,7 +90,8 @@ extension PolicyGenerator {
     line(
       pick([
         "last = p", "kept[1] = p.flow", "kept.p = p.payload", "last = function() return p.length end", "last = p.tcp or p.inner",
-        "p.flow.state.p = p", "kept[#kept % 20 + 1] = p.inner",
+        "p.flow.state.p = p", "kept[#kept % 20 + 1] = p.inner", "view, view_call = p, calls", "view, view_call = p.flow, calls",
+        "view, view_call = p.payload, calls", "view, view_call = p.inner or p.tcp or p, calls",
       ]))
   }
 

@@ -4,6 +4,9 @@ struct PolicyGenerator {
   /// Where a piece of code stands: what it may name.
   enum Place { case load, filter, balancer, timer }
 
+  /// What the error of a promise that the host did not keep begins with.
+  static let mark = "BROKEN PROMISE: "
+
   var generator: SeededGenerator
   var lines: [String] = []
   var indent = 0
@@ -23,6 +26,8 @@ struct PolicyGenerator {
 
   mutating func policy() -> String {
     line("local kept, last, tries = {}, nil, 0")
+    line("local view, view_call, calls = nil, 0, 0")
+    line("local function promise(kept, what) if not kept then error(\"\(Self.mark)\" .. what) end end")
     line("local function whole(n) return math.tointeger((tonumber(n) or 0) // 1) or 3 end")
     tables.append("kept")
     numbers.append("tries")

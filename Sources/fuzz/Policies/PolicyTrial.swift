@@ -4,12 +4,14 @@ import Policy
 
 /// One generated policy: loaded and run twice, then with allocations that fail; after each failure it must still work.
 struct PolicyTrial {
-  /// Less than policies have, so that many run.
+  /// Fewer steps while loading than policies have, so that many run; more time, since answers that end by time depend on the
+  /// machine, and this one runs under AddressSanitizer.
   static let limits = (
-    loading: LuaLimits(steps: 1_000_000, wallNanoseconds: 200_000_000, allocatedBytesPerCall: 64 << 20),
-    callback: LuaLimits.callback, timer: LuaLimits.timer
+    loading: LuaLimits(steps: 1_000_000, wallNanoseconds: 2_000_000_000, allocatedBytesPerCall: 64 << 20),
+    callback: LuaLimits(steps: 50_000, wallNanoseconds: 500_000_000, allocatedBytesPerCall: 2 << 20),
+    timer: LuaLimits(steps: 200_000, wallNanoseconds: 500_000_000, allocatedBytesPerCall: 16 << 20)
   )
-  /// Seconds of work that one run over the captures may take: ten failures of 20 ms for each function, timers, the rest.
+  /// Seconds of work that one run over the captures may take.
   private static let longestRun = 8.0
 
   let bench: PolicyBench
@@ -43,8 +45,9 @@ struct PolicyTrial {
     let start = secondsWorked()
     let loaded = bench.load(source, file: "fuzz.lua", failing: failing)
     let taken = secondsWorked() - start
-    guard taken < 2 else { throw Fault(description: "loading took \(taken) s") }
+    guard taken < 4 else { throw Fault(description: "loading took \(taken) s") }
     if case .refused(let error) = loaded {
+      guard !error.message.contains(PolicyGenerator.mark) else { throw Fault(description: error.message) }
       for text in [error.message] + error.violations.map(\.message) { try PolicyBench.check(text) }
     }
     return loaded
@@ -58,6 +61,7 @@ struct PolicyTrial {
     let taken = secondsWorked() - start
     guard taken < Self.longestRun else { throw Fault(description: "a run took \(taken) s") }
     for failure in policy.failures { try PolicyBench.check(failure.firstMessage) }
+    guard !text.contains(PolicyGenerator.mark) else { throw Fault(description: text) }
     return text
   }
 
@@ -65,8 +69,13 @@ struct PolicyTrial {
   private func compare(
     _ first: String, _ source: String, _ captures: [String], _ how: String, _ failing: PolicyBench.Failing
   ) throws {
-    guard case .policy(let policy) = try load(source, failing) else {
-      throw Fault(description: "loaded once, and \(how) not")
+    let policy: Policy
+    switch try load(source, failing) {
+    case .policy(let loaded): policy = loaded
+    case .refused(let error):
+      // Buffers of texts are asked for once.
+      if error.kind == .memory, failing.count == 1 { return }
+      throw Fault(description: "loaded once, and \(how) not: \(error)")
     }
     let second = try judge(policy, captures, failing: failing.from > 0 ? failing : nil)
     guard first != second, !Self.dependsOnMachine(first), !Self.dependsOnMachine(second) else { return }
