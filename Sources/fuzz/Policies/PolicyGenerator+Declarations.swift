@@ -80,6 +80,7 @@ extension PolicyGenerator {
     (lines, place) = ([], newPlace)
     block(head) { generator in
       if newPlace != .load { generator.line("calls = calls + 1") }
+      if newPlace == .filter || newPlace == .balancer, generator.chance(30) { generator.promiseOfViews() }
       body(&generator)
     }
     let text = lines.joined(separator: "\n")
