@@ -20,6 +20,10 @@ public final class Policy: ScriptHost {
 
   let context: PolicyContext
   let state: LuaState
+  /// Allocations before the script's first.
+  private let opened: Int
+  /// What to know of the installed Lua.
+  private let languageWarnings: [MirrorViolation]
   /// By entry of the plan.
   var entries: [PlanEntry] = []
   var breakers: [Breaker] = []
@@ -80,16 +84,26 @@ public final class Policy: ScriptHost {
     name = place.stem
     self.host = host
     path = file
+    languageWarnings = ManyConstants.warnings(bytes, file: file)
     library = PolicyLibrary.build(context, declaredIn: library)
     do throws(LuaError) {
-      state = try LuaState(library: library, memory: options.memory, print: options.print)
+      state = try LuaState(
+        library: library, memory: options.memory, failingFrom: options.failOpeningFrom, print: options.print)
       if options.coversLines { state.coverLines() }
+      opened = state.memory.allocations
+      state.failAllocations(from: options.failLoading.from, count: options.failLoading.count)
       try state.load(source: bytes, chunkName: place.base, limits: options.loading)
     } catch {
       throw PolicyError(error, context, path: file)
     }
+    state.failAllocations(from: 0)
     context.isLoading = false
   }
+
+  /// For tests: `count` allocations of the script from the `n`th from now on fail; 0: none.
+  package func failAllocations(from n: UInt64, count: UInt64) { state.failAllocations(from: n, count: count) }
+  /// For tests: the script's allocations so far.
+  package var allocations: Int { state.memory.allocations - opened }
 
   // MARK: What was declared
 
@@ -104,7 +118,8 @@ public final class Policy: ScriptHost {
 
   /// What is allowed and yet probably not meant.
   public var warnings: [MirrorViolation] {
-    context.standing.flatMap { context.mirrors[$0].warnings }.map { context.withPath($0, path) }
+    languageWarnings
+      + context.standing.flatMap { context.mirrors[$0].warnings }.map { context.withPath($0, path) }
   }
 
   // MARK: In the plan

@@ -247,8 +247,3 @@ extension Problem {
       sentence: error.message)
   }
 }
-
-/// Runs a command's body where scripts have the stack they may need.
-func onScriptStack<Success>(_ body: () throws -> Success) throws -> Success {
-  try withLuaStack(body)
-}

@@ -24,7 +24,9 @@ extension APIEntry {
       guard amount >= 0, amount.isFinite else {
         throw HostFailure(argument: 1, "a counter only grows: 0 or more expected")
       }
-      context.metrics[metric].value += amount
+      let value = context.metrics[metric].value + amount
+      guard value.isFinite else { throw HostFailure(argument: 1, "the sum is not finite") }
+      context.metrics[metric].value = value
     },
     metricMethod(.gauge, "set", [APIParameter("value", .number, "finite")], "Sets it.", #"gauge("open"):set(3)"#) {
       context, call, metric throws(HostFailure) in
@@ -152,7 +154,7 @@ extension APIEntry {
         "Writes a line to the log (\(level.rawValue)); at most \(RateLimitedLog.linesPerSecond) a second of the engine's clock after the first \(RateLimitedLog.burst).",
       example: #"log.\#(level.rawValue)("unexpected:", 42, "packets")"#,
       binding: .function { context, call throws(HostFailure) in
-        let text = (0..<call.count).map { context.text(call, $0) }.joined(separator: " ")
+        let text = context.line(call)
         call.charge(16 + text.utf8.count / 16)
         context.log.write(level, context.location(call).description, text, at: context.clock)
       })
@@ -205,9 +207,21 @@ extension PolicyContext {
     return Int64(seconds * 1e9)
   }
 
+  /// The arguments as one line; no more of it is made than `RateLimitedLog` would write.
+  fileprivate func line(_ call: HostCall) -> String {
+    var line = ""
+    for position in 0..<call.count where line.utf8.count <= RateLimitedLog.lineLimit {
+      line += (position > 0 ? " " : "") + text(call, position)
+    }
+    return line
+  }
+
   /// A value as `log` writes it.
-  fileprivate func text(_ call: HostCall, _ position: Int) -> String {
-    switch call[position] {
+  private func text(_ call: HostCall, _ position: Int) -> String {
+    if let bytes = unsafe call.bytes(position) {
+      return unsafe String(decoding: bytes.prefix(RateLimitedLog.lineLimit + 4), as: UTF8.self)
+    }
+    return switch call[position] {
     case .nil: "nil"
     case .boolean(let flag): String(flag)
     case .integer(let number): String(number)
