@@ -34,15 +34,15 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
   targets: [
-    // 6: the commands; the only place where the parts meet
+    // 7: the commands; the only place where the parts meet
     .executableTarget(
       name: "moontap",
       dependencies: [
-        "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire",
+        "Audit", "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
-    // 6: makes captures, inventories and mirrors for tests and measurements; not installed
+    // 7: makes captures, inventories and mirrors for tests and measurements; not installed
     .executableTarget(
       name: "trafficgen",
       dependencies: [
@@ -50,7 +50,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
-    // 6: runs damaged captures through all of it; see scripts/fuzz
+    // 7: runs damaged captures through all of it; see scripts/fuzz
     .executableTarget(
       name: "fuzz",
       dependencies: [
@@ -58,6 +58,9 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+    // 6: runs audits over captures and configurations; findings, reports
+    floor(
+      "Audit", ["Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"], loop),
     // 5: sources and sinks that touch files and the machine
     floor("Capture", ["DataPath", "Mirroring", "Wire", "CPcap", "CZlib"], loop),
     // 4: frames in, copies out | Lua to domain
@@ -86,11 +89,12 @@ let package = Package(
     tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("LuaRuntime", ["LuaRuntime"]),
     tests("Policy", ["Policy", "Capture", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
+    tests("Audit", ["Audit", "Policy", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("Capture", ["Capture", "DataPath", "Mirroring", "Wire", "CPcap"]),
     tests(
       "Moontap",
       [
-        "moontap", "Capture", "Policy", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire",
+        "moontap", "Audit", "Capture", "Policy", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire",
       ]),
   ],
   swiftLanguageModes: [.v6]

@@ -21,7 +21,7 @@ struct Moontap: ParsableCommand {
       """,
     version: "moontap 0.1.0",
     subcommands: [
-      RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, InitCommand.self,
+      RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, AuditCommand.self, InitCommand.self,
       InventoryCommand.self,
     ])
 }

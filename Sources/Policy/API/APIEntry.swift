@@ -70,11 +70,13 @@ enum APITypeName: Int, Sendable, CaseIterable {
   case region, vpc, subnet, eni
   case routeTable, natGateway, list
   case expectation, verdict
+  case conversation, end, tls, tlsAnswer, certificate, http, dns
 
   var name: String {
     switch self {
     case .routeTable: "route_table"
     case .natGateway: "nat_gateway"
+    case .tlsAnswer: "tls_answer"
     default: "\(self)"
     }
   }
@@ -83,6 +85,7 @@ enum APITypeName: Int, Sendable, CaseIterable {
   var isRecord: Bool {
     switch self {
     case .packet, .tcp, .icmp, .flow, .payload: true
+    case .conversation, .end, .tls, .tlsAnswer, .certificate, .http, .dns: true
     default: false
     }
   }

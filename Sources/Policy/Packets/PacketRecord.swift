@@ -73,6 +73,10 @@ internal import Wire
     if bit.rawValue < 8 { presenceLow |= 1 << bit.rawValue } else { presenceHigh |= 1 << (bit.rawValue - 8) }
   }
 
+  mutating func clear(_ bit: Presence) {
+    if bit.rawValue < 8 { presenceLow &= ~(1 << bit.rawValue) } else { presenceHigh &= ~(1 << (bit.rawValue - 8)) }
+  }
+
   func has(_ bit: Presence) -> Bool {
     bit.rawValue < 8 ? presenceLow >> bit.rawValue & 1 == 1 : presenceHigh >> (bit.rawValue - 8) & 1 == 1
   }
@@ -214,8 +218,17 @@ extension PacketRecord {
   }
 
   /// Stores the outermost packet; both structs are trivial, so that plain assignment needs no clean-up.
-  func place(_ packet: ObservedPacket, isObserved: Bool) -> UnsafePointer<PacketRecord> {
-    unsafe place(packet, depth: 0, isObserved: isObserved)
+  ///
+  /// - Parameters:
+  ///   - isAttributed: ENI and direction are known.
+  ///   - hasFlow: the conversation is known.
+  func place(
+    _ packet: ObservedPacket, isObserved: Bool, isAttributed: Bool = true, hasFlow: Bool = true
+  ) -> UnsafePointer<PacketRecord> {
+    let record = unsafe place(packet, depth: 0, isObserved: isObserved)
+    if !isAttributed { unsafe records.pointee.clear(.observation) }
+    if !hasFlow { unsafe records.pointee.clear(.flow) }
+    return unsafe record
   }
 
   /// The packet inside, or nil: no tunnel known here, or too many inside each other.
