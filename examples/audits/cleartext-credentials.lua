@@ -1,6 +1,6 @@
 -- Passwords that anybody on the way can read: FTP, Telnet, HTTP Basic, POP3, IMAP, SMTP.
 --
--- The credentials themselves never get into a report.
+-- Messages and details hold no credentials; the packets that belong to a finding do, as the captures did.
 
 local reported = {
   ftp = "USER and PASS in clear",

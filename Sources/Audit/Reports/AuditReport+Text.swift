@@ -39,8 +39,7 @@ extension AuditReport {
     var text = "\(severity)\(padding)  \(style.bold(audit.id))  \(finding.message.cleanLine())"
     text += style.dim(subject) + "\n"
     var facts = [finding.count == 1 ? "once" : "\(ReportText.count(finding.count)) times"]
-    if let first = finding.firstTime { facts.append(ReportText.shortTime(first)) }
-    if let last = finding.lastTime, last != finding.firstTime { facts.append("to \(ReportText.shortTime(last))") }
+    if let times = finding.times { facts.append(times) }
     text += style.dim("          " + facts.joined(separator: ", ")) + "\n"
     for line in finding.evidence.prefix(5) { text += "          \(line.cleanLine())\n" }
     for packet in finding.packets.prefix(2) {
@@ -73,4 +72,13 @@ extension AuditReport {
   private static let words: [AuditResult.State: String] = [
     .pass: "passed", .findings: "with findings", .error: "not evaluated", .skipped: "skipped",
   ]
+}
+
+extension Finding {
+  /// `2026-11-23 09:00:00 to 2026-11-23 09:00:07`; nil: it is not about traffic.
+  var times: String? {
+    guard let firstTime, let lastTime else { return nil }
+    let (first, last) = (ReportText.shortTime(firstTime), ReportText.shortTime(lastTime))
+    return first == last ? first : "\(first) to \(last)"
+  }
 }
