@@ -2,6 +2,8 @@ import ArgumentParser
 
 @main
 struct Moontap: ParsableCommand {
+  static let number = "0.1.0"
+
   static let configuration = CommandConfiguration(
     commandName: "moontap",
     abstract: "Copies selected traffic of network interfaces to receivers; scripted in Lua.",
@@ -19,7 +21,7 @@ struct Moontap: ParsableCommand {
         0 ok · 1 findings or failed tests · 2 something could not be evaluated (a script failed, a capture is damaged) ·
         3 unreadable or invalid file · 64 wrong usage · 130 interrupted
       """,
-    version: "moontap 0.1.0",
+    version: "moontap \(number)",
     subcommands: [
       RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, AuditCommand.self, InitCommand.self,
       InventoryCommand.self,
