@@ -91,8 +91,13 @@ struct AuditBench {
     scripts.append(try scratch.write("\(name).lua", text))
   }
 
-  mutating func capture(_ traffic: Traffic, name: String = "traffic") throws {
-    captures.append(AuditCapture(name: name, file: try scratch.write("\(name).pcap", traffic.bytes)))
+  /// - Parameter file: where the name is no name of a file.
+  mutating func capture(_ traffic: Traffic, name: String = "traffic", file: String? = nil) throws {
+    try capture(traffic.bytes, name: name, file: file)
+  }
+
+  mutating func capture(_ bytes: [UInt8], name: String, file: String? = nil) throws {
+    captures.append(AuditCapture(name: name, file: try scratch.write("\(file ?? name).pcap", bytes)))
   }
 
   func run(jobs: Int = 1) -> AuditReport {

@@ -83,4 +83,9 @@ public struct WaivedBy: Sendable, Hashable {
   public var reason: String
   /// `2027-01-31`, the last day.
   public var expires: String?
+
+  public init(reason: String, expires: String? = nil) {
+    self.reason = reason
+    self.expires = expires
+  }
 }
