@@ -24,6 +24,8 @@ public final class PacketFilter {
   private let compiler: (any BPFCompiler)?
   /// By link type; an expression without meaning on it matches nothing there.
   private var compiled: [LinkType: [BPFProgram?]] = [:]
+  private var lastLinkType: LinkType?
+  private var lastPrograms: [BPFProgram?] = []
 
   /// - Precondition: nothing in it is unsupported.
   public init(_ expression: FilterExpression, compiler: (any BPFCompiler)?) {
@@ -59,9 +61,17 @@ public final class PacketFilter {
   private func runs(
     _ expression: Int, _ linkType: LinkType, _ bytes: UnsafeRawPointer, captured: Int, original: Int
   ) -> Bool {
-    let programs =
-      compiled[linkType] ?? program.bpfTexts.map { text in try? compiler?.compile(text, linkType: linkType) }
+    if linkType != lastLinkType {
+      lastLinkType = linkType
+      lastPrograms = programs(linkType)
+    }
+    return lastPrograms[expression].map { unsafe $0.run(bytes, captured: captured, original: original) != 0 } ?? false
+  }
+
+  private func programs(_ linkType: LinkType) -> [BPFProgram?] {
+    if let known = compiled[linkType] { return known }
+    let programs = program.bpfTexts.map { text in try? compiler?.compile(text, linkType: linkType) }
     compiled[linkType] = programs
-    return programs[expression].map { unsafe $0.run(bytes, captured: captured, original: original) != 0 } ?? false
+    return programs
   }
 }

@@ -19,12 +19,12 @@ audit {
   remediation = "Let the subnet out to the ports and destinations that its hosts need, and to no others.",
   needs = { "inventory" },
   packet = function(packet)
-    local gateway = packet.next_hop
-    if not gateway or not gateways[gateway] then return end
     local port = packet.destination_port
     if port == nil or allowed[port] then return end
     -- The answers of a server of ours go out as well: what counts is who began.
-    if packet.source_port and packet.source_port < 1024 and port >= 1024 then return end
+    if packet.source_port < 1024 and port >= 1024 then return end
+    local gateway = packet.next_hop
+    if not gateway or not gateways[gateway] then return end
     finding {
       message = packet.eni .. " reaches " .. packet.protocol .. " port " .. port .. " through " .. gateway,
       key = packet.eni .. " " .. packet.protocol .. " " .. port,

@@ -2,8 +2,8 @@ internal import Policy
 
 /// Charts as inline SVG, with text that screen readers find.
 enum HTMLCharts {
-  private static let width = 640
-  private static let labelWidth = 150
+  private static let width = 480
+  private static let labelWidth = 130
   private static let rowHeight = 22
   private static let rowLimit = 15
 
@@ -44,7 +44,7 @@ enum HTMLCharts {
     }
     let most = sums.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(10)
     guard let top = most.first?.value, top > 0 else { return nil }
-    let room = Double(width - labelWidth - 110)
+    let room = Double(width - labelWidth - 90)
     var body = ""
     for (row, talker) in most.enumerated() {
       let y = row * rowHeight
@@ -61,7 +61,7 @@ enum HTMLCharts {
 
   private static func label(_ text: String, _ y: Int) -> String {
     let short =
-      text.unicodeScalars.count > 24 ? String(String.UnicodeScalarView(text.unicodeScalars.prefix(23))) + "…" : text
+      text.unicodeScalars.count > 20 ? String(String.UnicodeScalarView(text.unicodeScalars.prefix(19))) + "…" : text
     return "<text x=\"\(labelWidth - 8)\" y=\"\(y + 15)\" text-anchor=\"end\">\(Markup.escaped(short))</text>\n"
   }
 

@@ -7,7 +7,7 @@ internal import Policy
 public struct HTMLReport {
   private let report: AuditReport
   /// Packets of a finding that are shown with their bytes.
-  private static let shownPackets = 3
+  private static let shownPackets = 5
 
   public init(_ report: AuditReport) { self.report = report }
 

@@ -6,7 +6,7 @@ internal import Wire
 /// One packet of a batch, ready for scripts.
 @safe struct AuditPacket {
   var observed: ObservedPacket
-  var place: TrackedConversation.Place
+  var place: PacketPlace
   var linkType: LinkType
   /// Of the capture's interfaces.
   var interface: Int

@@ -41,17 +41,19 @@ final class ScriptRunner {
   var isDone: Bool { failure != nil }
 
   /// A batch in order of time: conversations that were over before a packet, the timer, the packet.
-  func process(_ packets: [AuditPacket], _ ended: [AuditedEnd], bit: UInt64) {
-    guard !isDone else { return }
+  ///
+  /// - Parameter masks: beside `packets`: scripts, by bit, that are to see it.
+  func process(_ packets: [AuditPacket], _ masks: [UInt64], _ ended: [AuditedEnd], bit: UInt64) {
+    guard !isDone, hasTimer || !ended.isEmpty || wantsPackets else { return }
     timed { limits throws(AuditFailure) in
       var next = 0
-      for (position, packet) in packets.enumerated() {
+      for position in masks.indices {
         while next < ended.count, ended[next].position <= position {
           try conclude(ended[next], bit, limits)
           next += 1
         }
-        if hasTimer { try runTimer(packet.observed.time, limits) }
-        if wantsPackets, packet.wanted & bit != 0 { try audit(packet, limits) }
+        if hasTimer { try runTimer(packets[position].observed.time, limits) }
+        if wantsPackets, masks[position] & bit != 0 { try audit(packets[position], limits) }
       }
       for over in ended[next...] { try conclude(over, bit, limits) }
     }
@@ -96,7 +98,7 @@ final class ScriptRunner {
     var observed = packet.observed
     try unsafe policy.audit(
       packet: &observed, isAttributed: packet.isAttributed, hasFlow: packet.entry != nil, limits: limits)
-    try take(observed.time, observed.time, [packet.place])
+    if policy.hasFindings { try take(observed.time, observed.time, [packet.place]) }
   }
 
   private func runTimer(_ time: Int64, _ limits: LuaLimits) throws(AuditFailure) {
@@ -106,17 +108,18 @@ final class ScriptRunner {
 
   private func conclude(_ over: AuditedEnd, _ bit: UInt64, _ limits: LuaLimits) throws(AuditFailure) {
     defer { policy.conversationEnded(over.id) }
-    guard wantsConversations, over.conversation.wanted & bit != 0 else { return }
+    guard wantsConversations, over.conversation.counts.wanted & bit != 0 else { return }
     let conversation = over.conversation
     try unsafe conversation.observed { observed throws(AuditFailure) in
       try unsafe policy.audit(conversation: observed, limits: limits)
     }
-    try take(conversation.firstTime, conversation.lastTime, conversation.places)
+    try take(conversation.counts.firstTime, conversation.counts.lastTime, conversation.body.places)
   }
 
   private func take(
-    _ first: Int64?, _ last: Int64?, _ places: [TrackedConversation.Place]
+    _ first: Int64?, _ last: Int64?, _ places: [PacketPlace]
   ) throws(AuditFailure) {
+    guard policy.hasFindings else { return }
     for raised in policy.takeFindings() {
       let packets = places.map { EvidencePacket(capture: captures[$0.capture], frame: $0.frame) }
       guard
@@ -132,20 +135,21 @@ final class ScriptRunner {
 
 extension TrackedConversation {
   /// Lends it as scripts see it.
-  func observed(_ body: (UnsafePointer<ObservedConversation>) throws(AuditFailure) -> Void) throws(AuditFailure) {
-    let (client, server) = clientIsHigh ? (high, low) : (low, high)
-    let (clientAddress, serverAddress) = clientIsHigh ? (highAddress, lowAddress) : (lowAddress, highAddress)
-    let (clientPort, serverPort) = clientIsHigh ? (highPort, lowPort) : (lowPort, highPort)
+  func observed(_ use: (UnsafePointer<ObservedConversation>) throws(AuditFailure) -> Void) throws(AuditFailure) {
     var failure: AuditFailure?
-    unsafe client.payload.withUnsafeBytes { first in
-      unsafe server.payload.withUnsafeBytes { second in
+    unsafe body.lowPayload.withUnsafeBytes { lowBytes in
+      unsafe body.highPayload.withUnsafeBytes { highBytes in
+        let ports = counts.key.ports
+        let low = unsafe counts.low.observed(body.lowAddress, ports.low, lowBytes)
+        let high = unsafe counts.high.observed(body.highAddress, ports.high, highBytes)
         var conversation = ObservedConversation(
-          client: unsafe client.observed(clientAddress, clientPort, first),
-          server: unsafe server.observed(serverAddress, serverPort, second), protocol: protocolNumber,
-          hasPorts: hasPorts, isEstablished: low.hasSYN && high.hasSYN,
-          ending: isReset ? .reset : isClosed ? .closed : .open, firstTime: firstTime, lastTime: lastTime)
+          client: counts.clientIsHigh ? high : low, server: counts.clientIsHigh ? low : high,
+          protocol: counts.protocolNumber, hasPorts: counts.key.hasPorts,
+          isEstablished: counts.low.hasSYN && counts.high.hasSYN,
+          ending: counts.isReset ? .reset : counts.isClosed ? .closed : .open, firstTime: counts.firstTime,
+          lastTime: counts.lastTime)
         do throws(AuditFailure) {
-          try unsafe body(&conversation)
+          try unsafe use(&conversation)
         } catch {
           failure = error
         }
@@ -155,7 +159,7 @@ extension TrackedConversation {
   }
 }
 
-extension TrackedConversation.End {
+extension ConversationCounts.End {
   fileprivate func observed(
     _ address: IPAddress, _ port: UInt16, _ payload: UnsafeRawBufferPointer
   ) -> ObservedConversation.End {

@@ -7,6 +7,11 @@ struct TalkerTable {
   private struct Sum {
     var packets: UInt64 = 0
     var bytes: UInt64 = 0
+
+    mutating func add(_ end: ConversationCounts.End) {
+      packets += end.packets
+      bytes += end.bytes
+    }
   }
 
   private var sums: [[IPAddress: Sum]]
@@ -14,15 +19,15 @@ struct TalkerTable {
   init(captures: Int) { sums = Array(repeating: [:], count: captures) }
 
   mutating func add(_ conversation: TrackedConversation) {
-    let capture = conversation.places.first?.capture ?? 0
-    add(conversation.lowAddress, conversation.low, capture)
-    add(conversation.highAddress, conversation.high, capture)
+    let capture = conversation.body.places.first?.capture ?? 0
+    add(conversation.body.lowAddress, conversation.counts.low, capture)
+    add(conversation.body.highAddress, conversation.counts.high, capture)
   }
 
-  private mutating func add(_ address: IPAddress, _ end: TrackedConversation.End, _ capture: Int) {
-    guard end.packets > 0, sums[capture].count < Self.limit || sums[capture][address] != nil else { return }
-    sums[capture][address, default: Sum()].packets += end.packets
-    sums[capture][address, default: Sum()].bytes += end.bytes
+  private mutating func add(_ address: IPAddress, _ end: ConversationCounts.End, _ capture: Int) {
+    guard end.packets > 0 else { return }
+    if sums[capture].count >= Self.limit, sums[capture][address] == nil { return }
+    sums[capture][address, default: Sum()].add(end)
   }
 
   func most(ofCapture capture: Int) -> [CaptureResult.Talker] {

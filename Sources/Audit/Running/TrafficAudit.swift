@@ -20,9 +20,15 @@ final class TrafficAudit {
   private let tracker: ConversationTracker
   private let control: RunControl
   private var runners: [ScriptRunner] = []
+  /// Scripts whose `where` matches all, by bit; those whose answer is the same for a direction of a flow; the others.
+  private var acceptsAll: UInt64 = 0
+  private var flowFilters: [(bit: UInt64, filter: PacketFilter)] = []
+  private var packetFilters: [(bit: UInt64, filter: PacketFilter)] = []
   /// Those whose functions get packets, by bit.
   private var packetScripts: UInt64 = 0
   private var packets: [AuditPacket] = []
+  /// Beside `packets`: `wanted`.
+  private var masks: [UInt64] = []
   private var captureOfInterface: [Int] = []
   private var frameNumbers: [Int]
   private(set) var results: [CaptureResult]
@@ -46,10 +52,21 @@ final class TrafficAudit {
       do throws(PolicyError) {
         runners.append(try ScriptRunner(script, setup, compiler, captures: captures.map(\.name)))
         runnerOfScript.append(index)
-        if runners[runners.count - 1].wantsPackets { packetScripts |= 1 << UInt64(runners.count - 1) }
+        note(runners[runners.count - 1], bit: 1 << UInt64(runners.count - 1))
       } catch {
         loadFailures.append((index, AuditFailure(place: error.file, message: error.message)))
       }
+    }
+  }
+
+  private func note(_ runner: ScriptRunner, bit: UInt64) {
+    if runner.wantsPackets { packetScripts |= bit }
+    if runner.filter.acceptsAll {
+      acceptsAll |= bit
+    } else if runner.filter.isOfFlow {
+      flowFilters.append((bit, runner.filter))
+    } else {
+      packetFilters.append((bit, runner.filter))
     }
   }
 
@@ -120,8 +137,10 @@ final class TrafficAudit {
       captureOfInterface.append(captures.firstIndex { $0.name == origin } ?? 0)
     }
     packets.removeAll(keepingCapacity: true)
+    masks.removeAll(keepingCapacity: true)
     for position in 0..<batch.count {
       unsafe packets.append(prepare(batch.frames[position], position, interfaces))
+      masks.append(packets[position].wanted)
     }
     deliver(interfaces)
   }
@@ -167,31 +186,27 @@ final class TrafficAudit {
       if let known = tracker.interest(entry, isFromHigh: packet.isFromHigh) {
         mask = known
       } else {
-        mask = ask(packet, ofFlow: true)
+        mask = ask(packet, flowFilters)
         tracker.setInterest(entry, mask, isFromHigh: packet.isFromHigh)
       }
     } else {
-      mask = ask(packet, ofFlow: true)
+      mask = ask(packet, flowFilters)
     }
-    mask |= ask(packet, ofFlow: false)
+    mask |= ask(packet, packetFilters) | acceptsAll
     if let entry = packet.entry { tracker.want(entry, mask) }
     return mask
   }
 
-  private func ask(_ packet: AuditPacket, ofFlow: Bool) -> UInt64 {
+  private func ask(_ packet: AuditPacket, _ filters: [(bit: UInt64, filter: PacketFilter)]) -> UInt64 {
+    guard !filters.isEmpty else { return 0 }
+    let hash = FlowKey.make(packet.observed.summary).key.hash(.fixed)
     var mask: UInt64 = 0
-    for (bit, runner) in runners.enumerated() where runner.filter.isOfFlow == ofFlow {
-      if runner.filter.acceptsAll {
-        mask |= 1 << UInt64(bit)
-        continue
-      }
-      let observed = packet.observed
-      let hash = FlowKey.make(observed.summary).key.hash(.fixed)
-      if unsafe runner.filter.matches(
-        observed.summary, observed.bytes, captured: observed.captured, original: observed.original,
-        linkType: packet.linkType, hash: hash)
+    for (bit, filter) in filters {
+      if unsafe filter.matches(
+        packet.observed.summary, packet.observed.bytes, captured: packet.observed.captured,
+        original: packet.observed.original, linkType: packet.linkType, hash: hash)
       {
-        mask |= 1 << UInt64(bit)
+        mask |= bit
       }
     }
     return mask
@@ -207,9 +222,11 @@ final class TrafficAudit {
   }
 
   private func deliver(_ interfaces: [CaptureInterface]) {
-    let ended = tracker.ended.map { AuditedEnd(position: $0.position, id: $0.id, conversation: $0.conversation) }
+    let ended =
+      tracker.ended.isEmpty
+      ? [] : tracker.ended.map { AuditedEnd(position: $0.position, id: $0.id, conversation: $0.conversation) }
     for over in ended { talkers.add(over.conversation) }
-    for (bit, runner) in runners.enumerated() { runner.process(packets, ended, bit: 1 << UInt64(bit)) }
+    for (bit, runner) in runners.enumerated() { runner.process(packets, masks, ended, bit: 1 << UInt64(bit)) }
     tracker.forgetEnded()
   }
 
@@ -217,6 +234,7 @@ final class TrafficAudit {
 
   private func conclude(at last: Int64?) {
     packets.removeAll()
+    masks.removeAll()
     tracker.finish(0)
     deliver([])
     for runner in runners { runner.finish(at: last) }

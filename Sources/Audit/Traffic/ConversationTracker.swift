@@ -18,7 +18,9 @@ final class ConversationTracker {
   static let idle = 300 * second
   static let closedIdle = 10 * second
 
-  private(set) var entries: [TrackedConversation?] = []
+  private var heads: [ConversationCounts] = []
+  /// Beside `heads`.
+  private var bodies: [ConversationBody] = []
   private var free: [Int] = []
   private var index = ConversationIndex()
   private var fragments = FragmentTable()
@@ -32,7 +34,7 @@ final class ConversationTracker {
 
   init(keepsPayload: Bool) { self.keepsPayload = keepsPayload }
 
-  var live: Int { entries.count - free.count }
+  var live: Int { heads.count - free.count }
   /// Conversations so far.
   var total: UInt64 { serial }
 
@@ -44,7 +46,7 @@ final class ConversationTracker {
   ///   - position: of the frame in its batch.
   /// - Returns: its conversation, and whether it goes from the key's higher end; nil: it belongs to none.
   func track(
-    _ packet: ObservedPacket, at place: TrackedConversation.Place, position: Int
+    _ packet: ObservedPacket, at place: PacketPlace, position: Int
   ) -> (entry: Int, isFromHigh: Bool)? {
     sweep(packet.time, position)
     var summary = packet.summary
@@ -53,7 +55,11 @@ final class ConversationTracker {
     let (key, isFromHigh) = FlowKey.make(summary)
     let segment = Segment(packet)
     let entry = entry(key, summary, segment, packet.time, position, isFromHigh: isFromHigh)
-    count(packet, segment, entry, place, isFromHigh: isFromHigh)
+    count(packet, segment, entry, isFromHigh: isFromHigh)
+    if heads[entry].placeCount < ConversationBody.placeLimit {
+      heads[entry].placeCount += 1
+      bodies[entry].places.append(place)
+    }
     return (entry, isFromHigh)
   }
 
@@ -69,7 +75,7 @@ final class ConversationTracker {
   private func entry(
     _ key: FlowKey, _ summary: PacketSummary, _ segment: Segment, _ time: Int64, _ position: Int, isFromHigh: Bool
   ) -> Int {
-    if let known = index.find(key, { entries[$0]?.key == key }) {
+    if let known = index.find(key, { heads[$0].key == key }) {
       guard isOver(known, segment, time, isFromHigh: isFromHigh) else { return known }
       end(known, position)
     }
@@ -79,33 +85,34 @@ final class ConversationTracker {
 
   /// A conversation that was silent too long, or whose ports are used again, is over when the next packet comes.
   private func isOver(_ entry: Int, _ segment: Segment, _ time: Int64, isFromHigh: Bool) -> Bool {
-    guard let known = entries[entry] else { return true }
-    if time &- known.lastTime > (known.isClosed ? Self.closedIdle : Self.idle) { return true }
+    if time &- heads[entry].lastTime > (heads[entry].isClosed ? Self.closedIdle : Self.idle) { return true }
     guard segment.isSYN, !segment.isACK else { return false }
-    if known.isClosed { return true }
-    let end = isFromHigh ? known.high : known.low
-    return end.hasSYN && end.nextSequence != nil && end.nextSequence != segment.sequence &+ 1 && end.payloadBytes > 0
+    if heads[entry].isClosed { return true }
+    let end = isFromHigh ? heads[entry].high : heads[entry].low
+    return end.hasSYN && end.hasSequence && end.nextSequence != segment.sequence &+ 1 && end.payloadBytes > 0
   }
 
   private func begin(
     _ key: FlowKey, _ summary: PacketSummary, _ segment: Segment, _ time: Int64, isFromHigh: Bool
   ) -> Int {
     let (source, destination) = (summary.source ?? IPAddress(v4: 0), summary.destination ?? IPAddress(v4: 0))
-    let made = TrackedConversation(
-      key: key, serial: serial,
-      clientIsHigh: isClientSource(summary, segment) == isFromHigh, firstTime: time, lastTime: time,
-      protocolNumber: summary.protocol, lowAddress: isFromHigh ? destination : source,
-      highAddress: isFromHigh ? source : destination)
+    let head = ConversationCounts(
+      key: key, serial: serial, firstTime: time, lastTime: time,
+      clientIsHigh: isClientSource(summary, segment) == isFromHigh, protocolNumber: summary.protocol)
+    let body = ConversationBody(
+      lowAddress: isFromHigh ? destination : source, highAddress: isFromHigh ? source : destination)
     serial += 1
     let entry: Int
     if let reused = free.popLast() {
       entry = reused
-      entries[entry] = made
+      heads[entry] = head
+      bodies[entry] = body
     } else {
-      entry = entries.count
-      entries.append(made)
+      entry = heads.count
+      heads.append(head)
+      bodies.append(body)
     }
-    index.insert(key, entry) { entries[$0]!.key }
+    index.insert(key, entry) { heads[$0].key }
     return entry
   }
 
@@ -117,59 +124,62 @@ final class ConversationTracker {
     return !(source < 1024 && destination >= 1024)
   }
 
-  private func count(
-    _ packet: ObservedPacket, _ segment: Segment, _ entry: Int, _ place: TrackedConversation.Place, isFromHigh: Bool
-  ) {
-    guard entries[entry] != nil else { return }
-    entries[entry]!.lastTime = max(entries[entry]!.lastTime, packet.time)
-    if entries[entry]!.places.count < TrackedConversation.placeLimit { entries[entry]!.places.append(place) }
-    if segment.isRST { entries[entry]!.isReset = true }
-    let isClient = entries[entry]!.clientIsHigh == isFromHigh
+  private func count(_ packet: ObservedPacket, _ segment: Segment, _ entry: Int, isFromHigh: Bool) {
+    heads[entry].lastTime = max(heads[entry].lastTime, packet.time)
+    if segment.isRST { heads[entry].isReset = true }
+    let isClient = heads[entry].clientIsHigh == isFromHigh
     let limit = keepsPayload ? isClient ? Self.clientPayload : Self.serverPayload : 0
-    let before = entries[entry]!.payloadRoom
+    let piece =
+      isFromHigh
+      ? heads[entry].high.count(packet.original, segment, keeps: limit > 0)
+      : heads[entry].low.count(packet.original, segment, keeps: limit > 0)
+    guard let piece else { return }
+    let before = bodies[entry].room
     if isFromHigh {
-      entries[entry]!.high.add(packet, segment, limit: limit)
+      if bodies[entry].highPayload.add(packet, piece, limit: limit) { heads[entry].high.isComplete = true }
     } else {
-      entries[entry]!.low.add(packet, segment, limit: limit)
+      if bodies[entry].lowPayload.add(packet, piece, limit: limit) { heads[entry].low.isComplete = true }
     }
-    payloadBytes += entries[entry]!.payloadRoom - before
+    payloadBytes += bodies[entry].room - before
   }
 
   /// What the scripts' `where` says of a direction, once it was asked.
   func interest(_ entry: Int, isFromHigh: Bool) -> UInt64? {
-    guard let known = entries[entry] else { return nil }
-    return isFromHigh
-      ? known.knowsInterest.1 ? known.interest.1 : nil : known.knowsInterest.0 ? known.interest.0 : nil
+    if isFromHigh { return heads[entry].knowsFromHigh ? heads[entry].interestFromHigh : nil }
+    return heads[entry].knowsFromLow ? heads[entry].interestFromLow : nil
   }
 
   func setInterest(_ entry: Int, _ mask: UInt64, isFromHigh: Bool) {
     if isFromHigh {
-      entries[entry]?.interest.1 = mask
-      entries[entry]?.knowsInterest.1 = true
+      heads[entry].interestFromHigh = mask
+      heads[entry].knowsFromHigh = true
     } else {
-      entries[entry]?.interest.0 = mask
-      entries[entry]?.knowsInterest.0 = true
+      heads[entry].interestFromLow = mask
+      heads[entry].knowsFromLow = true
     }
   }
 
-  func want(_ entry: Int, _ mask: UInt64) { entries[entry]?.wanted |= mask }
+  func want(_ entry: Int, _ mask: UInt64) { heads[entry].wanted |= mask }
 
   /// As scripts see it with `packet.flow`.
   func flow(_ entry: Int) -> ObservedPacket.Flow {
-    guard let known = entries[entry] else { return ObservedPacket.Flow(id: 0, packets: 0, bytes: 0, firstSeen: 0) }
+    let (low, high) = (heads[entry].low, heads[entry].high)
     return ObservedPacket.Flow(
-      id: UInt32(entry), packets: known.low.packets + known.high.packets, bytes: known.low.bytes + known.high.bytes,
-      firstSeen: known.firstTime)
+      id: UInt32(entry), packets: low.packets + high.packets, bytes: low.bytes + high.bytes,
+      firstSeen: heads[entry].firstTime)
   }
 
   // MARK: The end
 
   private func end(_ entry: Int, _ position: Int) {
-    guard let over = entries[entry] else { return }
-    index.remove(over.key, entry) { entries[$0]!.key }
-    entries[entry] = nil
+    let over = TrackedConversation(counts: heads[entry], body: bodies[entry])
+    index.remove(over.counts.key, entry) { heads[$0].key }
+    heads[entry].isLive = false
+    bodies[entry].lowPayload = []
+    bodies[entry].highPayload = []
+    bodies[entry].places = []
     free.append(entry)
-    payloadBytes -= over.payloadRoom
+    payloadBytes -= over.body.room
     ended.append((position, UInt32(entry), over))
   }
 
@@ -185,7 +195,7 @@ final class ConversationTracker {
   }
 
   private func makeRoom(_ position: Int) {
-    let times = entries.compactMap { $0.map { ($0.lastTime, $0.serial) } }.sorted { $0 < $1 }
+    let times = heads.filter(\.isLive).map { ($0.lastTime, $0.serial) }.sorted { $0 < $1 }
     guard !times.isEmpty else { return }
     let bound = times[min(times.count - 1, max(0, times.count / 8))]
     endAll(position) { ($0.lastTime, $0.serial) <= bound }
@@ -195,8 +205,8 @@ final class ConversationTracker {
   func finish(_ position: Int) { endAll(position) { _ in true } }
 
   /// In the order of their first packets.
-  private func endAll(_ position: Int, where isOver: (TrackedConversation) -> Bool) {
-    let over = entries.indices.filter { entries[$0].map(isOver) ?? false }
-    for entry in over.sorted(by: { entries[$0]!.serial < entries[$1]!.serial }) { end(entry, position) }
+  private func endAll(_ position: Int, where isOver: (ConversationCounts) -> Bool) {
+    let over = heads.indices.filter { heads[$0].isLive && isOver(heads[$0]) }
+    for entry in over.sorted(by: { heads[$0].serial < heads[$1].serial }) { end(entry, position) }
   }
 }

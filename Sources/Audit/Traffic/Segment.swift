@@ -43,34 +43,52 @@ internal import Wire
   }
 }
 
-extension TrackedConversation.End {
-  /// Counts a packet that this end sent, and keeps its payload if it is the next of the first `limit` bytes.
-  mutating func add(_ packet: ObservedPacket, _ segment: Segment, limit: Int) {
+extension ConversationCounts.End {
+  /// Counts a packet that this end sent.
+  ///
+  /// - Returns: the piece of the frame that is the next of its payload; nil: none is to be kept.
+  mutating func count(_ original: Int, _ segment: Segment, keeps: Bool) -> Range<Int>? {
     packets += 1
-    bytes += UInt64(packet.original)
+    bytes += UInt64(original)
     payloadBytes += UInt64(segment.payloadLength)
     if segment.isFIN { hasFIN = true }
     if segment.isTCP, segment.isSYN {
       hasSYN = true
-      if payload.isEmpty { nextSequence = segment.sequence &+ 1 }
-      return
+      if payloadBytes == 0 { begin(at: segment.sequence &+ 1) }
+      return nil
     }
-    guard segment.payloadLength > 0, !isComplete, limit > 0 else { return }
+    guard segment.payloadLength > 0, !isComplete, keeps else { return nil }
     var piece = segment.payload
     if segment.isTCP {
-      let expected = nextSequence ?? segment.sequence
+      if !hasSequence { begin(at: segment.sequence) }
       // Sent again, perhaps with more behind it; or with a gap before it, which ends what is kept.
-      let ahead = Int32(bitPattern: segment.sequence &- expected)
+      let ahead = Int32(bitPattern: segment.sequence &- nextSequence)
       guard ahead <= 0 else {
         isComplete = true
-        return
+        return nil
       }
-      guard Int(-ahead) < segment.payloadLength else { return }
+      guard Int(-ahead) < segment.payloadLength else { return nil }
       piece = min(piece.lowerBound + Int(-ahead), piece.upperBound)..<piece.upperBound
       nextSequence = segment.sequence &+ UInt32(truncatingIfNeeded: segment.payloadLength)
     }
-    let kept = piece.prefix(limit - payload.count)
-    unsafe payload += UnsafeRawBufferPointer(start: packet.bytes + kept.lowerBound, count: kept.count)
-    if payload.count >= limit || segment.payload.count < segment.payloadLength { isComplete = true }
+    // Behind what was not captured nothing fits.
+    if segment.payload.count < segment.payloadLength { isComplete = true }
+    return piece
+  }
+
+  private mutating func begin(at sequence: UInt32) {
+    nextSequence = sequence
+    hasSequence = true
+  }
+}
+
+extension [UInt8] {
+  /// Keeps a piece of a frame, up to `limit` bytes in all.
+  ///
+  /// - Returns: whether there is enough.
+  mutating func add(_ packet: ObservedPacket, _ piece: Range<Int>, limit: Int) -> Bool {
+    let kept = piece.prefix(limit - count)
+    unsafe self += UnsafeRawBufferPointer(start: packet.bytes + kept.lowerBound, count: kept.count)
+    return count >= limit
   }
 }

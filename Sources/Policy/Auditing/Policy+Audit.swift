@@ -11,6 +11,9 @@ extension Policy {
   /// What the script declared; nil: nothing, it is no audit.
   public var audit: AuditDeclaration? { context.auditing?.declaration }
 
+  /// There are findings since the last call of `takeFindings`.
+  public var hasFindings: Bool { !(context.auditing?.raised.isEmpty ?? true) }
+
   /// The findings since the last call.
   public func takeFindings() -> [RaisedFinding] {
     guard let auditing = context.auditing, !auditing.raised.isEmpty else { return [] }

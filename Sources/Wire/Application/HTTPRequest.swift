@@ -16,6 +16,9 @@ public struct HTTPRequest: Sendable, Hashable {
 
   /// - Returns: nil unless the bytes begin with a whole request line of a known method.
   public init?(_ payload: [UInt8]) {
+    // Most payloads are none: told by their first word.
+    let word = payload.prefix(10).prefix { $0 != 0x20 }
+    guard Self.methods.contains(String(decoding: word, as: UTF8.self)) else { return nil }
     var lines = payload.split(separator: 0x0a, omittingEmptySubsequences: false)[...]
     guard let first = lines.popFirst(), first.endIndex < payload.endIndex else { return nil }
     let words = Self.text(first).split(separator: " ", omittingEmptySubsequences: false)
