@@ -186,6 +186,22 @@ import Testing
     #expect(twice.status == 3)
   }
 
+  /// As docs/audits.md says it.
+  @Test func gnuParallelSpreadsAnArchive() throws {
+    let folder = try TemporaryFolder()
+    let audit = "\(Shell.moontap) audit examples/audits --skip BAL-001 --json --read"
+    let spread = "\(audit) {} > \(folder.url.path)/{#}.json; test $? -le 2"
+    let names = try FileManager.default.contentsOfDirectory(atPath: Self.captures.path).sorted().prefix(6)
+    let paths = names.map { Self.captures.appending(path: $0).path }
+    let run = try Shell.run(
+      "parallel", ["--will-cite", "--jobs", "2", spread], input: Data(paths.joined(separator: "\n").utf8))
+    #expect(run.status == 0, "\(run.errors)")
+    let merged = try Shell.moontap(["audit", "merge", "--json"] + (1...paths.count).map { folder.path("\($0).json") })
+    let whole = try Shell.moontap(
+      ["audit", "examples/audits", "--skip", "BAL-001", "--json", "--read"] + paths)
+    #expect(merged.output == whole.output)
+  }
+
   @Test func auditsOfAllCapturesTogetherAreNotMergedFromParts() throws {
     let folder = try TemporaryFolder()
     try folder.write(Self.script("TOG", #"captures = "together", packet = function() end"#), to: "t.lua")

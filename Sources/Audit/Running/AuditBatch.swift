@@ -14,8 +14,6 @@ internal import Wire
   /// Its conversation, while it lives; nil: none.
   var entry: Int?
   var isFromHigh = false
-  /// Scripts, by bit, that are to see it.
-  var wanted: UInt64 = 0
   /// Where it is seen was looked up, and found.
   var isAttributed = false
   var isDecodable = true

@@ -27,8 +27,9 @@ final class TrafficAudit {
   /// Those whose functions get packets, by bit.
   private var packetScripts: UInt64 = 0
   private var packets: [AuditPacket] = []
-  /// Beside `packets`: `wanted`.
+  /// Beside `packets`: scripts, by bit, that are to see each; and the conversation that each names.
   private var masks: [UInt64] = []
+  private var names: [ConversationTracker.Name] = []
   private var captureOfInterface: [Int] = []
   private var frameNumbers: [Int]
   private(set) var results: [CaptureResult]
@@ -138,14 +139,17 @@ final class TrafficAudit {
     }
     packets.removeAll(keepingCapacity: true)
     masks.removeAll(keepingCapacity: true)
+    names.removeAll(keepingCapacity: true)
     for position in 0..<batch.count {
-      unsafe packets.append(prepare(batch.frames[position], position, interfaces))
-      masks.append(packets[position].wanted)
+      unsafe packets.append(parse(batch.frames[position], interfaces))
+      names.append(tracker.name(packets[position].observed.summary))
     }
-    deliver(interfaces)
+    tracker.seek(names)
+    for position in 0..<batch.count { masks.append(attend(&packets[position], names[position], position, interfaces)) }
+    deliver()
   }
 
-  private func prepare(_ frame: Frame, _ position: Int, _ interfaces: [CaptureInterface]) -> AuditPacket {
+  private func parse(_ frame: Frame, _ interfaces: [CaptureInterface]) -> AuditPacket {
     let interface = Int(frame.interface)
     let linkType = interfaces[interface].linkType
     let decoder = linkType.decoder ?? .none
@@ -163,19 +167,28 @@ final class TrafficAudit {
       place: .init(capture: capture, frame: frameNumbers[capture]), linkType: linkType, interface: interface,
       direction: frame.direction)
     results[capture].count(packet.observed)
-    guard decoder != .none else {
+    if decoder == .none {
       results[capture].undecodable += 1
       packet.isDecodable = false
-      return packet
     }
-    if let (entry, isFromHigh) = tracker.track(packet.observed, at: packet.place, position: position) {
+    return packet
+  }
+
+  /// Counts a packet to its conversation, and asks who wants it.
+  ///
+  /// - Returns: scripts, by bit.
+  private func attend(
+    _ packet: inout AuditPacket, _ name: ConversationTracker.Name, _ position: Int, _ interfaces: [CaptureInterface]
+  ) -> UInt64 {
+    guard packet.isDecodable else { return 0 }
+    if let (entry, isFromHigh) = tracker.track(packet.observed, name, at: packet.place, position: position) {
       packet.entry = entry
       packet.isFromHigh = isFromHigh
       packet.observed.flow = tracker.flow(entry)
     }
-    packet.wanted = wanted(packet)
-    if packet.wanted & packetScripts != 0 { attribute(&packet, interfaces[interface]) }
-    return packet
+    let wanted = wanted(packet)
+    if wanted & packetScripts != 0 { attribute(&packet, interfaces[packet.interface]) }
+    return wanted
   }
 
   /// Which scripts' `where` matches, by bit.
@@ -221,7 +234,7 @@ final class TrafficAudit {
     packet.isAttributed = true
   }
 
-  private func deliver(_ interfaces: [CaptureInterface]) {
+  private func deliver() {
     let ended =
       tracker.ended.isEmpty
       ? [] : tracker.ended.map { AuditedEnd(position: $0.position, id: $0.id, conversation: $0.conversation) }
@@ -236,7 +249,7 @@ final class TrafficAudit {
     packets.removeAll()
     masks.removeAll()
     tracker.finish(0)
-    deliver([])
+    deliver()
     for runner in runners { runner.finish(at: last) }
     for index in results.indices { results[index].talkers = talkers.most(ofCapture: index) }
     if results.count == 1 {

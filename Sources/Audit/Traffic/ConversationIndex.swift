@@ -15,9 +15,19 @@ struct ConversationIndex {
     mask = 1023
   }
 
-  /// - Parameter isSame: whether the entry at a position has the key.
-  func find(_ key: FlowKey, _ isSame: (Int) -> Bool) -> Int? {
-    var slot = Int(truncatingIfNeeded: key.hash(seed)) & mask
+  func hash(_ key: FlowKey) -> UInt64 { key.hash(seed) }
+
+  /// Where the entry with the hash probably is.
+  func candidate(_ hash: UInt64) -> Int? {
+    let slot = slots[Int(truncatingIfNeeded: hash) & mask]
+    return slot == 0 ? nil : Int(slot) - 1
+  }
+
+  /// - Parameters:
+  ///   - hash: the key's.
+  ///   - isSame: whether the entry at a position has the key.
+  func find(_ hash: UInt64, _ isSame: (Int) -> Bool) -> Int? {
+    var slot = Int(truncatingIfNeeded: hash) & mask
     while slots[slot] != 0 {
       let position = Int(slots[slot]) - 1
       if isSame(position) { return position }

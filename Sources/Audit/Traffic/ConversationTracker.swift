@@ -27,6 +27,8 @@ final class ConversationTracker {
   private var serial: UInt64 = 0
   private var payloadBytes = 0
   private var lastSweep: Int64?
+  /// What `seek` read: written, so that reading is not left out.
+  private var sought: UInt8 = 0
   /// Payloads are kept: some script looks at conversations.
   private let keepsPayload: Bool
   /// Over since the last `takeEnded`, each with the frame of the batch before which it is.
@@ -40,21 +42,47 @@ final class ConversationTracker {
 
   func forgetEnded() { ended.removeAll(keepingCapacity: true) }
 
+  /// The conversation that a packet names, before it is looked for.
+  struct Name: BitwiseCopyable {
+    var key: FlowKey
+    var hash: UInt64
+    var isFromHigh: Bool
+  }
+
+  func name(_ summary: PacketSummary) -> Name {
+    let (key, isFromHigh) = FlowKey.make(summary)
+    return Name(key: key, hash: index.hash(key), isFromHigh: isFromHigh)
+  }
+
+  /// Looks at where the conversations of a batch probably are, one independent of the other, so that cache misses overlap.
+  func seek(_ names: [Name]) {
+    var seen: UInt8 = 0
+    for name in names {
+      if let entry = index.candidate(name.hash) { seen &+= heads[entry].protocolNumber &+ heads[entry].placeCount }
+    }
+    sought = seen
+  }
+
   /// Counts a packet.
   ///
   /// - Parameters:
+  ///   - name: what the packet itself says; a later fragment goes by its first.
   ///   - position: of the frame in its batch.
   /// - Returns: its conversation, and whether it goes from the key's higher end; nil: it belongs to none.
   func track(
-    _ packet: ObservedPacket, at place: PacketPlace, position: Int
+    _ packet: ObservedPacket, _ name: Name, at place: PacketPlace, position: Int
   ) -> (entry: Int, isFromHigh: Bool)? {
     sweep(packet.time, position)
+    guard packet.summary.isIP else { return nil }
+    var name = name
     var summary = packet.summary
-    guard summary.isIP else { return nil }
-    if summary.flags.contains(.fragment) { follow(&summary, packet.time) }
-    let (key, isFromHigh) = FlowKey.make(summary)
+    if summary.flags.contains(.fragment) {
+      follow(&summary, packet.time)
+      name = self.name(summary)
+    }
+    let isFromHigh = name.isFromHigh
     let segment = Segment(packet)
-    let entry = entry(key, summary, segment, packet.time, position, isFromHigh: isFromHigh)
+    let entry = entry(name, summary, segment, packet.time, position)
     count(packet, segment, entry, isFromHigh: isFromHigh)
     if heads[entry].placeCount < ConversationBody.placeLimit {
       heads[entry].placeCount += 1
@@ -73,14 +101,14 @@ final class ConversationTracker {
   // MARK: Entries
 
   private func entry(
-    _ key: FlowKey, _ summary: PacketSummary, _ segment: Segment, _ time: Int64, _ position: Int, isFromHigh: Bool
+    _ name: Name, _ summary: PacketSummary, _ segment: Segment, _ time: Int64, _ position: Int
   ) -> Int {
-    if let known = index.find(key, { heads[$0].key == key }) {
-      guard isOver(known, segment, time, isFromHigh: isFromHigh) else { return known }
+    if let known = index.find(name.hash, { heads[$0].key == name.key }) {
+      guard isOver(known, segment, time, isFromHigh: name.isFromHigh) else { return known }
       end(known, position)
     }
     if live >= Self.limit || payloadBytes > Self.payloadLimit { makeRoom(position) }
-    return begin(key, summary, segment, time, isFromHigh: isFromHigh)
+    return begin(name.key, summary, segment, time, isFromHigh: name.isFromHigh)
   }
 
   /// A conversation that was silent too long, or whose ports are used again, is over when the next packet comes.
