@@ -65,7 +65,7 @@ extension MirrorReading {
     return nil
   }
 
-  private var regionNote: String { members["region"]?.value.string.map { " in region \($0)" } ?? "" }
+  private var regionNote: String { members["region"]?.value.string.map { " in region \($0.quotedForMessage)" } ?? "" }
 
   private func vpcIDs(in regions: Set<RegionIndex>) -> [String] {
     inventory.vpcs.filter { regions.contains($0.region) }.map(\.id)
@@ -93,7 +93,7 @@ extension MirrorReading {
     if text.allSatisfy(\.isWhitespace) {
       return report("name.empty", field, "\(text.quotedForMessage) is no name")
     }
-    if text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
+    if text.unicodeScalars.contains(where: \.isSteering) {
       report("name.control", field, "\(text.quotedForMessage) has a control character")
     }
     if text.count > 60 {

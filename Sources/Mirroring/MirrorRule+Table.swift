@@ -47,7 +47,7 @@ extension MirrorRule {
       MirrorRule(
         "name.too-long", .console, .error,
         "A name has at most 60 characters as people count them, whatever their bytes."),
-      MirrorRule("name.control", .moontap, .error, "A name has no control characters: it is printed on terminals."),
+      MirrorRule("name.control", .moontap, .error, "A name has no control characters, and none that turn text around: it is printed on terminals."),
       MirrorRule("name.duplicate", .moontap, .error, "A name is unique among the mirrors of its VPC."),
     ])
 

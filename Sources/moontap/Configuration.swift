@@ -162,7 +162,7 @@ private struct MirrorLoader {
   mutating func load(policy file: String) {
     var options = PolicyOptions()
     options.arguments = arguments
-    options.log = { line in Terminal.complain("\(line.place): \(line.level.rawValue): \(line.text)\n") }
+    options.log = { line in Terminal.complain("\(line.place.cleanLine()): \(line.level.rawValue): \(line.text)\n") }
     options.print = { line in Terminal.complain(line + "\n") }
     do throws(PolicyError) {
       let policy = try Policy(

@@ -1,3 +1,5 @@
+import JSONText
+
 /// How a command ends (product.md).
 enum Ending: Int32 {
   case ok = 0
@@ -36,9 +38,9 @@ struct Problem: Error {
 
   /// `web.lua:8: receivers.empty: sentence` and, on a line of its own, the hint.
   var text: String {
-    let prefix = place.map { $0 + ": " } ?? ""
+    let prefix = place.map { $0.cleanLine() + ": " } ?? ""
     let mark = isWarning ? "warning: " : ""
-    return prefix + mark + code + ": " + sentence + (hint.map { "\n  hint: " + $0 } ?? "") + "\n"
+    return prefix + mark + code + ": " + sentence.cleanLine() + (hint.map { "\n  hint: " + $0.cleanLine() } ?? "") + "\n"
   }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import JSONText
 
 /// What the terminal is, and what may be written to it.
 enum Terminal {
@@ -13,16 +14,42 @@ enum Terminal {
   static func bold(_ text: String) -> String { hasColour ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
   static func dim(_ text: String) -> String { hasColour ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
 
-  /// Writes all of the text to standard output.
+  /// Writes all of the text to standard output, `clean`.
   ///
   /// - Throws: `Problem` when it cannot be written (closed pipe, full disk): output that is not whole is no success.
   static func write(_ text: String) throws {
-    try write(Array(text.utf8), to: STDOUT_FILENO)
+    try write(clean(text), to: STDOUT_FILENO)
   }
 
-  /// Writes all of the text to standard error, as far as that can be done.
+  /// Writes all of the text to standard error, `clean`, as far as that can be done.
   static func complain(_ text: String) {
+    try? write(clean(text), to: STDERR_FILENO)
+  }
+
+  /// Writes what is ours alone, as it is: the progress line.
+  static func draw(_ text: String) {
     try? write(Array(text.utf8), to: STDERR_FILENO)
+  }
+
+  /// Our own marks: what `bold` and `dim` write.
+  private static let marks = ["\u{1b}[1m", "\u{1b}[2m", "\u{1b}[0m"]
+
+  /// The last gate: whatever a name, a message or a file holds, a terminal obeys nothing of it but line ends, tabs and our
+  /// own marks. Where text must stay on one line, its writer says so with `cleanLine`.
+  static func clean(_ text: String) -> [UInt8] {
+    if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f || $0 == 0x0a }) { return Array(text.utf8) }
+    var result = ""
+    var rest = text.unicodeScalars[...]
+    while let scalar = rest.first {
+      if hasColour, scalar == "\u{1b}", let mark = marks.first(where: { rest.starts(with: $0.unicodeScalars) }) {
+        result += mark
+        rest = rest.dropFirst(mark.unicodeScalars.count)
+        continue
+      }
+      result += scalar == "\n" || scalar == "\t" ? String(scalar) : String(scalar).cleanLine()
+      rest = rest.dropFirst()
+    }
+    return Array(result.utf8)
   }
 
   private static func write(_ bytes: [UInt8], to descriptor: Int32) throws {
