@@ -109,10 +109,11 @@ struct mt_state {
   bool running, sealed;
   uint64_t serial;
 
-  int functions, id_tables, spaces, pristine; /* references to tables */
+  int functions, id_tables, old_id_tables, spaces, pristine; /* references to tables */
   bool *cannot_keep; /* by reference of a function: see keep.c */
   int cannot_keep_count;
-  uint64_t id_table_count;
+  uint32_t id_table_count, old_id_table_count; /* see mt_push_id_table_value */
+  uint64_t forgotten_id_tables;
   mt_record_kind *records;
   mt_handle_kind *handles;
   uint32_t record_count, handle_count;

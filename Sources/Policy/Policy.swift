@@ -31,6 +31,8 @@ public final class Policy: ScriptHost {
     var mirror: Int?
     /// The list of receivers as scripts see it, made at the first call of a balancer.
     var receivers: LuaPinned?
+    /// What its scripts failed with first.
+    var firstFailure: (message: String, hint: String?)?
   }
 
   /// Reads and runs a policy file.
@@ -120,8 +122,15 @@ public final class Policy: ScriptHost {
   }
 
   /// Positions in `mirrors` of those whose scripts failed too often: they are not called any more, `on_error` applies.
-  public var faulted: [Int] {
-    entries.indices.filter { breakers[$0].isFaulted }.compactMap { entries[$0].mirror }.sorted()
+  public var faulted: [Int] { faults.map(\.mirror) }
+
+  /// The same with what they failed with first.
+  public var faults: [MirrorFault] {
+    entries.indices.compactMap { index in
+      guard breakers[index].isFaulted, let mirror = entries[index].mirror else { return nil }
+      let first = entries[index].firstFailure
+      return MirrorFault(mirror: mirror, firstMessage: first?.message ?? "", hint: first?.hint)
+    }.sorted { $0.mirror < $1.mirror }
   }
 
   /// What `counter(name)` counted, by name.

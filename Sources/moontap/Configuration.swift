@@ -86,13 +86,14 @@ final class Configuration {
 
   // MARK: What became of the scripts
 
-  /// By index in the plan's mirrors.
-  var states: [Int: String] {
-    var states: [Int: String] = [:]
+  /// By index in the plan's mirrors: those whose scripts failed too often.
+  var faults: [Int: MirrorFault] {
+    var faults: [Int: MirrorFault] = [:]
     for (index, owner) in owners.enumerated() {
-      if let owner, policies[owner.policy].faulted.contains(owner.mirror) { states[index] = "faulted" }
+      guard let owner else { continue }
+      faults[index] = policies[owner.policy].faults.first { $0.mirror == owner.mirror }
     }
-    return states
+    return faults
   }
 
   /// Functions that failed: what they were asked was not evaluated.
@@ -102,7 +103,7 @@ final class Configuration {
         code: "script.\(failure.kind.rawValue)",
         sentence:
           "\(failure.function) failed \(failure.count == 1 ? "once" : "\(failure.count) times"); the first: \(failure.firstMessage)",
-        exit: .failed)
+        hint: failure.hint, exit: .failed)
     }
   }
 

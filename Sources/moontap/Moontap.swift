@@ -1,4 +1,6 @@
 import ArgumentParser
+import Foundation
+import JSONText
 
 @main
 struct Moontap: ParsableCommand {
@@ -16,16 +18,45 @@ struct Moontap: ParsableCommand {
 
       EXIT CODES:
         0 ok · 1 findings or failed tests · 2 something could not be evaluated (a script failed, a capture is damaged) ·
-        3 unreadable or invalid file · 64 wrong usage · 130 interrupted
+        3 unreadable or invalid file · 64 wrong usage · 130 interrupted · 143 terminated
       """,
     version: "moontap 0.1.0",
     subcommands: [RunCommand.self, CheckCommand.self, ExplainCommand.self, InventoryCommand.self])
+}
+
+extension Moontap {
+  static func main() {
+    if let refusal = unknownCommand(Array(CommandLine.arguments.dropFirst())) {
+      Terminal.complain(refusal)
+      Foundation.exit(Ending.usage.rawValue)
+    }
+    main(nil)
+  }
+
+  /// What to say of words that should name a command and do not: the parser knows no near ones.
+  static func unknownCommand(_ words: [String]) -> String? {
+    var command: any ParsableCommand.Type = Moontap.self
+    for word in words.prefix(while: { !$0.hasPrefix("-") }) {
+      let known = command.configuration.subcommands
+      if known.isEmpty || word == "help" { return nil }
+      if let next = known.first(where: { $0._commandName == word }) {
+        command = next
+        continue
+      }
+      let names = known.map { $0._commandName }
+      let near = Spelling.nearest(to: word, among: names).map { "did you mean '\($0)'?" }
+      return "Error: there is no command '\(word)': \(near ?? "one of " + names.joined(separator: ", "))\n"
+        + "See 'moontap --help' for more information.\n"
+    }
+    return nil
+  }
 }
 
 extension ParsableCommand {
   /// Runs a command's body and ends the process as product.md says: problems on standard error, the gravest decides.
   func finish(_ body: () throws -> Ending) throws {
     let ending: Ending
+    Interrupt.takeDefaults()
     do {
       ending = try body()
     } catch let problem as Problem {

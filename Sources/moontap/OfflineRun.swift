@@ -1,6 +1,5 @@
 import Capture
 import DataPath
-import Foundation
 import Mirroring
 import Wire
 
@@ -23,6 +22,7 @@ final class OfflineRun {
   private let pipeline: Pipeline
   private let source: any FrameSource
   private let output: Output?
+  private let inputs: Set<FileIdentity>
   private var sink: CaptureFileSink?
   private var problems: [Problem] = []
 
@@ -30,7 +30,7 @@ final class OfflineRun {
     self.configuration = configuration
     self.output = output
     pipeline = try configuration.makePipeline(traffic)
-    if let output { try Self.refuseOverwriting(try traffic.captures(), output, configuration.plan) }
+    inputs = Set(try traffic.captures().compactMap(FileIdentity.init(capture:)))
     source = try Captures.open(traffic)
   }
 
@@ -45,16 +45,17 @@ final class OfflineRun {
     }
     let seconds = (ContinuousClock.now - start).seconds
     let summary = Summary(
-      plan: configuration.plan, report: try pipeline.report(), seconds: seconds, states: configuration.states,
+      plan: configuration.plan, report: try pipeline.report(), seconds: seconds, faults: configuration.faults,
       metrics: configuration.metrics, failures: configuration.failures,
-      isInterrupted: Interrupt.isRequested)
+      isInterrupted: Interrupt.isRequested, files: sink?.paths ?? [])
     configuration.finishLogs()
     problems += configuration.scriptProblems
+    if let sink, let output { problems += leftovers(in: output, besides: sink.paths) }
     return Outcome(summary: summary, problems: problems, ending: ending)
   }
 
   private var ending: Ending {
-    if Interrupt.isRequested { return .interrupted }
+    if Interrupt.isRequested { return Interrupt.ending }
     return problems.filter { !$0.isWarning }.map(\.exit).max { $0.rawValue < $1.rawValue } ?? .ok
   }
 
@@ -78,19 +79,21 @@ final class OfflineRun {
     problems += Captures.failures(of: source).map(Problem.init)
   }
 
-  /// A capture that is read and written would be gone when the run fails, and wrong when it does not.
-  private static func refuseOverwriting(_ captures: [String], _ output: Output, _ plan: MirrorPlan) throws {
-    let folder = URL(filePath: output.folder).resolvingSymlinksInPath()
-    let names = Set(plan.sinkPlan.routes.map { $0.fileStem + "." + output.format.rawValue })
-    for capture in captures where capture != "-" {
-      let file = URL(filePath: capture).resolvingSymlinksInPath()
-      guard file.deletingLastPathComponent().path == folder.path, names.contains(file.lastPathComponent) else {
-        continue
-      }
-      throw Problem(
-        place: capture, code: "capture.output", sentence: "would be replaced while it is read",
-        hint: "write into another folder than \(output.folder)")
+  /// Captures of earlier runs stay: a folder may gather several runs. That they are not of this one must be seen.
+  private func leftovers(in output: Output, besides written: [String]) -> [Problem] {
+    let own = Set(written.map { $0.split(separator: "/").last.map(String.init) ?? $0 })
+    let others = OutputFolder.captures(in: output.folder).filter { name in
+      let isInput = FileIdentity(capture: output.folder + "/" + name).map(inputs.contains) ?? false
+      return !own.contains(name) && !isInput
     }
+    guard let first = others.first else { return [] }
+    let more = others.count > 1 ? " and \(others.count - 1) more" : ""
+    return [
+      Problem(
+        place: output.folder, code: "capture.leftover",
+        sentence: "\(first)\(more) is not of this run, and left as it was",
+        hint: "write each run into a folder of its own", isWarning: true)
+    ]
   }
 
   /// Opened with the first frames: a pcap file holds one link type, that of the capture.
@@ -99,7 +102,8 @@ final class OfflineRun {
     let linkType = source.interfaces.first?.linkType ?? .ethernet
     return try CaptureFileSink(
       folder: output.folder, plan: configuration.plan.sinkPlan,
-      options: CaptureFileOptions(format: output.format, content: output.content, linkType: linkType))
+      options: CaptureFileOptions(
+        format: output.format, content: output.content, linkType: linkType, inputs: inputs))
   }
 }
 

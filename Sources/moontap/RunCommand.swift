@@ -50,8 +50,7 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     try finish {
-      Interrupt.catchSignals()
-      return try onScriptStack {
+      try onScriptStack {
         let configuration = try Configuration(input, traffic)
         configuration.warnings.complain()
         let run = try OfflineRun(configuration, traffic, output: output)

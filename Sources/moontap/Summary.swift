@@ -10,11 +10,13 @@ struct Summary {
   let plan: MirrorPlan
   let report: PipelineReport
   let seconds: Double
-  /// By mirror index: what its script says of itself (`faulted`), or nil.
-  let states: [Int: String]
+  /// By mirror index: why its scripts are not called any more.
+  let faults: [Int: MirrorFault]
   let metrics: [Metrics]
   let failures: [PolicyFailure]
   let isInterrupted: Bool
+  /// Captures that were written.
+  let files: [String]
 
   /// What one policy counted by itself.
   struct Metrics {
@@ -32,12 +34,12 @@ struct Summary {
     for mirror in plan.mirrors where !mirror.isEnabled {
       text += Words.pad(mirror.name, width) + " " + Terminal.dim("disabled: judges nothing") + "\n"
     }
-    return text + apart + metrics.map(line).joined() + pace
+    return text + apart + metrics.map(line).joined() + written + pace
   }
 
   private func block(_ mirror: PipelineReport.Mirror, nameWidth: Int) -> String {
     let definition = plan.mirrors[mirror.index]
-    let state = states[mirror.index].map { " · " + $0 } ?? ""
+    let state = faults[mirror.index] == nil ? "" : " · faulted"
     let rows = [
       ("observed", mirror.observed, " packets"), ("collected", mirror.collected, ""),
     ].map { label, tally, unit in (label, Words.count(tally.packets) + unit, Words.bytes(tally.bytes)) }
@@ -50,7 +52,13 @@ struct Summary {
       .sorted { $0.tally.packets > $1.tally.packets }
       .map { "\($0.reason.name) \(Words.count($0.tally.packets))" }
     if !leftOut.isEmpty { text += "  left out   " + leftOut.joined(separator: " · ") + "\n" }
-    return text + lost(mirror)
+    return text + lost(mirror) + (faults[mirror.index].map(Self.words) ?? "")
+  }
+
+  /// Why a mirror is faulted, and what would be right.
+  static func words(_ fault: MirrorFault) -> String {
+    "  faulted    its scripts failed too often and are not called any more; the first failure:\n"
+      + "             \(fault.firstMessage)\n" + (fault.hint.map { "             hint: \($0)\n" } ?? "")
   }
 
   private func receivers(_ mirror: PipelineReport.Mirror, _ definition: TrafficMirror) -> String {
@@ -85,6 +93,14 @@ struct Summary {
     return "\(metrics.policy): " + values.joined(separator: " · ") + "\n"
   }
 
+  private var written: String {
+    switch files.count {
+    case 0: ""
+    case 1: "wrote \(files[0].cleanLine())\n"
+    default: "wrote \(files.count) captures: \(files[0].cleanLine()) to \(files[files.count - 1].cleanLine())\n"
+    }
+  }
+
   private var pace: String {
     "in \(Words.duration(seconds)) · \(Words.rate(packets: report.records.packets, seconds: seconds))"
       + (isInterrupted ? " · interrupted" : "") + "\n"
@@ -102,6 +118,7 @@ struct Summary {
       "mirrors": .array(report.mirrors.map(json)),
       "policies": .array(metrics.map(json)), "failures": .array(failures.map(json)),
       "disabled": .array(plan.mirrors.filter { !$0.isEnabled }.map { .string($0.name) }),
+      "files": .array(files.map { .string($0) }),
       "seconds": .double((seconds * 1e6).rounded() / 1e6),
     ]
   }
@@ -109,7 +126,7 @@ struct Summary {
   private func json(_ failure: PolicyFailure) -> JSONValue {
     [
       "function": .string(failure.function), "kind": .string(failure.kind.rawValue), "count": .integer(failure.count),
-      "first": .string(failure.firstMessage),
+      "first": .string(failure.firstMessage), "hint": failure.hint.map { .string($0) } ?? .null,
     ]
   }
 
@@ -124,7 +141,8 @@ struct Summary {
     let definition = plan.mirrors[mirror.index]
     return [
       "name": .string(definition.name), "vpc": .string(plan.inventory.vpcs[definition.vpc].id),
-      "state": .string(states[mirror.index] ?? "running"), "observed": Self.json(mirror.observed),
+      "state": faults[mirror.index] == nil ? "running" : "faulted",
+      "fault": faults[mirror.index].map(Self.json) ?? .null, "observed": Self.json(mirror.observed),
       "collected": Self.json(mirror.collected),
       "reasons": .object(mirror.reasons.map { JSONMember($0.reason.name, Self.json($0.tally)) }),
       "receivers": .array(zip(definition.receivers, mirror.receivers).map(json)),
@@ -147,6 +165,10 @@ struct Summary {
       "reasons": .object(
         cell.reasons.filter { $0.tally.packets > 0 }.map { JSONMember($0.reason.name, Self.json($0.tally)) }),
     ]
+  }
+
+  static func json(_ fault: MirrorFault) -> JSONValue {
+    ["first": .string(fault.firstMessage), "hint": fault.hint.map { .string($0) } ?? .null]
   }
 
   static func json(_ tally: Tally) -> JSONValue {

@@ -9,9 +9,10 @@ import Testing
     for value in Self.steering {
       let scalar = Unicode.Scalar(value)!
       let line = "a\(String(scalar))b".cleanLine()
-      #expect(!line.unicodeScalars.contains(where: \.isSteering), "U+\(String(value, radix: 16))")
-      #expect(line.count > 2)
-      #expect(JSONValue.string(String(scalar)).text().utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7f })
+      let isLeft = line.unicodeScalars.contains { $0.isSteering }
+      #expect(!isLeft && line.count > 2, "U+\(String(value, radix: 16))")
+      let isPlain = JSONValue.string(String(scalar)).text().utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7f }
+      #expect(isPlain, "U+\(String(value, radix: 16))")
     }
   }
 

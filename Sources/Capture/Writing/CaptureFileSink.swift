@@ -52,6 +52,9 @@ public final class CaptureFileSink: FrameSink {
 
   deinit { abandon() }
 
+  /// The files, each once, in the order of their routes.
+  public var paths: [String] { files.map(\.path) }
+
   /// Several mirrors may have a receiver in common: it has one file.
   private static func openFiles(
     _ folder: OutputFolder, _ plan: SinkPlan, _ options: CaptureFileOptions
@@ -63,7 +66,7 @@ public final class CaptureFileSink: FrameSink {
       let path = folder.file(route.fileStem, options.format == .pcap ? ".pcap" : ".pcapng")
       if known[path] == nil {
         known[path] = files.count
-        files.append(try OutputFile(path: path))
+        files.append(try OutputFile(path: path, inputs: options.inputs))
       }
       fileOfRoute.append(known[path]!)
     }
