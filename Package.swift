@@ -44,7 +44,7 @@ let package = Package(
     .executableTarget(
       name: "trafficgen",
       dependencies: [
-        "Inventory", "JSONText", "Wire",
+        "Inventory", "JSONText", "SeededRandom", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -52,7 +52,7 @@ let package = Package(
     .executableTarget(
       name: "fuzz",
       dependencies: [
-        "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "Wire",
+        "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "SeededRandom", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -66,9 +66,10 @@ let package = Package(
     // 2: whose address is this, what is the next hop | one sandboxed interpreter
     floor("Inventory", ["JSONText", "Wire"]),
     .target(name: "LuaRuntime", dependencies: ["CLuaShims"], exclude: ["README.md"], swiftSettings: loop),
-    // 1: bytes <-> values | text <-> values
+    // 1: bytes <-> values | text <-> values | numbers that repeat, for tools
     floor("Wire", []),
     floor("JSONText", []),
+    floor("SeededRandom", []),
     // C: macros as functions, limiting allocator, budget hook, trampoline
     .target(
       name: "CLuaShims", dependencies: ["CLua"],
