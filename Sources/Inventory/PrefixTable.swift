@@ -45,11 +45,7 @@ public struct PrefixTable: Sendable {
   /// Walks the prefixes from low to high address, wide before narrow, with a stack of those that are open: prefixes
   /// are nested or disjoint, so a range begins where one opens and where one closes.
   private static func ranges(_ entries: [(prefix: CIDR, value: Int32)]) -> [(start: UInt128, value: Int32)] {
-    var ordered: [(prefix: CIDR, value: Int32)] = []
-    for entry in entries.enumerated().sorted(by: { ($0.element.prefix, $0.offset) < ($1.element.prefix, $1.offset) }) {
-      if ordered.last?.prefix == entry.element.prefix { ordered.removeLast() }
-      ordered.append(entry.element)
-    }
+    let ordered = inOrder(entries)
     var result: [(start: UInt128, value: Int32)] = [(0, -1)]
     var open: [(last: UInt128, value: Int32)] = []
     func begin(_ start: UInt128, _ value: Int32) {
@@ -64,12 +60,43 @@ public struct PrefixTable: Sendable {
       }
     }
     for entry in ordered {
-      close(before: entry.prefix.address.number)
-      begin(entry.prefix.address.number, entry.value)
-      open.append((entry.prefix.last.number, entry.value))
+      close(before: entry.start)
+      begin(entry.start, entry.value)
+      open.append((entry.last, entry.value))
     }
     close(before: nil)
     return result.filter { entries.first?.prefix.family == .v6 || $0.start <= UInt128(UInt32.max) }
+  }
+}
+
+extension PrefixTable {
+  /// One prefix as the sort sees it: plain numbers, since lists have millions.
+  private struct Entry {
+    var start: UInt128
+    var last: UInt128
+    var value: Int32
+    var offset: Int32
+  }
+
+  /// By start, wide before narrow; of equal prefixes the last.
+  private static func inOrder(_ entries: [(prefix: CIDR, value: Int32)]) -> [Entry] {
+    var sorted = entries.indices.map { index in
+      Entry(
+        start: entries[index].prefix.address.number, last: entries[index].prefix.last.number,
+        value: entries[index].value, offset: Int32(clamping: index))
+    }
+    sorted.sort { a, b in
+      if a.start != b.start { return a.start < b.start }
+      if a.last != b.last { return a.last > b.last }
+      return a.offset < b.offset
+    }
+    var result: [Entry] = []
+    result.reserveCapacity(sorted.count)
+    for entry in sorted {
+      if let last = result.last, last.start == entry.start, last.last == entry.last { result.removeLast() }
+      result.append(entry)
+    }
+    return result
   }
 }
 

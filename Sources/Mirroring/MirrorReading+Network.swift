@@ -78,7 +78,7 @@ extension MirrorReading {
 
   private mutating func checkMirrorLimit(_ field: DraftField) {
     guard let vpc else { return }
-    let count = neighbours.count { $0.vpc == vpc }
+    let count = neighbours.count(in: vpc)
     guard count >= MirrorRule.mirrorsPerVPC else { return }
     report(
       "vpc.mirror-limit", field, "VPC \(inventory.vpcs[vpc].id) has \(count) mirrors already",
@@ -99,10 +99,10 @@ extension MirrorReading {
     if text.count > 60 {
       report("name.too-long", field, "\(text.quotedForMessage) has \(text.count) characters", hint: "at most 60")
     }
-    if let vpc, let other = neighbours.first(where: { $0.vpc == vpc && $0.name == text }) {
+    if let vpc, let origin = neighbours.origin(of: text, in: vpc) {
       report(
         "name.duplicate", field,
-        "VPC \(inventory.vpcs[vpc].id) has a mirror \(text.quotedForMessage) already, from \(other.origin)")
+        "VPC \(inventory.vpcs[vpc].id) has a mirror \(text.quotedForMessage) already, from \(origin)")
     }
     name = text
   }

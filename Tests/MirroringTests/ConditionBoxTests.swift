@@ -71,7 +71,7 @@ private func randomCondition(_ random: inout some RandomNumberGenerator) -> Quin
       #expect(boxes?.isEmpty == matching.isEmpty, "\(conditions)")
       let isSymmetric = matching.allSatisfy { packet in conditions.allSatisfy { packet.reply.meets($0) } }
       if let boxes, boxes == Set(boxes.map(\.swapped)) { #expect(isSymmetric, "\(conditions)") }
-      if ConditionBox.covers(conditions[0], conditions.last!) {
+      if covers(conditions[0], conditions.last!) {
         #expect(SmallPacket.all.allSatisfy { !$0.meets(conditions.last!) || $0.meets(conditions[0]) })
         seen.covered += 1
       }
@@ -103,4 +103,8 @@ struct SplitMix: RandomNumberGenerator {
     z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
     return z ^ z >> 31
   }
+}
+
+private func covers(_ wide: QuintupleCondition, _ narrow: QuintupleCondition) -> Bool {
+  ConditionBox.covers(Array(ConditionBox.boxes(wide)), Array(ConditionBox.boxes(narrow)))
 }
