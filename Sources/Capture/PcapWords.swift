@@ -4,7 +4,9 @@ import Wire
 /// which a test asks libpcap about.
 enum PcapWords {
   static let known: Set<String> = Set(
-    (directions + kinds + protocols + layers + operators + constants).flatMap { $0.split(separator: " ").map(String.init) })
+    (directions + kinds + protocols + layers + operators + constants).flatMap {
+      $0.split(separator: " ").map(String.init)
+    })
 
   private static let directions = ["src dst ra ta"]
   private static let kinds = ["host net mask port portrange proto protochain"]
@@ -34,7 +36,8 @@ enum PcapWords {
   ]
 
   static let signs: Set<String> = [
-    "&&", "||", ">=", "<=", "!=", "==", "<<", ">>", "+", "-", "*", "/", "%", ":", "[", "]", "!", "<", ">", "(", ")", "&",
+    "&&", "||", ">=", "<=", "!=", "==", "<<", ">>", "+", "-", "*", "/", "%", ":", "[", "]", "!", "<", ">", "(", ")",
+    "&",
     "|", "^", "=",
   ]
 
@@ -57,7 +60,8 @@ enum PcapWords {
   ]
 
   private static let etherTypes = [
-    "ip": "0x0800", "arp": "0x0806", "rarp": "0x8035", "ip6": "0x86dd", "vlan": "0x8100", "mpls": "0x8847", "lldp": "0x88cc",
+    "ip": "0x0800", "arp": "0x0806", "rarp": "0x8035", "ip6": "0x86dd", "vlan": "0x8100", "mpls": "0x8847",
+    "lldp": "0x88cc",
   ]
 
   /// - Parameter before: the piece before the word.

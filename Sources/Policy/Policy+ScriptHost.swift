@@ -130,6 +130,14 @@ extension Policy {
   /// Says at the end of a run what the log held back.
   public func finishLog() {
     for (function, line) in failureLog.finish() { log(function, line, at: context.functions[function].reference.name) }
+    if forgottenStates > 0 {
+      context.options.log(
+        PolicyLogLine(
+          level: .warn, place: context.file,
+          text:
+            "flow.state of \(forgottenStates) conversations forgotten for room: 8,192 to 16,384 are kept, those used last"
+        ))
+    }
     context.log.finish()
   }
 

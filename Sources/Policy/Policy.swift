@@ -101,7 +101,21 @@ public final class Policy: ScriptHost {
   public var drafts: [MirrorDraft] { context.mirrors.map(\.draft) }
 
   /// What is allowed and yet probably not meant.
-  public var warnings: [MirrorViolation] { context.mirrors.flatMap(\.warnings).map { context.withPath($0, path) } }
+  public var warnings: [MirrorViolation] {
+    (miscompilation + context.mirrors.flatMap(\.warnings)).map { context.withPath($0, path) }
+  }
+
+  private var miscompilation: [MirrorViolation] {
+    guard let place = state.miscompiled else { return [] }
+    return [
+      MirrorViolation(
+        code: "lua.miscompiled", location: SourceLocation(file: place.chunk, line: place.line),
+        message:
+          "\(LuaSelfTest.release) may compute `a ~ (b or c)` and other bit operators wrongly in this function: it has "
+          + "more than 256 constants", hint: "move long lists or the operators into a function or module of their own",
+        isWarning: true)
+    ]
+  }
 
   // MARK: In the plan
 
@@ -143,6 +157,9 @@ public final class Policy: ScriptHost {
     context.metrics.filter { $0.isCounter == areCounters }.map { PolicyMetric(name: $0.name, value: $0.value) }
       .sorted { $0.name < $1.name }
   }
+
+  /// Conversations whose `flow.state` gave way to those of others.
+  public var forgottenStates: Int { state.forgottenTables }
 
   /// What went wrong in filters, balancers and timers, by function and kind.
   public var failures: [PolicyFailure] { failureLog.failures { context.functions[$0].name } }

@@ -4,8 +4,6 @@ internal import Glibc
 enum PolicyFile {
   /// A policy's text.
   static let sourceLimit = 256 << 10
-  /// A file of set members.
-  static let setLimit = 256 << 20
 
   struct Failure: Error { var reason: String }
 

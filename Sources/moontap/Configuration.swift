@@ -34,6 +34,7 @@ final class Configuration {
     var loader = MirrorLoader(inventory: inventory, arguments: try input.arguments())
     for file in input.mirrors { loader.load(mirrors: file) }
     loader.validateDrafts()
+    if !input.policies.isEmpty { loader.checkInterpreter() }
     for file in input.policies { loader.load(policy: file) }
     if loader.mirrors.isEmpty, loader.errors.isEmpty { loader.errors.append(Self.noMirrors) }
     guard loader.errors.isEmpty else { throw Problems(list: loader.errors + loader.warnings) }
@@ -109,8 +110,10 @@ final class Configuration {
 
   /// Counters and gauges of the policies, by policy name; policies without any are left out.
   var metrics: [Summary.Metrics] {
-    policies.map { Summary.Metrics(policy: $0.name, counters: $0.counters, gauges: $0.gauges) }
-      .filter { !$0.counters.isEmpty || !$0.gauges.isEmpty }
+    policies.map {
+      Summary.Metrics(
+        policy: $0.name, counters: $0.counters, gauges: $0.gauges, forgottenStates: $0.forgottenStates)
+    }.filter { !$0.counters.isEmpty || !$0.gauges.isEmpty || $0.forgottenStates > 0 }
   }
 
   var failures: [PolicyFailure] { policies.flatMap(\.failures) }
@@ -158,6 +161,11 @@ private struct MirrorLoader {
     mirrors = found.mirrors
     owners = mirrors.map { _ in nil }
     add(found.violations)
+  }
+
+  /// Scripts run in no interpreter whose limits do not hold.
+  mutating func checkInterpreter() {
+    errors += LuaSelfTest.run().filter(\.isFatal).map { Problem(code: "lua.self-test", sentence: $0.message) }
   }
 
   mutating func load(policy file: String) {

@@ -37,11 +37,15 @@ struct Problem: Error {
     self.exit = exit
   }
 
+  /// What a person reads of one sentence, in bytes; JSON has all of it.
+  private static let textLimit = 4096
+
   /// `web.lua:8: receivers.empty: sentence` and, on a line of its own, the hint.
   var text: String {
     let prefix = place.map { $0.cleanLine() + ": " } ?? ""
     let mark = isWarning ? "warning: " : ""
-    return prefix + mark + code + ": " + sentence.cleanLine() + (hint.map { "\n  hint: " + $0.cleanLine() } ?? "") + "\n"
+    return prefix + mark + code + ": " + sentence.cleanLine(limit: Self.textLimit)
+      + (hint.map { "\n  hint: " + $0.cleanLine(limit: Self.textLimit) } ?? "") + "\n"
   }
 }
 

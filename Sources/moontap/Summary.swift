@@ -23,6 +23,8 @@ struct Summary {
     var policy: String
     var counters: [PolicyMetric]
     var gauges: [PolicyMetric]
+    /// Conversations whose `flow.state` gave way.
+    var forgottenStates: Int
   }
 
   // MARK: Text
@@ -90,7 +92,10 @@ struct Summary {
 
   private func line(_ metrics: Metrics) -> String {
     let values = (metrics.counters + metrics.gauges).map { "\($0.name) \(Words.number($0.value))" }
-    return "\(metrics.policy): " + values.joined(separator: " · ") + "\n"
+    let forgotten =
+      metrics.forgottenStates > 0
+      ? ["flow.state of \(Words.count(UInt64(metrics.forgottenStates))) conversations forgotten for room"] : []
+    return "\(metrics.policy.cleanLine()): " + (values + forgotten).joined(separator: " · ") + "\n"
   }
 
   private var written: String {
@@ -134,6 +139,7 @@ struct Summary {
     func values(_ list: [PolicyMetric]) -> JSONValue { .object(list.map { JSONMember($0.name, .double($0.value)) }) }
     return [
       "name": .string(metrics.policy), "counters": values(metrics.counters), "gauges": values(metrics.gauges),
+      "flowStatesForgotten": .integer(metrics.forgottenStates),
     ]
   }
 

@@ -32,11 +32,13 @@ import Wire
     "host example.com", "example.com", "host localhost", "src localhost", "tcp and intranet", "ether host router",
     "ether src gateway-1", "gateway router", "gateway 10.0.0.1", "net loopback", "net lan mask 255.0.0.0", "port http",
     "tcp dst port domain", "portrange http-https", "portrange 1-https", "ip proto gre", "ip proto \\tcp",
-    "proto \\icmp", "ip protochain \\tcp", "ether proto \\arp", "host \\tcp", "\\localhost", "host a.b", "host 1.2.3.4.5",
+    "proto \\icmp", "ip protochain \\tcp", "ether proto \\arp", "host \\tcp", "\\localhost", "host a.b",
+    "host 1.2.3.4.5",
     "host 1.2.3.4x", "host 0x7f.1", "host 80-90", "80-90", "host fe80::1%eth0", "host fe80:cafe", "host ::g", "a::b::c",
     "host 10.0.0.1.", "decnet host area", "on eth0", "action pass", "type mgt",
     "host sabme", "host u", "tcp-syn-ack", "len-14 > 3", "host -a", "host _x", "host tcp_x", "$5",
-    "host \u{feff}a", "höst", "port 80\u{2028}", "host 'a'", "TCP", "Host 10.0.0.1", "tcp#comment", "host 10.0.0.1;reboot",
+    "host \u{feff}a", "höst", "port 80\u{2028}", "host 'a'", "TCP", "Host 10.0.0.1", "tcp#comment",
+    "host 10.0.0.1;reboot",
     "inbound", "outbound", "ifindex 1",
   ])
   func refusesWhateverMightBeLookedUp(_ text: String) {

@@ -115,7 +115,8 @@ import Wire
   @Test func saysWhatLibpcapSaysOfAWrongExpression() {
     let compiler = PcapFilterCompiler()
     for (expression, words) in [
-      ("tcp port port 80", "can't parse filter expression: syntax error"), ("tcp prot 80", "'prot': no word of a filter"), ("port 99999", "illegal port number"),
+      ("tcp port port 80", "can't parse filter expression: syntax error"),
+      ("tcp prot 80", "'prot': no word of a filter"), ("port 99999", "illegal port number"),
       ("net 10.0.0.0/33", "mask length must be <= 32"), ("tcp and", "can't parse filter expression: syntax error"),
       ("tcp\0 or udp", "has no meaning here"), ("", "it is empty; filter.any() matches everything"),
       (" \t", "it is empty"),

@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct CleanTextTests {
   static let steering: [UInt32] =
-    Array(0..<0x20) + Array(0x7f..<0xa0) + [0x61c, 0x200e, 0x200f, 0xfeff] + Array(0x2028...0x202e) + Array(0x2066...0x2069)
+    Array(0..<0x20) + Array(0x7f..<0xa0) + [0x61c, 0x200e, 0x200f, 0xfeff] + Array(0x2028...0x202e)
+    + Array(0x2066...0x2069)
 
   @Test func nothingThatSteersATerminalIsLeft() {
     for value in Self.steering {

@@ -169,7 +169,7 @@ extension PolicyContext {
     try reserve(mirrors.count, limit: Limit.mirrors, "mirrors")
     let members = try namedFunctions(table, mirrorMembers(table, at: location))
     let draft = MirrorDraft(members, spelling: .snakeCase, location: location)
-    mirrors.append(try validated(draft, besides: earlier + mirrors.map(\.mirror)))
+    mirrors.append(try validated(draft, besides: earlier + mirrors.map(\.mirror), call))
     call.push(LuaHandle(types.handle(.mirror), mirrors.count - 1))
   }
 
@@ -196,13 +196,17 @@ extension PolicyContext {
     edit(&draft)
     draft.location = location(call)
     let others = mirrors.indices.filter { $0 != index }.map { mirrors[$0].mirror }
-    var changed = try validated(draft, besides: earlier + others)
+    var changed = try validated(draft, besides: earlier + others, call)
     changed.draft.location = mirrors[index].draft.location
     mirrors[index] = changed
   }
 
   /// The one mirror of the draft, or every rule it breaks as one error at the call's line.
-  private func validated(_ draft: MirrorDraft, besides existing: [TrafficMirror]) throws(HostFailure) -> MirrorObject {
+  private func validated(
+    _ draft: MirrorDraft, besides existing: [TrafficMirror], _ call: HostCall
+  ) throws(HostFailure) -> MirrorObject {
+    // What the least mirror takes; so much is charged that the clock is looked at, too, when this has returned.
+    call.charge(1000)
     let result = validator.validate([draft], besides: existing)
     guard result.errors.isEmpty, let mirror = result.mirrors.first else {
       let message = Self.message(result.errors)

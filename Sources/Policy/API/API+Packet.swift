@@ -156,7 +156,10 @@ extension APIEntry {
     sub(.flow, "age", "number", "Seconds since its first packet.") { _ in
       .double(offset: PacketRecord.offset(\.flowAge))
     },
-    sub(.flow, "state", "table", "A table of the script's own that lives as long as the conversation.") { _ in
+    sub(
+      .flow, "state", "table",
+      "A table of the script's own that lives as long as the conversation. For room, a policy keeps those of the 8,192 to 16,384 conversations that used theirs last; a forgotten one is empty again, and counted."
+    ) { _ in
       .table(offset: PacketRecord.offset(\.flowID))
     },
   ]
