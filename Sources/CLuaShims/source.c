@@ -174,6 +174,7 @@ void mt_compile(lua_State *L, const char *source, size_t length, const char *chu
   lua_remove(L, -2);
   if (status == LUA_OK) {
     mt_note_risk(L, chunk);
+    mt_cover_chunk(L, chunk, source, length);
     return;
   }
   if (status == LUA_ERRMEM) mt_set_fatal(st, MT_MEMORY);

@@ -54,14 +54,17 @@ extension Policy {
     return breakers[mirror].isFaulted ? nil : context.functions[function]
   }
 
-  private func advanceClock(_ time: Int64) { context.clock = max(context.clock, time) }
+  private func advanceClock(_ time: Int64) {
+    context.clock = max(context.clock, time)
+    if context.sharedDraft != nil { context.commitShared(at: context.clock) }
+  }
 
   // MARK: Balancers
 
   private func receivers(_ entry: Int) throws(LuaError) -> LuaPinned {
     if let known = entries[entry].receivers { return known }
     let mirror = entries[entry].mirror ?? -1
-    let count = context.mirrors.indices.contains(mirror) ? context.mirrors[mirror].mirror.receivers.count : 0
+    let count = context.mirrors.indices.contains(mirror) ? context.mirrorInForce(mirror).receivers.count : 0
     let list = (0..<count).map { context.types.value(.receiver, mirror * PolicyContext.receiverStride + $0) }
     let pinned = try state.pin(.table(LuaTable(items: list)))
     entries[entry].receivers = pinned
@@ -70,7 +73,7 @@ extension Policy {
 
   private func choice(_ result: LuaResult, _ entry: Int, _ script: FunctionObject) throws(LuaError) -> ScriptChoice {
     let mirror = entries[entry].mirror ?? -1
-    let receivers = context.mirrors.indices.contains(mirror) ? context.mirrors[mirror].mirror.receivers : []
+    let receivers = context.mirrors.indices.contains(mirror) ? context.mirrorInForce(mirror).receivers : []
     // A float that is a whole number indexes as in Lua's own tables.
     var result = result
     if case .number(let number) = result, let index = Int64(exactly: number) { result = .integer(index) }
@@ -98,8 +101,9 @@ extension Policy {
 
   private func fail(_ function: Int, _ error: LuaError, _ entry: Int) {
     let message = note(function, error)
-    if entries[entry].firstFailure == nil { entries[entry].firstFailure = (message, FailureHint.hint(for: error)) }
-    guard breakers[entry].fail(), let first = entries[entry].firstFailure else { return }
+    guard breakers[entry].fail((message, FailureHint.hint(for: error))), let first = breakers[entry].first else {
+      return
+    }
     let mirror = entries[entry].mirror.flatMap { context.mirrors[$0].mirror.name } ?? "\(entry)"
     context.options.log(
       PolicyLogLine(
@@ -130,12 +134,12 @@ extension Policy {
   /// Says at the end of a run what the log held back.
   public func finishLog() {
     for (function, line) in failureLog.finish() { log(function, line, at: context.functions[function].reference.name) }
-    if forgottenStates > 0 {
+    if state.forgottenTables > 0 {
       context.options.log(
         PolicyLogLine(
           level: .warn, place: context.file,
           text:
-            "flow.state of \(forgottenStates) conversations forgotten for room: 8,192 to 16,384 are kept, those used last"
+            "flow.state of \(state.forgottenTables) conversations forgotten for room: 8,192 to 16,384 are kept, those used last"
         ))
     }
     context.log.finish()
@@ -147,6 +151,7 @@ extension Policy {
 
   public func start(at time: Int64) {
     context.clock = time
+    context.commitShared(at: time)
     for index in context.timers.indices { context.timers[index].due = time &+ context.timers[index].period }
   }
 
@@ -161,6 +166,8 @@ extension Policy {
   }
 
   private func run(_ timer: TimerObject, _ index: Int) {
+    context.isInTimer = true
+    defer { context.isInTimer = false }
     do throws(LuaError) {
       _ = try state.call(context.functions[timer.function].reference, limits: context.options.timer)
       context.timers[index].failures = 0

@@ -5,6 +5,8 @@ internal import JSONText
 struct RateLimitedLog {
   static let burst = 100
   static let linesPerSecond: Int64 = 10
+  /// Bytes of one line.
+  static let lineLimit = 1000
 
   private let sink: (PolicyLogLine) -> Void
   /// Lines that may pass, in billionths: one line is 10^9.
@@ -23,7 +25,7 @@ struct RateLimitedLog {
     tokens -= 1_000_000_000
     let more = heldBack > 0 ? " (\(heldBack) more lines before it left out)" : ""
     heldBack = 0
-    sink(PolicyLogLine(level: level, place: place, text: text.cleanLine(limit: 1000) + more))
+    sink(PolicyLogLine(level: level, place: place, text: text.cleanLine(limit: Self.lineLimit) + more))
   }
 
   private mutating func fill(_ time: Int64) {

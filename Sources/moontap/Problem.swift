@@ -42,11 +42,13 @@ struct Problem: Error {
 
   /// `web.lua:8: receivers.empty: sentence` and, on a line of its own, the hint.
   var text: String {
-    let prefix = place.map { $0.cleanLine() + ": " } ?? ""
+    let prefix = place.map { clean($0) + ": " } ?? ""
     let mark = isWarning ? "warning: " : ""
-    return prefix + mark + code + ": " + sentence.cleanLine(limit: Self.textLimit)
-      + (hint.map { "\n  hint: " + $0.cleanLine(limit: Self.textLimit) } ?? "") + "\n"
+    return prefix + mark + code + ": " + clean(sentence) + (hint.map { "\n  hint: " + clean($0) } ?? "") + "\n"
   }
+
+  /// On one line, with nothing that moves the terminal's cursor or turns its text around.
+  private func clean(_ text: String) -> String { text.cleanLine(limit: 4096) }
 }
 
 /// Several problems at once: all are shown, the gravest decides the exit code.

@@ -38,18 +38,27 @@ enum Terminal {
   /// own marks. Where text must stay on one line, its writer says so with `cleanLine`.
   static func clean(_ text: String) -> [UInt8] {
     if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f || $0 == 0x0a }) { return Array(text.utf8) }
-    var result = ""
+    if text.unicodeScalars.allSatisfy(isHarmless) { return Array(text.utf8) }
+    var result = String.UnicodeScalarView()
     var rest = text.unicodeScalars[...]
     while let scalar = rest.first {
       if hasColour, scalar == "\u{1b}", let mark = marks.first(where: { rest.starts(with: $0.unicodeScalars) }) {
-        result += mark
+        result.append(contentsOf: mark.unicodeScalars)
         rest = rest.dropFirst(mark.unicodeScalars.count)
         continue
       }
-      result += scalar == "\n" || scalar == "\t" ? String(scalar) : String(scalar).cleanLine()
+      if isHarmless(scalar) {
+        result.append(scalar)
+      } else {
+        result.append(contentsOf: scalar.escapedForLine.unicodeScalars)
+      }
       rest = rest.dropFirst()
     }
-    return Array(result.utf8)
+    return Array(String(result).utf8)
+  }
+
+  private static func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
+    !scalar.isSteering || scalar == "\n" || scalar == "\t"
   }
 
   private static func write(_ bytes: [UInt8], to descriptor: Int32) throws {

@@ -3,6 +3,7 @@ import Capture
 import DataPath
 import Foundation
 import Mirroring
+import SeededRandom
 import Testing
 import Wire
 
@@ -68,7 +69,7 @@ import Wire
   func matchesWhatLibpcapMatches(_ name: String) throws {
     let reading = Reading(fixture(name))
     let compiler = PcapFilterCompiler()
-    var random = SeededGenerator(state: 7)
+    var random = SeededGenerator(seed: 7)
     for linkType in Set(reading.interfaces.map(\.linkType)).sorted(by: { $0.rawValue < $1.rawValue }) {
       let frames = reading.frames.filter { reading.interfaces[Int($0.interface)].linkType == linkType }.prefix(80)
       let handle = unsafe try #require(pcap_open_dead(dataLink(linkType), 262_144))

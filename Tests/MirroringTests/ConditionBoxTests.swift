@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 import Wire
 
@@ -62,7 +63,7 @@ private func randomCondition(_ random: inout some RandomNumberGenerator) -> Quin
 
 @Suite struct ConditionBoxTests {
   @Test func agreesWithTryingEveryPacket() {
-    var random = SplitMix(state: 7)
+    var random = SeededGenerator(seed: 7)
     var seen = (empty: 0, asymmetric: 0, covered: 0)
     for _ in 0..<3_000 {
       let conditions = (0..<Int.random(in: 1...3, using: &random)).map { _ in randomCondition(&random) }
@@ -89,19 +90,6 @@ private func randomCondition(_ random: inout some RandomNumberGenerator) -> Quin
       } + (0..<10).map { QuintupleCondition(destinationPort: UInt16($0 + 1)...2_000, isBidirectional: true) }
     if let boxes = ConditionBox.intersection(of: conditions) { #expect(boxes.count <= 256) }
     #expect(ConditionBox.intersection(of: []) == nil)
-  }
-}
-
-/// Steele, Lea, Flood 2014: small, seeded, the same everywhere.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-    return z ^ z >> 31
   }
 }
 

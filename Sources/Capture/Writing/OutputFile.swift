@@ -19,10 +19,10 @@ final class OutputFile {
     if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
       throw .outputFolder(path: path, what: "is a folder, where a capture is to be written")
     }
-    try refuse(FileIdentity(path: path), among: inputs, name: path)
+    try Self.refuse(FileIdentity(path: path), among: inputs, name: path)
     repeat { descriptor = try openPartial() } while try !lockPartial()
     do throws(CaptureError) {
-      try refuse(FileIdentity(descriptor: descriptor), among: inputs, name: partialPath)
+      try Self.refuse(FileIdentity(descriptor: descriptor), among: inputs, name: partialPath)
     } catch {
       forget()
       throw error
@@ -33,7 +33,7 @@ final class OutputFile {
   deinit { discard() }
 
   /// A capture that is read and written would be gone when the run fails, and wrong when it does not.
-  private func refuse(
+  static func refuse(
     _ file: FileIdentity?, among inputs: Set<FileIdentity>, name: String
   ) throws(CaptureError) {
     guard let file, inputs.contains(file) else { return }

@@ -51,7 +51,9 @@ public struct OutputFolder {
   }
 
   /// The path of a file in the folder. `/` in the name, and a dot in front, are written as in a URL: ids are not ours.
-  func file(_ stem: String, _ suffix: String) -> String {
+  func file(_ stem: String, _ suffix: String) -> String { Self.file(stem, suffix, in: path) }
+
+  static func file(_ stem: String, _ suffix: String, in path: String) -> String {
     var name = stem.split(separator: "/", omittingEmptySubsequences: false).joined(separator: "%2F")
     if name.hasPrefix(".") { name = "%2E" + name.dropFirst() }
     return (path.hasSuffix("/") ? path : path + "/") + name + suffix
