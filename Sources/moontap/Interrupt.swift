@@ -13,6 +13,7 @@ enum Interrupt {
   static var ending: Ending { signalNumber.load(ordering: .relaxed) == SIGTERM ? .terminated : .interrupted }
 
   private static let signals = [SIGINT, SIGTERM]
+  private static let isCaught = Atomic<Bool>(false)
 
   /// A parent may have left them blocked or ignored (both are inherited): loading a policy must end by them, too.
   static func takeDefaults() {
@@ -20,8 +21,17 @@ enum Interrupt {
     unblock()
   }
 
+  /// Waits for something that may never come: until it does they end the process again, whatever they did before.
+  static func whileWaiting<Success>(_ body: () throws -> Success) rethrows -> Success {
+    guard isCaught.load(ordering: .relaxed) else { return try body() }
+    takeDefaults()
+    defer { catchSignals() }
+    return try body()
+  }
+
   /// From now on they ask for a clean stop.
   static func catchSignals() {
+    isCaught.store(true, ordering: .relaxed)
     for number in signals {
       signal(number) { number in
         // Async-signal-safe (signal-safety(7)): an atomic exchange and _exit(2).

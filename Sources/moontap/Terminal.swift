@@ -11,6 +11,20 @@ enum Terminal {
     isatty(STDOUT_FILENO) == 1 && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
     && ProcessInfo.processInfo.environment["TERM"] != "dumb"
 
+  /// Makes sure of three things before anything is opened.
+  ///
+  /// 1. Descriptors 0 to 2 that the parent closed are taken, so that no file of ours gets their numbers: what is printed would
+  ///    be written into a capture. Reading and writing them fails.
+  /// 2. Who reads our messages may go: the run goes on. Without a reader of the output the process ends, as others do.
+  /// 3. A limit of file sizes (setrlimit(2)) is an error of the write.
+  static func prepare() {
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+      _ = unsafe open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+    }
+    signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
+  }
+
   static func bold(_ text: String) -> String { hasColour ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
   static func dim(_ text: String) -> String { hasColour ? "\u{1b}[2m\(text)\u{1b}[0m" : text }
 
@@ -68,6 +82,7 @@ enum Terminal {
         unsafe Foundation.write(descriptor, buffer.baseAddress! + written, buffer.count - written)
       }
       if count < 0, errno == EINTR { continue }
+      if count < 0, errno == EPIPE, descriptor == STDOUT_FILENO { exit(128 + SIGPIPE) }
       guard count > 0 else {
         throw Problem(
           code: "output", sentence: unsafe "standard output: \(String(cString: strerror(errno)))", exit: .failed)

@@ -27,8 +27,9 @@ import Testing
     let policy = try policy("", in: folder)
     let waits = [
       "run \(policy) --inventory \(Self.inventory) --read - < silent", "run \(policy) --inventory never --read x",
-      "check \(policy) --inventory never",
+      "check \(policy) --inventory never", "test some_test.lua --inventory never",
     ]
+    try folder.write("test('t', function() end)", to: "some_test.lua")
     for wait in waits {
       let command = """
         rm -f silent never; mkfifo silent never; exec 9<>silent
@@ -41,6 +42,37 @@ import Testing
   }
 
   // MARK: Output
+
+  /// Whatever of the three standard streams the parent closed: no message is written into a capture.
+  @Test(arguments: ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "<&- 2>&-"])
+  func closedStreamsAreNobodyElsesFiles(_ closed: String) throws {
+    let folder = try TemporaryFolder()
+    let policy = try policy("", in: folder)
+    let command = "\(Shell.moontap) run \(policy) --inventory \(Self.inventory) --write out --read"
+    let finished = try Shell.run("bash", ["-c", "\(command) \(Self.campus) \(closed)"], folder: folder.url)
+    #expect(finished.status == (closed.contains(" >&-") || closed.hasPrefix(">") ? 2 : 0))
+    let whole = try Shell.run(
+      "bash", ["-c", "\(command.replacing("out", with: "whole")) \(Self.campus)"], folder: folder.url)
+    #expect(whole.status == 0)
+    #expect(try Shell.run("diff", ["-r", folder.path("out"), folder.path("whole")]).status == 0)
+    if closed.hasPrefix("<") {
+      let silent = try Shell.run("bash", ["-c", "\(command) - <&-"], folder: folder.url)
+      #expect(silent.status == 3 && silent.errors.contains("Bad file descriptor"), "\(silent.errors)")
+    }
+  }
+
+  @Test func aRunOutlivesItsMessagesAndLimitsOfFilesAreErrors() throws {
+    let folder = try TemporaryFolder()
+    let policy = try policy("filter = function(p) log.info('seen') return true end", in: folder)
+    let command = "\(Shell.moontap) run \(policy) --inventory \(Self.inventory) --read \(Self.campus) --write out"
+    let unread = try Shell.run(
+      "bash", ["-c", "set -o pipefail; \(command) 2> >(exec 0<&-; sleep 0) > summary"], folder: folder.url)
+    #expect(unread.status == 0)
+    _ = try self.policy("", in: folder)
+    let limited = try Shell.run("bash", ["-c", "ulimit -f 8; \(command)2"], folder: folder.url)
+    #expect(limited.status == 2 && limited.errors.contains("File too large"), "\(limited.errors)")
+    #expect(!FileManager.default.fileExists(atPath: folder.path("out2")))
+  }
 
   @Test(arguments: ["direct", "link", "standard input", "partial"])
   func aCaptureThatIsReadIsNeverReplaced(_ way: String) throws {
@@ -108,6 +140,8 @@ import Testing
     #expect(Self.isPlain(shown.text), "\(shown.text)")
     let refused = try Shell.moontap("inventory", "show", file, "--vpc", "n\u{202e}\u{85}o")
     #expect(refused.status == 3 && Self.isPlain(refused.errors))
+    let misused = try Shell.moontap("explain", "p.lua", "--inventory", file, "--packet", "n\u{202e}\u{1b}[2Jo")
+    #expect(misused.status == 64 && Self.isPlain(misused.errors) && misused.errors.contains("\\u{202e}\\x1b[2Jo"))
   }
 
   private static func isPlain(_ text: String) -> Bool {

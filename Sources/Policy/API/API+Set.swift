@@ -111,6 +111,7 @@ extension PolicyContext {
     _ bytes: [UInt8], as kind: ValueSet.Kind, path: String, room: Int
   ) throws(HostFailure) -> ValueSetBuilder {
     var builder = ValueSetBuilder(kind)
+    builder.reserve(min(bytes.count { $0 == UInt8(ascii: "\n") } + 1, room))
     var line = 0
     var start = 0
     while start < bytes.count {

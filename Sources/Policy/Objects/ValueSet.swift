@@ -55,6 +55,12 @@ struct ValueSetBuilder {
 
   init(_ kind: ValueSet.Kind) { self.kind = kind }
 
+  /// For so many members at most.
+  mutating func reserve(_ members: Int) {
+    if kind == .strings { strings.reserveCapacity(members) }
+    if kind == .cidrs { prefixes.reserveCapacity(members) }
+  }
+
   mutating func add(_ text: ArraySlice<UInt8>) throws(Refusal) {
     switch kind {
     case .cidrs:
