@@ -1,3 +1,5 @@
+import SeededRandom
+
 // What holds in every policy, whatever it does: an error that begins with the mark is a finding.
 extension PolicyGenerator {
   mutating func promise() {
@@ -9,14 +11,14 @@ extension PolicyGenerator {
     }
   }
 
-  /// What an earlier call was lent is gone; what this one is lent is kept for the next.
+  /// What an earlier call was lent is gone; what this one is lent is kept for the next. `tostring` is not asked: of a
+  /// record without a description it reads nothing but the type's name.
   mutating func promiseOfViews() {
     let (view, read) = pick([
       ("p", "view.length"), ("p", "view.source"), ("p", "view:hex()"), ("p", "view.payload"),
       ("p.flow", "view.packets"),
       ("p.flow", "view.state"), ("p.payload", "view:byte(1)"), ("p.payload", "#view"),
-      ("p.tcp or p", "view.window or view.time"),
-      ("p.inner or p", "tostring(view)"),
+      ("p.tcp or p", "view.window or view.time"), ("p.inner or p", "view.ttl"),
     ])
     line("promise(view == nil or not pcall(function() return \(read) end), \"a view that is gone was read\")")
     line("view, view_call = \(view), calls")
@@ -25,7 +27,7 @@ extension PolicyGenerator {
   /// What was lent to another call is gone; limits and declarations cannot be got round.
   private mutating func promiseOfCalls() {
     let read = pick([
-      "view.length", "view.source", "view.packets", "view:sub(1, 2)", "#view", "tostring(view)", "view.seq",
+      "view.length", "view.source", "view.packets", "view:sub(1, 2)", "#view", "view.seq",
       "view.flow", "view.state",
     ])
     var promises = [
