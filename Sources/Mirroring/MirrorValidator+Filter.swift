@@ -9,7 +9,8 @@ extension MirrorValidator {
   ) -> (filter: FilterExpression?, violations: [MirrorViolation]) {
     let mirror = MirrorDraft([], spelling: .snakeCase, location: location)
     var reading = MirrorReading(
-      mirror, inventory: inventory, bpf: bpf, neighbours: MirrorNeighbours(), identifiers: NetworkIdentifiers(taken: []))
+      mirror, inventory: inventory, bpf: bpf, neighbours: MirrorNeighbours(), identifiers: NetworkIdentifiers(taken: [])
+    )
     reading.members["filter"] = DraftField(
       value: DraftValue(.filter(draft), at: location), path: "filter", location: location, spelling: .snakeCase)
     reading.readFilter()

@@ -74,6 +74,8 @@ extension Moontap {
         command = next
         continue
       }
+      // A command of its own that words may follow.
+      if command.configuration.defaultSubcommand != nil { return nil }
       let names = known.map { $0._commandName }
       let near = Spelling.nearest(to: word, among: names).map { "did you mean '\($0)'?" }
       return "there is no command '\(word.cleanLine(limit: 80))': \(near ?? "one of " + names.joined(separator: ", "))"

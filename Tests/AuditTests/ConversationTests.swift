@@ -51,6 +51,14 @@ import Testing
     #expect(try conversations(traffic)[0].contains("abcd"))
   }
 
+  @Test(arguments: [0x7fff_ffff, 0x8000_0000, 0x8000_0001] as [UInt32])
+  func aSequenceNumberFromTheOtherEndOfTheWorldEndsNothing(distance: UInt32) throws {
+    var traffic = Traffic()
+    try traffic.tcp(client, server, ".P", seq: 1, "ab")
+    try traffic.tcp(client, server, ".P", seq: 3 &+ distance, "cd")
+    #expect(try conversations(traffic)[0].contains("10.0.0.1:40000 2/4 ab |"))
+  }
+
   @Test func aSYNSaysWhoIsTheClientElseTheWellKnownPort() throws {
     var synAck = Traffic()
     try synAck.tcp("10.0.0.2:5000", "10.0.0.1:6000", "S.", seq: 1)

@@ -157,6 +157,22 @@ import Testing
     #expect(found.findings.map(\.firstTime).contains(1_700_000_000_000_000_000))
   }
 
+  @Test func absurdNumbersOfAReportAreNoTrap() throws {
+    var report = try report()
+    report.captures += [CaptureResult(name: "a"), CaptureResult(name: "b")]
+    for index in report.captures.indices {
+      report.captures[index].packets = .max
+      report.captures[index].bytes = .max
+    }
+    report.audits[0].findings[0].firstTime = .max
+    report.audits[0].findings[0].lastTime = .min
+    report.audits[0].findings[0].count = .max
+    _ = HTMLReport(report).text + report.text() + report.junit + report.jsonLines + report.sarif(version: "1").text()
+    var other = report
+    for index in other.captures.indices { other.captures[index].name += " of another" }
+    #expect(try AuditReport.merging([report, other]).audits[0].findings.map(\.count).contains(.max))
+  }
+
   // MARK: Waivers and baselines
 
   private func waivers(_ list: String) throws -> AuditWaivers {

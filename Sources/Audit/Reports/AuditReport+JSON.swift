@@ -28,8 +28,8 @@ extension AuditReport {
           FindingSeverity.allCases.reversed().map { JSONMember($0.rawValue, .integer(count($0))) }
             + [JSONMember("waived", .integer(audits.flatMap(\.findings).filter { $0.waiver != nil }.count))])),
       JSONMember("captures", .integer(captures.count)),
-      JSONMember("packets", .integer(captures.reduce(0) { $0 + $1.packets })),
-      JSONMember("bytes", .integer(captures.reduce(0) { $0 + $1.bytes })),
+      JSONMember("packets", .integer(captures.reduce(0) { $0 &+ $1.packets })),
+      JSONMember("bytes", .integer(captures.reduce(0) { $0 &+ $1.bytes })),
     ])
   }
 

@@ -6,7 +6,8 @@ extension AuditReport {
   /// invocation did not succeed.
   public func sarif(version: String) -> JSONValue {
     let rules = audits.map(\.sarifRule)
-    let places = Dictionary(uniqueKeysWithValues: audits.enumerated().map { ($1.id + "\n" + $1.script, $0) })
+    let places = Dictionary(
+      audits.enumerated().map { ($1.id + "\n" + $1.script, $0) }, uniquingKeysWith: { first, _ in first })
     let results = findings.map { audit, finding in
       finding.sarif(audit, rule: places[audit.id + "\n" + audit.script] ?? 0)
     }

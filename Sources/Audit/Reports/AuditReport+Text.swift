@@ -62,8 +62,12 @@ extension AuditReport {
     let all = severities + (waived == 0 ? [] : ["\(ReportText.count(waived)) waived"])
     text += "findings: " + (all.isEmpty ? "none" : all.joined(separator: ", ")) + "\n"
     if !captures.isEmpty {
-      let packets = captures.reduce(0) { $0 + $1.packets }
+      let packets = captures.reduce(0) { $0 &+ $1.packets }
       text += "over \(ReportText.plural(captures.count, "capture")), \(ReportText.count(packets)) packets\n"
+      let unseen = captures.reduce(0) { $0 &+ $1.undecodable }
+      if unseen > 0 {
+        text += "\(ReportText.count(unseen)) packets of link types without a decoder were not looked at\n"
+      }
     }
     for audit in audits { if let why = audit.skipped { text += style.dim("skipped \(audit.id): \(why)") + "\n" } }
     return text

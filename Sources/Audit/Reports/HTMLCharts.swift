@@ -16,7 +16,9 @@ enum HTMLCharts {
     }
     let span = Double(max(1, end &- start))
     let room = Double(width - labelWidth - 10)
-    func place(_ time: Int64) -> Double { Double(labelWidth) + Double(time &- start) / span * room }
+    func place(_ time: Int64) -> Double {
+      Double(labelWidth) + min(1, max(0, Double(time &- start) / span)) * room
+    }
     var body = ""
     for (row, audit) in audits.enumerated() {
       let y = row * rowHeight
@@ -40,7 +42,7 @@ enum HTMLCharts {
   static func talkers(_ report: AuditReport) -> String? {
     var sums: [String: UInt64] = [:]
     for capture in report.captures {
-      for talker in capture.talkers { sums[talker.address, default: 0] += talker.bytes }
+      for talker in capture.talkers { sums[talker.address, default: 0] &+= talker.bytes }
     }
     let most = sums.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(10)
     guard let top = most.first?.value, top > 0 else { return nil }

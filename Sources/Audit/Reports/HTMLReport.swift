@@ -50,7 +50,7 @@ public struct HTMLReport {
       report.isIncomplete
       ? ("Not everything was evaluated", "error")
       : counted > 0 ? (ReportText.plural(counted, "finding"), "bad") : ("No findings", "good")
-    let packets = report.captures.reduce(0) { $0 + $1.packets }
+    let packets = report.captures.reduce(0) { $0 &+ $1.packets }
     let over =
       report.captures.isEmpty
       ? "" : ", over \(ReportText.plural(report.captures.count, "capture")), \(ReportText.count(packets)) packets"

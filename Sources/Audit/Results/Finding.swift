@@ -32,7 +32,7 @@ public struct Finding: Sendable, Hashable {
 
   /// Folds a finding with the same key into this one, which was there before it.
   mutating func fold(_ other: Finding) {
-    count += other.count
+    count = count.addingReportingOverflow(other.count).overflow ? .max : count + other.count
     firstTime = Self.choose(firstTime, other.firstTime, min)
     lastTime = Self.choose(lastTime, other.lastTime, max)
     severity = max(severity, other.severity)

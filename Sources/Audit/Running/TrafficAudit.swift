@@ -116,7 +116,9 @@ final class TrafficAudit {
 
   private func note(_ error: any Error) {
     guard let error = error as? CaptureError else { return }
-    let index = captures.firstIndex { error.description.contains($0.name) } ?? 0
+    // The longest: a name may be part of another.
+    let named = captures.indices.filter { error.description.contains(captures[$0].name) }
+    let index = named.max { captures[$0].name.utf8.count < captures[$1].name.utf8.count } ?? 0
     results[index].problem = error.description
   }
 

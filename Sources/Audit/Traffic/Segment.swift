@@ -62,13 +62,13 @@ extension ConversationCounts.End {
     if segment.isTCP {
       if !hasSequence { begin(at: segment.sequence) }
       // Sent again, perhaps with more behind it; or with a gap before it, which ends what is kept.
-      let ahead = Int32(bitPattern: segment.sequence &- nextSequence)
+      let ahead = Int(Int32(bitPattern: segment.sequence &- nextSequence))
       guard ahead <= 0 else {
         isComplete = true
         return nil
       }
-      guard Int(-ahead) < segment.payloadLength else { return nil }
-      piece = min(piece.lowerBound + Int(-ahead), piece.upperBound)..<piece.upperBound
+      guard -ahead < segment.payloadLength else { return nil }
+      piece = min(piece.lowerBound - ahead, piece.upperBound)..<piece.upperBound
       nextSequence = segment.sequence &+ UInt32(truncatingIfNeeded: segment.payloadLength)
     }
     // Behind what was not captured nothing fits.
