@@ -119,6 +119,29 @@ import Testing
     #expect(try run(["p.lua": Self.passes], "--read", Self.clean, "--today", "tomorrow").status == 64)
   }
 
+  @Test func mirrorsOfPoliciesAreLookedAt() throws {
+    let inventory = "examples/audits/configurations/shop.json"
+    let folder = try TemporaryFolder()
+    func policy(_ name: String, _ direction: String) throws -> String {
+      try folder.write(
+        """
+        mirror { name = "m", vpc = "vpc-shop", source = source.subnet "subnet-db", direction = "\(direction)",
+          target = target.receivers "10.20.9.10" }
+        """, to: name)
+      return folder.path(name)
+    }
+    func audit(_ id: String, _ policy: String) throws -> Finished {
+      try Shell.moontap("audit", "examples/audits", "--only", id, "--inventory", inventory, "--policy", policy)
+    }
+    #expect(try audit("MIR-001", policy("whole.lua", "all")).status == 0)
+    #expect(try audit("MIR-001", policy("half.lua", "out")).text.contains("only one direction is"))
+    let broken = try audit("MIR-002", policy("broken.lua", "sideways"))
+    #expect(broken.status == 1, "\(broken.errors)")
+    #expect(broken.text.contains("is no direction"))
+    try folder.write("this is no Lua", to: "syntax.lua")
+    #expect(try audit("MIR-002", folder.path("syntax.lua")).status == 3)
+  }
+
   @Test func anExpiredWaiverIsAFinding() throws {
     let folder = try TemporaryFolder()
     try folder.write(

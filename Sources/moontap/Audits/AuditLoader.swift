@@ -9,7 +9,8 @@ import Policy
 /// What a command line of `moontap audit` names, found and loaded.
 enum AuditLoader {
   static func setup(
-    inventory: String?, mirrors: [String], arguments: [String: String], libraries: [String], timeout: Int
+    inventory: String?, mirrors: [String], policies: [String], arguments: [String: String], libraries: [String],
+    timeout: Int
   ) throws -> AuditSetup {
     var setup = AuditSetup()
     setup.arguments = arguments
@@ -20,7 +21,32 @@ enum AuditLoader {
     let network = try Inventory.read(inventory)
     setup.inventory = network
     setup.configuration = try configuration(mirrors, network)
+    try add(policies, to: &setup)
     return setup
+  }
+
+  /// Mirrors that policies declare. A `mirror{}` that breaks rules is for audits to tell; any other fault is no policy.
+  private static func add(_ policies: [String], to setup: inout AuditSetup) throws {
+    var problems: [Problem] = []
+    for path in policies {
+      var options = PolicyOptions()
+      options.arguments = setup.arguments
+      options.libraries = setup.libraries
+      options.log = { line in Terminal.complain("\(line.place): \(line.level.rawValue): \(line.text)\n") }
+      options.print = { line in Terminal.complain(line + "\n") }
+      do throws(PolicyError) {
+        let policy = try Policy(
+          path: path, host: 0, inventory: setup.inventory ?? Inventory(), bpf: PcapFilterCompiler(),
+          earlier: setup.configuration.mirrors, options: options)
+        setup.configuration.mirrors += policy.mirrors
+        setup.configuration.violations += policy.warnings
+      } catch {
+        setup.configuration.violations += error.violations
+        if error.violations.isEmpty { problems.append(Problem(error)) }
+      }
+      setup.configuration.hasMirrors = true
+    }
+    guard problems.isEmpty else { throw Problems(list: problems) }
   }
 
   /// Mirrors that break rules are not refused: what is wrong with them is for audits to tell.

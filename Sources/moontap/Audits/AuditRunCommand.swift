@@ -29,6 +29,11 @@ struct AuditRunCommand: ParsableCommand {
     help: ArgumentHelp("Mirrors in JSON (moontap.mirrors/1); may be given several times.", valueName: "file"))
   var mirrors: [String] = []
 
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp("A Lua policy whose mirrors are looked at; may be given several times.", valueName: "file"))
+  var policy: [String] = []
+
   @Option(parsing: .singleValue, help: ArgumentHelp("Only the audit with this id.", valueName: "id"))
   var only: [String] = []
 
@@ -66,8 +71,8 @@ struct AuditRunCommand: ParsableCommand {
     }
     let twice = Dictionary(grouping: read, by: { $0 }).filter { $0.value.count > 1 }.keys.sorted()
     if let twice = twice.first { throw ValidationError("'\(twice)' is given twice.") }
-    if !mirrors.isEmpty, inventory == nil {
-      throw ValidationError("--mirrors needs --inventory FILE, which tells what mirrors speak of.")
+    if !mirrors.isEmpty || !policy.isEmpty, inventory == nil {
+      throw ValidationError("Mirrors need --inventory FILE, which tells what they speak of.")
     }
     guard 1...86_400 ~= timeout else { throw ValidationError("--timeout is from 1 to 86400 seconds, not \(timeout).") }
     if let jobs, !(1...256 ~= jobs) { throw ValidationError("--jobs is from 1 to 256, not \(jobs).") }
@@ -83,7 +88,8 @@ struct AuditRunCommand: ParsableCommand {
   private func carryOut() throws -> Ending {
     try InputOptions.check(libraries: lib)
     let setup = try AuditLoader.setup(
-      inventory: inventory, mirrors: mirrors, arguments: try InputOptions.arguments(set), libraries: lib,
+      inventory: inventory, mirrors: mirrors, policies: policy, arguments: try InputOptions.arguments(set),
+      libraries: lib,
       timeout: timeout)
     let found = try AuditLoader.scripts(scripts).map { AuditScript(path: $0, setup: setup) }
     let chosen = try AuditLoader.choose(found, only: only, skip: skip, tags: tag)
