@@ -621,7 +621,7 @@ local conversation_type = {}
 ---@field packets integer Packets that it sent.
 ---@field bytes integer Bytes that it sent, whole frames.
 ---@field payload_bytes integer Bytes that it sent above TCP, UDP or IP.
----@field payload payload The first of these bytes, in order: 2 KiB of the client, 8 KiB of the server.
+---@field payload payload The first of these bytes, in order: 2 KiB, of a server that begins with a handshake of TLS 8 KiB.
 ---@field eni string? The network interface with its address, by id, if there is one in the inventory.
 ---@field subnet string? The subnet that its address is in, by id, if there is one in the inventory.
 local end_type = {}

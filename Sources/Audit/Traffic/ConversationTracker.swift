@@ -11,8 +11,9 @@ internal import Wire
 final class ConversationTracker {
   static let limit = 1 << 18
   static let payloadLimit = 256 << 20
-  static let clientPayload = 2 << 10
-  static let serverPayload = 8 << 10
+  /// What is kept of an end's payload; more of a server that begins with a handshake of TLS: certificates are long.
+  static let payload = 2 << 10
+  static let handshakePayload = 8 << 10
   static let second: Int64 = 1_000_000_000
   /// Silence after which a conversation is over, and after which a closed one is.
   static let idle = 300 * second
@@ -28,7 +29,7 @@ final class ConversationTracker {
   private var payloadBytes = 0
   private var lastSweep: Int64?
   /// What `seek` read: written, so that reading is not left out.
-  private var sought: UInt8 = 0
+  private var sought: UInt64 = 0
   /// Payloads are kept: some script looks at conversations.
   private let keepsPayload: Bool
   /// Over since the last `takeEnded`, each with the frame of the batch before which it is.
@@ -56,9 +57,11 @@ final class ConversationTracker {
 
   /// Looks at where the conversations of a batch probably are, one independent of the other, so that cache misses overlap.
   func seek(_ names: [Name]) {
-    var seen: UInt8 = 0
+    var seen: UInt64 = 0
     for name in names {
-      if let entry = index.candidate(name.hash) { seen &+= heads[entry].protocolNumber &+ heads[entry].placeCount }
+      guard let entry = index.candidate(name.hash) else { continue }
+      // One word of each of its cache lines.
+      seen &+= heads[entry].serial &+ UInt64(bitPattern: heads[entry].firstTime) &+ heads[entry].interestFromHigh
     }
     sought = seen
   }
@@ -155,14 +158,15 @@ final class ConversationTracker {
   private func count(_ packet: ObservedPacket, _ segment: Segment, _ entry: Int, isFromHigh: Bool) {
     heads[entry].lastTime = max(heads[entry].lastTime, packet.time)
     if segment.isRST { heads[entry].isReset = true }
-    let isClient = heads[entry].clientIsHigh == isFromHigh
-    let limit = keepsPayload ? isClient ? Self.clientPayload : Self.serverPayload : 0
     let piece =
       isFromHigh
-      ? heads[entry].high.count(packet.original, segment, keeps: limit > 0)
-      : heads[entry].low.count(packet.original, segment, keeps: limit > 0)
+      ? heads[entry].high.count(packet.original, segment, keeps: keepsPayload)
+      : heads[entry].low.count(packet.original, segment, keeps: keepsPayload)
     guard let piece else { return }
     let before = bodies[entry].room
+    let first = isFromHigh ? bodies[entry].highPayload.first : bodies[entry].lowPayload.first
+    let isHandshake = heads[entry].clientIsHigh != isFromHigh && first ?? 22 == 22
+    let limit = isHandshake ? Self.handshakePayload : Self.payload
     if isFromHigh {
       if bodies[entry].highPayload.add(packet, piece, limit: limit) { heads[entry].high.isComplete = true }
     } else {

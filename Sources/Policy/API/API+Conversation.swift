@@ -75,7 +75,8 @@ extension APIEntry {
       .unsigned64(offset: EndRecord.offset(\.payloadBytes))
     },
     end(
-      "payload", "payload", "The first of these bytes, in order: 2 KiB of the client, 8 KiB of the server.",
+      "payload", "payload",
+      "The first of these bytes, in order: 2 KiB, of a server that begins with a handshake of TLS 8 KiB.",
       #":starts("SSH-")"#
     ) { context in
       unsafe .recordElsewhere(context.types.record(.payload)) { base in
