@@ -2,6 +2,7 @@
 
 #include "state.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -54,10 +55,26 @@ static void on_count(lua_State *L, lua_Debug *ar) {
     st->steps -= MT_HOOK_INTERVAL;
     if (st->steps < 0) mt_set_fatal(st, MT_CPU);
     else if (out_of_time(st)) mt_set_fatal(st, MT_WALL);
+    else if (mt_is_interrupted(st)) mt_set_fatal(st, MT_INTERRUPTED);
     else return;
   }
   mt_raise_fatal(L);
 }
+
+struct mt_interrupt {
+  _Atomic bool is_set;
+};
+
+mt_interrupt *mt_interrupt_new(void) { return calloc(1, sizeof(mt_interrupt)); }
+void mt_interrupt_free(mt_interrupt *interrupt) { free(interrupt); }
+void mt_interrupt_set(mt_interrupt *interrupt, bool value) {
+  atomic_store_explicit(&interrupt->is_set, value, memory_order_relaxed);
+}
+bool mt_interrupt_is_set(const mt_interrupt *interrupt) {
+  return atomic_load_explicit(&interrupt->is_set, memory_order_relaxed);
+}
+bool mt_is_interrupted(const mt_state *st) { return st->interrupt && mt_interrupt_is_set(st->interrupt); }
+void mt_watch(mt_state *st, const mt_interrupt *interrupt) { st->interrupt = interrupt; }
 
 void mt_charge(mt_state *st, int64_t steps) {
   if (steps > 0) st->steps -= steps < st->steps_limit ? steps : st->steps_limit;
@@ -68,6 +85,7 @@ void mt_charge_or_raise(lua_State *L, int64_t steps) {
   mt_charge(st, steps);
   if (st->steps < 0) mt_set_fatal(st, MT_CPU);
   else if (steps > MT_HOOK_INTERVAL && out_of_time(st)) mt_set_fatal(st, MT_WALL);
+  else if (mt_is_interrupted(st)) mt_set_fatal(st, MT_INTERRUPTED);
   if (st->fatal) mt_raise_fatal(L);
 }
 

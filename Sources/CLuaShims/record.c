@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int mt_protect(mt_state *st, lua_CFunction body, void *request);
-
 bool mt_is_fresh(const mt_state *st, const mt_record *record) {
   return record->serial == st->serial || record->serial == MT_PINNED;
 }
@@ -66,7 +64,10 @@ static int push_text(lua_State *L, mt_record *record, const mt_field_entry *fiel
   return 1;
 }
 
-/* An inner record: one object per outer one and field, lent again and again as the outer one is. */
+static mt_record *new_record(lua_State *L, uint32_t type, size_t room, int more_values);
+
+/* An inner record: one object per outer one and field, lent again and again as the outer one is. What lies in the outer
+   one's own memory keeps that alive by one more user value. */
 static int push_inner(lua_State *L, const mt_record *record, const mt_field_entry *field, const void *base) {
   if (!base) {
     lua_pushnil(L);
@@ -74,7 +75,9 @@ static int push_inner(lua_State *L, const mt_record *record, const mt_field_entr
   }
   if (lua_getiuservalue(L, 1, field->slot + 1) != LUA_TUSERDATA) {
     lua_pop(L, 1);
-    mt_new_record(L, field->detail);
+    new_record(L, field->detail, 0, 1);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, mt_of(L)->records[field->detail].slots + 1);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, 1, field->slot + 1);
   }
@@ -131,17 +134,35 @@ static int record_length(lua_State *L) {
   return mt_call_host(L, (uint32_t)lua_tointeger(L, lua_upvalueindex(1)), 1, 1);
 }
 
-mt_record *mt_new_record(lua_State *L, uint32_t type) {
+static size_t head_size(const mt_record_kind *kind) {
+  size_t size = sizeof(mt_record) + kind->slots * sizeof(uint64_t);
+  return (size + 15) / 16 * 16; /* what is copied behind it is aligned */
+}
+
+static mt_record *new_record(lua_State *L, uint32_t type, size_t room, int more_values) {
   mt_state *st = mt_of(L);
   if (type >= st->record_count || !st->records[type].name) luaL_error(L, "the host gave a record of an unknown type");
   const mt_record_kind *kind = &st->records[type];
-  size_t size = sizeof(mt_record) + kind->slots * sizeof(uint64_t);
-  mt_record *record = lua_newuserdatauv(L, size, kind->slots);
+  size_t size = head_size(kind);
+  mt_record *record = lua_newuserdatauv(L, size + room, kind->slots + more_values);
   memset(record, 0, size); /* serial 0 is never a call's: stale until lent */
   record->object = (mt_object){MT_OBJECT_RECORD, type};
   lua_rawgeti(L, LUA_REGISTRYINDEX, kind->metatable);
   lua_setmetatable(L, -2);
   return record;
+}
+
+mt_record *mt_new_record(lua_State *L, uint32_t type) { return new_record(L, type, 0, 0); }
+
+/* The bytes lie behind the record, where Lua never moves them. */
+void mt_push_copied_record(lua_State *L, uint32_t type, const void *bytes, size_t size) {
+  mt_state *st = mt_of(L);
+  mt_record *record = new_record(L, type, size, 0);
+  unsigned char *base = (unsigned char *)record + head_size(&st->records[type]);
+  memcpy(base, bytes, size);
+  st->host.settle(st->host.context, type, base, size);
+  record->base = base;
+  record->serial = MT_PINNED;
 }
 
 /* --- definition --------------------------------------------------------------------------------------------------- */

@@ -108,6 +108,11 @@ struct mt_state {
   bool fatal_by_call; /* memory: the bytes of this call, not the live ones */
   bool running, sealed;
   uint64_t serial;
+  const mt_interrupt *interrupt; /* NULL: none */
+
+  int views, view_numbers; /* references: tables by number, numbers by table; LUA_NOREF: never used */
+  uint32_t view_count;
+  bool was_expression;
 
   int functions, id_tables, spaces, pristine; /* references to tables */
   bool *cannot_keep; /* by reference of a function: see keep.c */
@@ -164,12 +169,18 @@ bool mt_has_place(const mt_state *st, const char *message);
 
 /* values.c */
 void mt_take(lua_State *L, int index, uint32_t at); /* converts into st->in[at]; raises */
+void mt_reserve_in(lua_State *L, uint32_t count);
+void mt_take_number(lua_State *L, int index, mt_value *value);
 void mt_take_arguments(lua_State *L, int first, int count); /* st->in[0..<count] */
 int mt_give_all(lua_State *L, uint32_t from); /* pushes the collected values, returns how many */
 void mt_read_result(lua_State *L, int index, mt_value *result); /* allocates nothing */
 void mt_new_handle(lua_State *L, uint32_t type, int64_t index);
 void mt_push_id_table_value(lua_State *L, uint32_t id);
 int mt_function_reference(lua_State *L, int index);
+
+/* state.c */
+int mt_protect(mt_state *st, lua_CFunction body, void *request);
+int mt_run(mt_state *st, lua_CFunction body, void *request, const mt_limits *limits, bool compiles, mt_value *result);
 
 /* host.c */
 int mt_host_function(lua_State *L); /* closure: number of the function, what it is called */
@@ -180,6 +191,7 @@ int mt_enumerate(lua_State *L); /* closure: handle, position */
 
 /* record.c */
 mt_record *mt_new_record(lua_State *L, uint32_t type);
+void mt_push_copied_record(lua_State *L, uint32_t type, const void *bytes, size_t size);
 bool mt_is_fresh(const mt_state *st, const mt_record *record);
 _Noreturn void mt_raise_stale(lua_State *L, const mt_record *record);
 
@@ -213,5 +225,6 @@ int mt_string_format(lua_State *L);
 /* source.c */
 const char *mt_check_source(const char *source, size_t length, int32_t *line);
 void mt_compile(lua_State *L, const char *source, size_t length, const char *chunk);
+int mt_try_compile(lua_State *L, const char *source, size_t length, const char *chunk);
 
 #endif

@@ -12,6 +12,8 @@ internal import CLuaShims
   /// Empty between calls.
   var pending: [HostFunction] = []
   let c: OpaquePointer
+  /// Kept because C looks at its flag.
+  private var interrupt: LuaInterrupt?
 
   /// Makes the strict environment and adds the library's names.
   /// - Parameters:
@@ -26,7 +28,7 @@ internal import CLuaShims
   /// For tests: the `failingFrom`th allocation and all later ones fail.
   init(library: HostLibrary, memory: Int, failingFrom: UInt64, print: @escaping (String) -> Void) throws(LuaError) {
     var callbacks = unsafe mt_host(
-      context: nil, call: hostCall, text: hostText, elsewhere: hostElsewhere, print: hostPrint)
+      context: nil, call: hostCall, text: hostText, elsewhere: hostElsewhere, settle: hostSettle, print: hostPrint)
     guard let opened = unsafe mt_open(&callbacks, max(0, memory), failingFrom) else {
       throw LuaError(.memory, "not enough memory for an interpreter")
     }
@@ -144,6 +146,12 @@ internal import CLuaShims
     return names.sorted()
   }
 
+  /// Running calls end soon after the interrupt is requested, with `LuaError.Kind.interrupted`.
+  public func watch(_ interrupt: LuaInterrupt) {
+    self.interrupt = interrupt
+    unsafe mt_watch(c, interrupt.flag)
+  }
+
   /// For tests: the `n`th allocation from now on and all later ones fail; 0: none.
   func failAllocations(from n: UInt64) { unsafe mt_fail_allocations(c, n) }
 
@@ -151,14 +159,14 @@ internal import CLuaShims
     if status != 0 { throw failure(status) }
   }
 
-  private func failure(_ status: Int32) -> LuaError {
+  func failure(_ status: Int32) -> LuaError {
     let error = unsafe LuaError(status, mt_last_error(c))
     if error != .reentered { pending.removeAll() }  // what was to follow never comes
     return error
   }
 
   /// Before values are collected for a call; refused inside a call, whose values they would overwrite.
-  private func beginOutside() throws(LuaError) {
+  func beginOutside() throws(LuaError) {
     if unsafe mt_is_running(c) { throw .reentered }
     unsafe mt_begin(c)
   }

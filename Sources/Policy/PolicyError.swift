@@ -47,7 +47,7 @@ public struct PolicyError: Error, Sendable, Hashable {
     case .syntax: kind = .syntax
     case .cpu, .wall: kind = .cpu
     case .memory: kind = .memory
-    case .runtime, .verdict, .stale:
+    case .runtime, .verdict, .stale, .interrupted:
       // The message may have been cut; its head names the mirror and how much is wrong.
       if let refusal = context.lastRefusal, error.message.hasPrefix(refusal.message.prefix(100)) {
         kind = .invalid
