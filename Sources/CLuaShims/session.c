@@ -250,19 +250,41 @@ static void see(lua_State *L, int index, uint32_t at) {
 typedef struct view_request {
   uint32_t view;
   uint64_t total;
+  int64_t key;
+  int32_t reference;
 } view_request;
+
+static void push_view(lua_State *L, uint32_t view) {
+  mt_state *st = mt_of(L);
+  if (view == 0) {
+    lua_pushglobaltable(L);
+    return;
+  }
+  if (st->views == LUA_NOREF) luaL_error(L, "there is no such view");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, st->views);
+  if (lua_rawgeti(L, -1, view) != LUA_TTABLE) luaL_error(L, "there is no such view");
+}
+
+static int find_function(lua_State *L) {
+  view_request *request = lua_touserdata(L, 1);
+  push_view(L, request->view);
+  if (lua_rawgeti(L, -1, request->key) != LUA_TFUNCTION) return luaL_error(L, "there is no function");
+  request->reference = mt_function_reference(L, -1);
+  return 0;
+}
+
+int mt_view_function(mt_state *st, uint32_t view, int64_t key, int32_t *reference) {
+  view_request request = {.view = view, .key = key};
+  int status = mt_protect(st, find_function, &request);
+  *reference = request.reference;
+  return status;
+}
 
 static int look(lua_State *L) {
   enum { MOST = MT_MAX_VALUES / 2 };
   mt_state *st = mt_of(L);
   view_request *request = lua_touserdata(L, 1);
-  if (request->view == 0) {
-    lua_pushglobaltable(L);
-  } else {
-    if (st->views == LUA_NOREF) return luaL_error(L, "there is no such view");
-    lua_rawgeti(L, LUA_REGISTRYINDEX, st->views);
-    if (lua_rawgeti(L, -1, request->view) != LUA_TTABLE) return luaL_error(L, "there is no such view");
-  }
+  push_view(L, request->view);
   int table = lua_gettop(L);
   request->total = 0;
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) request->total++;
@@ -279,7 +301,7 @@ static int look(lua_State *L) {
 }
 
 int mt_view(mt_state *st, uint32_t view, const mt_value **pairs, uint32_t *count, uint64_t *total) {
-  view_request request = {view, 0};
+  view_request request = {.view = view};
   *count = 0;
   int status = mt_protect(st, look, &request);
   if (status != MT_OK) return status;

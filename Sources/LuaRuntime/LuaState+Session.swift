@@ -80,6 +80,13 @@ extension LuaState {
     return (seen, Int(total))
   }
 
+  /// The function that stands in a view under a number.
+  public func function(in view: LuaView, at key: Int) throws(LuaError) -> LuaFunctionReference {
+    var reference: Int32 = 0
+    try unsafe check(mt_view_function(c, view.number, Int64(key), &reference))
+    return LuaFunctionReference(id: reference, name: "", isNative: false)
+  }
+
   public func forgetViews() { unsafe _ = mt_forget_views(c) }
 }
 

@@ -2,7 +2,7 @@
 // pipeline asks `judge` and `choose` with the functions' numbers.
 
 public import Inventory
-internal import LuaRuntime
+package import LuaRuntime
 public import Mirroring
 
 /// One policy file: loaded once, its mirrors validated together with those of the files before it, then asked by the
@@ -18,8 +18,8 @@ public final class Policy: ScriptHost {
   /// As it was given.
   private let path: String
 
-  let context: PolicyContext
-  let state: LuaState
+  package let context: PolicyContext
+  package let state: LuaState
   /// By entry of the plan.
   var entries: [PlanEntry] = []
   var breakers: [Breaker] = []
@@ -87,7 +87,7 @@ public final class Policy: ScriptHost {
     } catch {
       throw PolicyError(error, context, path: file)
     }
-    context.isLoading = false
+    context.isLoading = options.session != nil
   }
 
   // MARK: What was declared

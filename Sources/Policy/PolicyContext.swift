@@ -1,12 +1,12 @@
-internal import Inventory
-internal import LuaRuntime
-internal import Mirroring
+package import Inventory
+package import LuaRuntime
+package import Mirroring
 internal import Wire
 
 /// Everything behind the handles of one policy: what its script made, and what the host knows.
 ///
 /// Host functions get it as their first argument. It never holds the interpreter: the interpreter holds it.
-final class PolicyContext {
+package final class PolicyContext {
   /// How much a script may make, so that a loop cannot fill the host's memory.
   enum Limit {
     static let mirrors = 16
@@ -26,25 +26,25 @@ final class PolicyContext {
   let file: String
   let folder: String
   let host: Int
-  let inventory: Inventory
-  let validator: MirrorValidator
+  package let inventory: Inventory
+  package let validator: MirrorValidator
   let earlier: [TrafficMirror]
   let options: PolicyOptions
-  var types: PolicyTypes
+  package var types: PolicyTypes
 
   /// Declarations are allowed.
   var isLoading = true
   /// Nanoseconds since 1970 of the engine's clock; 0 while the policy loads.
   var clock: Int64 = 0
 
-  var filters: [FilterObject] = []
+  package var filters: [FilterObject] = []
   var filterCount = 0
   var firstFilters = 0
   var sources: [DraftValue] = []
   var targets: [DraftValue] = []
   var balances: [DraftValue] = []
-  var functions: [FunctionObject] = []
-  var mirrors: [MirrorObject] = []
+  package var functions: [FunctionObject] = []
+  package var mirrors: [MirrorObject] = []
   /// What the last failed `mirror{}` said, and what it broke.
   var lastRefusal: (message: String, violations: [MirrorViolation])?
   var sets: [ValueSet] = []
@@ -80,13 +80,17 @@ final class PolicyContext {
   }
 
   /// Where a call stands in the script.
-  func location(_ call: HostCall) -> SourceLocation {
+  package func location(_ call: HostCall) -> SourceLocation {
     call.place.map { SourceLocation(file: $0.chunk, line: $0.line) } ?? SourceLocation(file: file)
   }
 
   /// Refuses what a loop could repeat without end.
   func reserve(_ count: Int, limit: Int, _ what: String) throws(HostFailure) {
-    guard count < limit else { throw HostFailure("a policy may have at most \(limit) \(what)") }
+    // Whoever types tries many things, and what was made stays.
+    let limit = options.session == nil ? limit : limit * 64
+    guard count < limit else {
+      throw HostFailure("a \(options.session == nil ? "policy" : "session") may have at most \(limit) \(what)")
+    }
   }
 
   /// The host's number of a script function; the same function under the same name keeps its number.
@@ -124,25 +128,25 @@ final class PolicyContext {
 }
 
 /// A script's function that the host calls.
-struct FunctionObject {
-  enum Kind: Hashable { case filter, balancer, timer }
-  var reference: LuaFunctionReference
-  var name: String
-  var kind: Kind
+package struct FunctionObject {
+  package enum Kind: Hashable { case filter, balancer, timer }
+  package var reference: LuaFunctionReference
+  package var name: String
+  package var kind: Kind
 }
 
 /// A filter that a script made.
-struct FilterObject {
-  var draft: FilterDraft
+package struct FilterObject {
+  package var draft: FilterDraft
   /// Leaves in it, counted as often as they appear: bounds the work of whoever walks it.
   var parts: Int
 }
 
 /// A mirror that a script declared.
-struct MirrorObject {
-  var draft: MirrorDraft
-  var mirror: TrafficMirror
-  var warnings: [MirrorViolation]
+package struct MirrorObject {
+  package var draft: MirrorDraft
+  package var mirror: TrafficMirror
+  package var warnings: [MirrorViolation]
 }
 
 /// A function that runs by the engine's clock.

@@ -1,4 +1,4 @@
-internal import LuaRuntime
+package import LuaRuntime
 public import Mirroring
 
 /// Why a policy cannot be used.
@@ -38,7 +38,7 @@ public struct PolicyError: Error, Sendable, Hashable {
   }
 
   /// An error of a module that the policy requires names the module's file.
-  init(_ error: LuaError, _ context: PolicyContext, path: String) {
+  package init(_ error: LuaError, _ context: PolicyContext, path: String) {
     let chunk = error.place?.chunk ?? context.file
     self.init(
       kind: .runtime, file: chunk == context.file ? path : context.modulePath(chunk, besides: path),

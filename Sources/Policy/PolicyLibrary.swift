@@ -35,6 +35,7 @@ struct PolicyLibrary {
     for entry in APIEntry.all { builder.add(entry) }
     builder.addCollections()
     builder.addTexts()
+    if let session = context.options.session { builder.add(session) }
     for (type, handle) in builder.handles { builder.library.define(context.types.handle(type), as: handle) }
     for (type, record) in builder.records { builder.library.define(context.types.record(type), as: record) }
     return builder.library
@@ -108,6 +109,18 @@ struct PolicyLibrary {
     }
   }
 
+  // MARK: Sessions
+
+  private mutating func add(_ session: SessionLibrary) {
+    let context = context
+    for entry in session.entries { add(entry) }
+    for (type, ways) in session.collections {
+      handles[type]?.index = { call throws(HostFailure) in try ways.index(context, call) }
+      handles[type]?.enumerate = { call throws(HostFailure) in try ways.enumerate(context, call) }
+      handles[type]?.describe = { call throws(HostFailure) in try ways.describe(context, call) }
+    }
+  }
+
   // MARK: What has no name of its own
 
   private mutating func addCollections() {
@@ -125,6 +138,7 @@ struct PolicyLibrary {
 
   private mutating func addTexts() {
     let context = context
+    unsafe records[.packet]?.settle = PacketCopy.settle
     records[.packet]?.describe = { call throws(HostFailure) in
       guard let base = unsafe call.record(0, of: context.types.record(.packet)) else { return call.push("packet") }
       call.charge(64)

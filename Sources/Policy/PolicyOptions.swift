@@ -18,6 +18,8 @@ public struct PolicyOptions {
   public var libraries: [String] = []
   /// What `shared` is: one store for all workers of a policy.
   public var shared = SharedStore()
+  /// What an interactive session has besides; nil: it is a policy of a file.
+  package var session: SessionLibrary?
 
   public init() {}
 }

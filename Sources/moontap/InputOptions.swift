@@ -18,7 +18,9 @@ struct InputOptions: ParsableArguments {
     help: ArgumentHelp("An argument for the policies: policy.args.KEY is VALUE.", valueName: "key=value"))
   var set: [String] = []
 
-  func arguments() throws -> [String: String] {
+  func arguments() throws -> [String: String] { try Self.arguments(set) }
+
+  static func arguments(_ set: [String]) throws -> [String: String] {
     var arguments: [String: String] = [:]
     for text in set {
       guard let mark = text.firstIndex(of: "="), mark != text.startIndex else {

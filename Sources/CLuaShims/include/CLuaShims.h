@@ -243,6 +243,8 @@ int mt_call_for_view(mt_state *state, int32_t function, const mt_limits *limits,
    Valid until the next entry. */
 int mt_view(mt_state *state, uint32_t view, const mt_value *_Nullable *_Nonnull pairs, uint32_t *count,
             uint64_t *total);
+/* The reference of the function that stands in a view under `key`; MT_RUNTIME if there is none. */
+int mt_view_function(mt_state *state, uint32_t view, int64_t key, int32_t *reference);
 int mt_forget_views(mt_state *state);
 
 /* A flag that ends a running call at its next look at the budget; to be set from anywhere, signal handlers too. */

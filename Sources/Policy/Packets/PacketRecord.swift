@@ -10,9 +10,9 @@ internal import Wire
 // 3. A record stands in a `PacketRoom` at its `depth`, its observed packet beside it.
 
 /// One packet as scripts see it: flat, so that fields are read in place. Filled once per call.
-@safe struct PacketRecord {
+@safe package struct PacketRecord {
   /// Bits of `presence`: which optional fields are there.
-  enum Presence: Int, Sendable {
+  package enum Presence: Int, Sendable {
     case sourceMAC, destinationMAC, vlan, etherType, ip, `protocol`, ports, tcp, icmp, observation, flow, payload
   }
 
@@ -186,7 +186,7 @@ extension PacketRecord {
   static func offset(_ member: PartialKeyPath<PacketRecord>) -> Int { MemoryLayout<PacketRecord>.offset(of: member)! }
 
   /// The record whose first byte scripts' runtime handed over.
-  static func at(_ base: UnsafeRawPointer) -> UnsafePointer<PacketRecord> {
+  package static func at(_ base: UnsafeRawPointer) -> UnsafePointer<PacketRecord> {
     unsafe base.assumingMemoryBound(to: PacketRecord.self)
   }
 

@@ -1,0 +1,6 @@
+import Policy
+
+extension APIEntry {
+  /// What sessions have besides the policy language.
+  static let session: [APIEntry] = []
+}
