@@ -1,6 +1,8 @@
 /// What was typed and loaded, so that errors can show the line they stand in. Long sessions forget the oldest.
 struct InputLog {
   private static let most = 4096
+  /// Begins the names of what is typed; a file cannot be called so, since it ends in `.lua`.
+  static let prefix = "input "
 
   struct Input {
     /// What errors call it: `input 3`, or a file's name.
@@ -14,7 +16,7 @@ struct InputLog {
   private var number = 0
 
   /// The name of the next thing that is typed.
-  var upcomingName: String { "input \(number + 1)" }
+  var upcomingName: String { Self.prefix + "\(number + 1)" }
 
   /// It was typed.
   mutating func useName() { number += 1 }

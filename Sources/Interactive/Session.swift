@@ -1,3 +1,4 @@
+public import Capture
 public import Inventory
 public import LuaRuntime
 public import Mirroring
@@ -14,8 +15,15 @@ public final class Session: InputAnswering {
   let output: (String) -> Void
   public var style: Style
   let policy: Policy
+  let bpf: (any BPFCompiler)?
   private var objects: ObjectText!
   var log = InputLog()
+  /// Behind the handles of `packets`.
+  var sequences: [PacketSequence] = []
+  /// Captures that ended too early, as far as they were read.
+  public internal(set) var damage: [CaptureError] = []
+  /// Takes how far a walk through captures is, now and then; nil: it is over.
+  let onProgress: ((ScanProgress?) -> Void)?
   /// What was said of each mirror, so that it is said once.
   private var shownWarnings: Set<String> = []
 
@@ -32,14 +40,17 @@ public final class Session: InputAnswering {
     /// Mirrors that exist beside those of the session.
     public var mirrors: [TrafficMirror] = []
     public var output: (String) -> Void = { _ in }
+    public var progress: ((ScanProgress?) -> Void)?
 
     public init() {}
   }
 
   public init(inventory: Inventory, bpf: (any BPFCompiler)? = nil, options: Options = Options()) throws(LuaError) {
     self.inventory = inventory
+    self.bpf = bpf
     output = options.output
     style = options.style
+    onProgress = options.progress
     let owner = SessionLibrary.Owner()
     var policyOptions = PolicyOptions()
     policyOptions.arguments = options.arguments
@@ -50,7 +61,8 @@ public final class Session: InputAnswering {
     policyOptions.log = { line in print("\(line.place): \(line.level.rawValue): \(line.text)") }
     do throws(PolicyError) {
       policy = try Policy(
-        session: SessionLibrary(entries: APIEntry.session, collections: [:], owner: owner), inventory: inventory,
+        session: SessionLibrary(
+          entries: APIEntry.session, collections: [.packets: PacketsCollection.ways], owner: owner), inventory: inventory,
         bpf: bpf, earlier: options.mirrors, options: policyOptions)
     } catch {
       throw LuaError(.memory, error.message)

@@ -118,7 +118,7 @@ package final class PolicyContext {
   }
 
   /// `source = source.vpc` lacks its parentheses.
-  func refuse(library function: LuaFunctionReference, as key: String) throws(HostFailure) {
+  package func refuse(library function: LuaFunctionReference, as key: String) throws(HostFailure) {
     guard function.isNative else { return }
     guard function.name.hasPrefix(key + "."), let entry = APIEntry.all.first(where: { $0.path == function.name }) else {
       throw HostFailure("\(key): a function of the library cannot be used here, write your own")

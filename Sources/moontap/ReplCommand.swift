@@ -49,6 +49,7 @@ struct ReplCommand: ParsableCommand {
         options.output = { line in try? Terminal.write(line + "\n") }
         let session = try Session(
           inventory: Inventory.read(inventory), bpf: PcapFilterCompiler(), options: options)
+        if !read.isEmpty { try session.read(read) }
         let prompt = PipedPrompt(
           session, keepsGoing: keepGoing, output: { line in try? Terminal.write(line + "\n") },
           errors: { line in Terminal.complain(line + "\n") })

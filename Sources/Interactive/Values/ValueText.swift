@@ -67,7 +67,7 @@ struct ValueText {
     }
   }
 
-  private func key(_ key: ValueTree.Key) -> String {
+  private func key(_ key: KeyTree) -> String {
     switch key {
     case .integer(let number): "[\(number)]"
     case .number(let number): "[\(LuaText.number(number))]"
@@ -79,7 +79,7 @@ struct ValueText {
 
   // MARK: In several
 
-  private func tableLines(_ table: ValueTree.Table) -> [String] {
+  private func tableLines(_ table: TableTree) -> [String] {
     let line = inline(.table(table))
     if isFlat(table), TextWidth.of(line) <= min(style.width, 80) { return [line] }
     var lines = ["{"]
@@ -96,7 +96,7 @@ struct ValueText {
     return lines.enumerated().map { "  " + ($0.offset == 0 ? key : "") + $0.element }
   }
 
-  private func isFlat(_ table: ValueTree.Table) -> Bool {
+  private func isFlat(_ table: TableTree) -> Bool {
     (table.items + table.fields.map(\.value)).allSatisfy { tree in
       if case .table(let inner) = tree { inner.items.isEmpty && inner.fields.isEmpty } else { true }
     }
@@ -105,12 +105,12 @@ struct ValueText {
   // MARK: As rows
 
   /// A list of tables with the same plain fields, two or more of both, as a table with a head; a table of such tables has the keys in front.
-  private func rows(of table: ValueTree.Table) -> [String]? {
+  private func rows(of table: TableTree) -> [String]? {
     let isList = table.fields.isEmpty
     guard isList || table.items.isEmpty else { return nil }
     let entries =
-      isList ? table.items.map { (key: nil as ValueTree.Key?, value: $0) } : table.fields.map { ($0.key, $0.value) }
-    var found: [(key: ValueTree.Key?, cells: [String: AlignedTable.Cell])] = []
+      isList ? table.items.map { (key: nil as KeyTree?, value: $0) } : table.fields.map { ($0.key, $0.value) }
+    var found: [(key: KeyTree?, cells: [String: AlignedTable.Cell])] = []
     for entry in entries {
       guard case .table(let row) = entry.value, let cells = cells(of: row) else { return nil }
       found.append((entry.key, cells))
@@ -127,13 +127,13 @@ struct ValueText {
     return lines
   }
 
-  private func plain(_ key: ValueTree.Key) -> String {
+  private func plain(_ key: KeyTree) -> String {
     if case .string(let bytes) = key { return LuaText.escaped(bytes, quotes: false) }
     return self.key(key)
   }
 
   /// nil: a field is not plain.
-  private func cells(of row: ValueTree.Table) -> [String: AlignedTable.Cell]? {
+  private func cells(of row: TableTree) -> [String: AlignedTable.Cell]? {
     guard row.items.isEmpty, row.left == 0 else { return nil }
     var cells: [String: AlignedTable.Cell] = [:]
     for field in row.fields {

@@ -2,52 +2,59 @@ import LuaRuntime
 import Policy
 
 /// A value as the printer sees it: read once from the interpreter, tables only as deep and as wide as they are shown.
-indirect enum ValueTree {
+enum ValueTree {
   /// Text in one colour.
   case atom(String, Style.Ink)
   /// A number, for columns.
   case number(String)
   case string([UInt8], length: Int)
-  case table(Table)
+  case table(TableTree)
   /// A table around this one.
   case cycle
   /// A table deeper than is shown.
   case deep(entries: Int)
   case handle(LuaHandle)
+}
 
-  struct Table {
-    /// `[1]`, `[2]`, ...
-    var items: [ValueTree] = []
-    /// All other keys, in order.
-    var fields: [(key: Key, value: ValueTree)] = []
-    /// Entries that are not shown.
-    var left = 0
+/// A table, as far as it is shown.
+struct TableTree {
+  /// `[1]`, `[2]`, ...
+  var items: [ValueTree] = []
+  /// All other keys, in order.
+  var fields: [KeyedTree] = []
+  /// Entries that are not shown.
+  var left = 0
+}
+
+/// An entry of a table.
+struct KeyedTree {
+  var key: KeyTree
+  var value: ValueTree
+}
+
+/// Orders numbers, then names, then the rest.
+enum KeyTree: Comparable {
+  case integer(Int64)
+  case number(Double)
+  case string([UInt8])
+  case other(String)
+
+  static func < (a: KeyTree, b: KeyTree) -> Bool {
+    switch (a, b) {
+    case (.integer(let x), .integer(let y)): x < y
+    case (.number(let x), .number(let y)): x < y
+    case (.string(let x), .string(let y)): x.lexicographicallyPrecedes(y)
+    case (.other(let x), .other(let y)): x < y
+    default: a.rank < b.rank
+    }
   }
 
-  /// Orders numbers, then names, then the rest.
-  enum Key: Comparable {
-    case integer(Int64)
-    case number(Double)
-    case string([UInt8])
-    case other(String)
-
-    static func < (a: Key, b: Key) -> Bool {
-      switch (a, b) {
-      case (.integer(let x), .integer(let y)): x < y
-      case (.number(let x), .number(let y)): x < y
-      case (.string(let x), .string(let y)): x.lexicographicallyPrecedes(y)
-      case (.other(let x), .other(let y)): x < y
-      default: a.rank < b.rank
-      }
-    }
-
-    private var rank: Int {
-      switch self {
-      case .integer: 0
-      case .number: 1
-      case .string: 2
-      case .other: 3
-      }
+  private var rank: Int {
+    switch self {
+    case .integer: 0
+    case .number: 1
+    case .string: 2
+    case .other: 3
     }
   }
 }
@@ -94,21 +101,21 @@ struct ValueReader {
     if path.contains(view) { return .cycle }
     let seen = try state.look(into: view)
     if path.count >= style.depth, seen.total > 0 { return .deep(entries: seen.total) }
-    var table = ValueTree.Table()
+    var table = TableTree()
     let sorted = seen.pairs.map { (key: key($0.key), value: $0.value) }.sorted { $0.key < $1.key }
     for entry in sorted.prefix(style.entries) {
       let value = try tree(entry.value, path: path + [view])
       if case .integer(let number) = entry.key, number == Int64(table.items.count) + 1, table.fields.isEmpty {
         table.items.append(value)
       } else {
-        table.fields.append((entry.key, value))
+        table.fields.append(KeyedTree(key: entry.key, value: value))
       }
     }
     table.left = seen.total - table.items.count - table.fields.count
     return .table(table)
   }
 
-  private func key(_ sight: LuaSight) -> ValueTree.Key {
+  private func key(_ sight: LuaSight) -> KeyTree {
     switch sight {
     case .integer(let number): .integer(number)
     case .number(let number): .number(number)
