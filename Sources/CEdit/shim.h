@@ -3,6 +3,13 @@
 
 /* el_set(3) and history(3) take whatever the operation wants; Swift needs one function for each. */
 
+/* On the terminal that is standard input and output; C's names of these are variables. */
+static inline EditLine *edit_new(const char *program) { return el_init(program, stdin, stdout, stderr); }
+static inline void edit_write(const char *text) {
+  fputs(text, stdout);
+  fflush(stdout);
+}
+
 typedef const char *(*edit_prompt)(EditLine *);
 typedef int (*edit_get_character)(EditLine *, wchar_t *);
 typedef unsigned char (*edit_command)(EditLine *, int);

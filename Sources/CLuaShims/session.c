@@ -286,6 +286,7 @@ static int look(lua_State *L) {
   view_request *request = lua_touserdata(L, 1);
   push_view(L, request->view);
   int table = lua_gettop(L);
+  mt_see_names(L, table); /* of a namespace of the host */
   request->total = 0;
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) request->total++;
   uint32_t pairs = request->total < MOST ? (uint32_t)request->total : MOST, next = 0;

@@ -33,6 +33,13 @@ struct InputLog {
     if !inputs.isEmpty { inputs[inputs.count - 1].isOfPolicy = true }
   }
 
+  var hasPolicy: Bool { inputs.contains(where: \.isOfPolicy) }
+
+  /// What was declared, in its order, as one text.
+  var policy: String {
+    inputs.filter(\.isOfPolicy).map { $0.text + "\n" }.joined()
+  }
+
   mutating func removeAll() { inputs.removeAll() }
 
   /// A line of the newest chunk of that name, from 1.

@@ -1,7 +1,7 @@
 public import Capture
 public import Inventory
 public import LuaRuntime
-public import Mirroring
+import Mirroring
 import Policy
 
 /// A place to try things: one sandboxed interpreter that lives as long as the session, the policy language in it with
@@ -11,24 +11,30 @@ import Policy
 public final class Session: InputAnswering {
   public let interrupt = LuaInterrupt()
   public let inventory: Inventory
-  /// Takes what scripts print and log, line by line.
-  let output: (String) -> Void
   public var style: Style
-  let policy: Policy
-  let bpf: (any BPFCompiler)?
-  private var objects: ObjectText!
+  let bpf = PcapFilterCompiler()
+  private let options: Options
+  private(set) var policy: Policy
+  private var objects: ObjectText
+  private let owner: SessionLibrary.Owner
   var log = InputLog()
+  /// Files that `:load` ran, in order.
+  var loaded: [String] = []
   /// Behind the handles of `packets`.
   var sequences: [PacketSequence] = []
+  /// Of the captures that were given at the start.
+  private var given: PacketSequence?
   /// Captures that ended too early, as far as they were read.
   public internal(set) var damage: [CaptureError] = []
-  /// Takes how far a walk through captures is, now and then; nil: it is over.
-  let onProgress: ((ScanProgress?) -> Void)?
   /// What was said of each mirror, so that it is said once.
   private var shownWarnings: Set<String> = []
+  lazy var sortedIdentifiers = inventory.identifiers
 
   var context: PolicyContext { policy.context }
   var state: LuaState { policy.state }
+  var arguments: [String: String] { options.arguments }
+  /// Takes how far a walk through captures is, now and then; nil: it is over.
+  var onProgress: ((ScanProgress?) -> Void)? { options.progress }
 
   /// What whoever starts a session chooses.
   public struct Options {
@@ -37,21 +43,26 @@ public final class Session: InputAnswering {
     /// Live bytes of the interpreter's heap.
     public var memory = 64 << 20
     public var style = Style()
-    /// Mirrors that exist beside those of the session.
-    public var mirrors: [TrafficMirror] = []
+    /// Takes what scripts print and log, and warnings of captures, line by line.
     public var output: (String) -> Void = { _ in }
     public var progress: ((ScanProgress?) -> Void)?
 
     public init() {}
   }
 
-  public init(inventory: Inventory, bpf: (any BPFCompiler)? = nil, options: Options = Options()) throws(LuaError) {
+  public init(inventory: Inventory, options: Options = Options()) throws(LuaError) {
     self.inventory = inventory
-    self.bpf = bpf
-    output = options.output
+    self.options = options
     style = options.style
-    onProgress = options.progress
-    let owner = SessionLibrary.Owner()
+    owner = SessionLibrary.Owner()
+    (policy, objects) = try Self.start(inventory, bpf, options, owner)
+    owner.object = self
+    policy.state.watch(interrupt)
+  }
+
+  private static func start(
+    _ inventory: Inventory, _ bpf: PcapFilterCompiler, _ options: Options, _ owner: SessionLibrary.Owner
+  ) throws(LuaError) -> (Policy, ObjectText) {
     var policyOptions = PolicyOptions()
     policyOptions.arguments = options.arguments
     policyOptions.memory = options.memory
@@ -59,35 +70,75 @@ public final class Session: InputAnswering {
     let print = options.output
     policyOptions.print = print
     policyOptions.log = { line in print("\(line.place): \(line.level.rawValue): \(line.text)") }
+    let library = SessionLibrary(
+      entries: APIEntry.session, collections: [.packets: PacketsCollection.ways], owner: owner)
     do throws(PolicyError) {
-      policy = try Policy(
-        session: SessionLibrary(
-          entries: APIEntry.session, collections: [.packets: PacketsCollection.ways], owner: owner), inventory: inventory,
-        bpf: bpf, earlier: options.mirrors, options: policyOptions)
+      let policy = try Policy(session: library, inventory: inventory, bpf: bpf, options: policyOptions)
+      return (policy, try Self.objects(policy))
     } catch {
       throw LuaError(.memory, error.message)
     }
-    objects = try ObjectText(policy.state, policy.context)
+  }
+
+  private static func objects(_ policy: Policy) throws(PolicyError) -> ObjectText {
+    do throws(LuaError) {
+      return try ObjectText(policy.state, policy.context)
+    } catch {
+      throw PolicyError(kind: .memory, file: "session", line: 0, message: error.message)
+    }
+  }
+
+  /// A fresh interpreter; captures that were given stay.
+  func restart() throws(LuaError) {
+    (policy, objects) = try Self.start(inventory, bpf, options, owner)
     policy.state.watch(interrupt)
-    owner.object = self
+    sequences.removeAll()
+    log.removeAll()
+    shownWarnings.removeAll()
+    if let given { try setPackets(given) }
+  }
+
+  // MARK: Captures
+
+  /// Makes the captures the global `packets`.
+  public func read(_ paths: [String]) throws(LuaError) {
+    do throws(HostFailure) {
+      given = try open(paths)
+    } catch {
+      throw LuaError(.runtime, error.message)
+    }
+    if let given { try setPackets(given) }
+  }
+
+  private func setPackets(_ sequence: PacketSequence) throws(LuaError) {
+    sequences.append(sequence)
+    let handle = LuaValue.handle(LuaHandle(context.types.handle(.packets), sequences.count - 1))
+    let source = "return function(value) packets = value end"
+    guard case .done(let view, _, _) = try state.evaluate(source, chunkName: "host") else { return }
+    _ = try state.call(try state.function(in: view, at: 1), arguments: [handle], limits: .none)
+    _ = try state.evaluate("_ = nil", chunkName: "host")
   }
 
   // MARK: Answering
 
   public func answer(_ input: String) -> Answer {
-    evaluate(input, chunk: nil)
+    input.hasPrefix(":") ? ColonCommand.run(input, in: self) : evaluate(input, chunk: nil)
   }
 
-  public func completions(of line: String) -> Completions { Completions() }
+  public func completions(of line: String) -> Completions { Completer(session: self).completions(of: line) }
 
   /// - Parameter chunk: what errors call the text; nil: it was typed.
   func evaluate(_ text: String, chunk given: String?) -> Answer {
     let chunk = given ?? log.upcomingName
+    let declared = context.declarations
     do throws(LuaError) {
       guard case .done(let view, let count, let isExpression) = try state.evaluate(text, chunkName: chunk) else {
         return given == nil ? .incomplete : .failed(["\(chunk): the text ends where more is expected"])
       }
       note(text, chunk, isTyped: given == nil)
+      if SessionNames.isOfPolicy(text, isExpression: isExpression, declares: context.declarations != declared) {
+        log.markOfPolicy()
+      }
       let lines = try show(view, count: count) + newWarnings()
       return .done(isExpression ? lines : lines + hint(about: text))
     } catch {
@@ -95,6 +146,16 @@ public final class Session: InputAnswering {
       if error.kind == .interrupted { return .interrupted }
       let violations = context.violations(of: error)
       return .failed(ErrorText(style: style, log: log).lines(error, violations: violations))
+    }
+  }
+
+  /// An expression of the host's own, which is not remembered as typed.
+  func evaluateForHost(_ text: String) -> Answer {
+    do throws(LuaError) {
+      guard case .done(let view, let count, _) = try state.evaluate(text, chunkName: "host") else { return .incomplete }
+      return .done(try show(view, count: count))
+    } catch {
+      return .failed([error.message])
     }
   }
 
@@ -106,7 +167,10 @@ public final class Session: InputAnswering {
   private func show(_ view: LuaView, count: Int) throws(LuaError) -> [String] {
     let trees = try ValueReader(state: state, types: context.types, style: style).results(view, count: count)
     let text = ValueText(style: style) { [unowned self] handle, isTop in
-      isTop ? objects.lines(handle, style) : [objects.inline(handle, style)]
+      if handle.type == context.types.handle(.packets), sequences.indices.contains(handle.index) {
+        return isTop ? lines(of: sequences[handle.index]) : ["<\(sequences[handle.index].title)>"]
+      }
+      return isTop ? objects.lines(handle, style) : [objects.inline(handle, style)]
     }
     return trees.flatMap(text.lines)
   }
@@ -124,4 +188,6 @@ public final class Session: InputAnswering {
       return style.paint(text, .note)
     }
   }
+
+  func output(_ line: String) { options.output(line) }
 }

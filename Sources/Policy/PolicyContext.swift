@@ -32,6 +32,8 @@ package final class PolicyContext {
   let options: PolicyOptions
   package var types: PolicyTypes
 
+  /// Calls of declaring functions so far.
+  package var declarations = 0
   /// Declarations are allowed.
   var isLoading = true
   /// Nanoseconds since 1970 of the engine's clock; 0 while the policy loads.

@@ -88,6 +88,7 @@ struct PolicyLibrary {
       if entry.isDeclaration, !context.isLoading {
         throw HostFailure("\(entry.path) can be used only while the policy loads")
       }
+      if entry.isDeclaration { context.declarations += 1 }
       if !entry.parameters.isEmpty { try entry.check(call, context.types, offset: offset) }
       try body(context, call)
     }

@@ -1,8 +1,8 @@
 import ArgumentParser
-import Capture
+import Foundation
 import Interactive
 import Inventory
-import Mirroring
+import LuaRuntime
 
 struct ReplCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -44,21 +44,77 @@ struct ReplCommand: ParsableCommand {
   func run() throws {
     try finish {
       try onScriptStack {
-        var options = Session.Options()
-        options.arguments = try InputOptions.arguments(set)
-        options.output = { line in try? Terminal.write(line + "\n") }
-        let session = try Session(
-          inventory: Inventory.read(inventory), bpf: PcapFilterCompiler(), options: options)
-        if !read.isEmpty { try session.read(read) }
-        let prompt = PipedPrompt(
-          session, keepsGoing: keepGoing, output: { line in try? Terminal.write(line + "\n") },
-          errors: { line in Terminal.complain(line + "\n") })
-        return switch prompt.run({ readLine() }) {
-        case .done: Ending.ok
-        case .failed: .failed
-        case .interrupted: .interrupted
+        let session = try makeSession()
+        for policy in policies {
+          if let ending = show(session.answer(":load " + policy), endsOnFailure: true) { return ending }
         }
+        return Self.isInteractive ? try converse(session) : try evaluatePiped(session)
       }
     }
+  }
+
+  private static let isInteractive = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
+
+  private func makeSession() throws -> Session {
+    var progress = Progress(isEnabled: Self.isInteractive)
+    var options = Session.Options()
+    options.arguments = try InputOptions.arguments(set)
+    options.output = { line in try? Terminal.write(line + "\n") }
+    options.style.hasColour = Terminal.hasColour
+    options.progress = { state in
+      if let state {
+        progress.update(packets: state.packets, consumed: state.consumed, total: state.total)
+      } else {
+        progress.clear()
+        progress = Progress(isEnabled: Self.isInteractive)
+      }
+    }
+    let found = try Inventory.read(inventory)
+    do throws(LuaError) {
+      let session = try Session(inventory: found, options: options)
+      if !read.isEmpty { try session.read(read) }
+      return session
+    } catch {
+      throw Problem(code: "repl.start", sentence: error.message)
+    }
+  }
+
+  /// - Returns: how the command ends, if it does.
+  private func show(_ answer: Answer, endsOnFailure: Bool) -> Ending? {
+    switch answer {
+    case .done(let lines): for line in lines { try? Terminal.write(line + "\n") }
+    case .failed(let lines):
+      for line in lines { Terminal.complain(line + "\n") }
+      if endsOnFailure { return .failed }
+    case .interrupted: return .interrupted
+    case .incomplete, .leave: break
+    }
+    return nil
+  }
+
+  private func evaluatePiped(_ session: Session) throws -> Ending {
+    let prompt = PipedPrompt(
+      session, keepsGoing: keepGoing, output: { line in try? Terminal.write(line + "\n") },
+      errors: { line in Terminal.complain(line + "\n") })
+    switch prompt.run({ readLine() }) {
+    case .done: return session.damage.isEmpty ? .ok : .failed
+    case .failed: return .failed
+    case .interrupted: return .interrupted
+    }
+  }
+
+  private func converse(_ session: Session) throws -> Ending {
+    let prompt = TerminalPrompt(session, hasColour: Terminal.hasColour, pager: Self.pager) { columns in
+      session.style.width = columns
+    }
+    guard let prompt else { throw Problem(code: "repl.terminal", sentence: "the terminal cannot be used") }
+    try Terminal.write("Moontap: \(inventory). :help tells what there is, Ctrl-D leaves.\n")
+    return prompt.run() ? .interrupted : .ok
+  }
+
+  /// PAGER, or less where it is; an empty PAGER means none.
+  private static var pager: String? {
+    guard let given = ProcessInfo.processInfo.environment["PAGER"] else { return "less -FRX" }
+    return given.isEmpty ? nil : given
   }
 }

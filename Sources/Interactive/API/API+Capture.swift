@@ -1,5 +1,5 @@
 import Foundation
-public import LuaRuntime
+import LuaRuntime
 import Policy
 
 extension APIEntry {
@@ -71,20 +71,5 @@ extension Session {
     for path in paths { captures.append(try IndexedCapture(path)) }
     let names = paths.map { $0.split(separator: "/").last.map(String.init) ?? $0 }
     return PacketSequence(captures: captures, title: "packets of " + names.joined(separator: ", "))
-  }
-
-  /// Makes the captures the global `packets`.
-  public func read(_ paths: [String]) throws(LuaError) {
-    do throws(HostFailure) {
-      sequences.append(try open(paths))
-    } catch {
-      throw LuaError(.runtime, error.message)
-    }
-    let handle = LuaValue.handle(LuaHandle(context.types.handle(.packets), sequences.count - 1))
-    guard case .done(let view, _, _) = try state.evaluate("function(value) packets = value end", chunkName: "host") else {
-      return
-    }
-    _ = try state.call(try state.function(in: view, at: 1), arguments: [handle], limits: .none)
-    _ = try state.evaluate("_ = nil", chunkName: "host")
   }
 }

@@ -139,3 +139,29 @@ public struct ScanProgress: Sendable {
   public var consumed: UInt64
   public var total: UInt64?
 }
+
+extension Session {
+  private static let shownPackets = 10
+
+  /// A sequence at the prompt: what it is, its first packets, how many there are if that is known. A script's tests are
+  /// not run for this.
+  func lines(of sequence: PacketSequence) -> [String] {
+    let count = sequence.count.map { ": \($0)" } ?? ""
+    var lines = [style.paint(sequence.title + count, .head)]
+    guard sequence.isNative else { return lines }
+    let scan = scan(sequence)
+    let scratch = PacketScratch()
+    do throws(HostFailure) {
+      for position in 1...Self.shownPackets {
+        guard case .found = try scan.next() else { return lines }
+        let text = unsafe PacketLine.text(scratch.place(scan.observed))
+        lines.append(style.paint(TextWidth.pad("\(position)", to: 4, onLeft: true), .note) + "  " + text)
+      }
+      if case .found = try scan.next() { lines.append(style.paint("   … more", .note)) }
+    } catch {
+      lines.append(error.message)
+    }
+    scanEnded(scan)
+    return lines
+  }
+}

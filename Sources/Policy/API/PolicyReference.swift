@@ -178,7 +178,7 @@ extension APIEntry {
     return text
   }
 
-  private var signature: String {
+  package var signature: String {
     let result = returns.map { " -> \($0)" } ?? ""
     switch binding {
     case .function, .method:
