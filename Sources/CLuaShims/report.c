@@ -173,7 +173,8 @@ static void amount(char *to, size_t capacity, int64_t bytes) {
 
 static void report_fatal(mt_state *st) {
   char *text = st->error.message, size[32];
-  amount(size, sizeof size, st->fatal_by_call ? st->allocated_limit : (int64_t)st->live_limit);
+  int64_t limit = (int64_t)st->live_limit;
+  amount(size, sizeof size, st->fatal_by_call ? st->allocated_limit : st->fatal_by_text ? limit / 4 : limit);
   switch (st->fatal) {
   case MT_CPU:
     snprintf(text, MT_MESSAGE_SIZE, "CPU budget of %lld steps used up", (long long)st->steps_limit);
@@ -187,6 +188,7 @@ static void report_fatal(mt_state *st) {
     break;
   default:
     snprintf(text, MT_MESSAGE_SIZE, st->fatal_by_call ? "not enough memory: more than %s allocated in one call"
+                                    : st->fatal_by_text ? "not enough memory: one text may have %s"
                                                       : "not enough memory: the script may keep %s",
              size);
   }

@@ -173,11 +173,15 @@ int mt_try_compile(lua_State *L, const char *source, size_t length, const char *
   lua_pushfstring(L, "@%s", chunk);
   int status = lua_load(L, next_line, &r, lua_tostring(L, -1), "t");
   lua_remove(L, -2);
+  if (status == LUA_OK) {
+    mt_cover_chunk(L, chunk, source, length);
+    return status;
+  }
   if (status == LUA_ERRMEM) {
     mt_set_fatal(st, MT_MEMORY);
     lua_error(L);
   }
-  if (status != LUA_OK && lua_type(L, -1) == LUA_TSTRING && !mt_has_place(st, lua_tostring(L, -1))) {
+  if (lua_type(L, -1) == LUA_TSTRING && !mt_has_place(st, lua_tostring(L, -1))) {
     lua_pushfstring(L, "%s:%d: %s", mt_chunk_id(st, chunk), (int)(r.lines ? r.lines : 1), lua_tostring(L, -1));
     lua_remove(L, -2);
   }

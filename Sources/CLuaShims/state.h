@@ -13,6 +13,9 @@ enum {
   MT_MAX_ARGUMENTS = 250,         /* of one host function */
   MT_MAX_VALUES = 1 << 18,        /* table entries that one host call may convert */
   MT_MAX_DEPTH = 16,              /* of tables converted */
+  MT_MAX_TEXT = 8 << 20,          /* bytes of text that one host call may convert */
+  MT_LONG_TEXT = 16 << 10,        /* bytes of a text from which on it is watched, see interval() */
+  MT_HOOK_TEXT = 1 << 20,         /* bytes of text times instructions between two looks */
   MT_MAX_SOURCE = 256 << 10,      /* bytes of a script */
   MT_MAX_CHAIN = 100,             /* a.b.c...: Lua up to 5.4.6 recurses once per field to name a culprit */
   MT_MAX_REPEAT = 1 << 20,        /* bytes string.rep may make */
@@ -21,7 +24,8 @@ enum {
   MT_MAX_NAME = 40,               /* longer strings are not interned by Lua */
   MT_PRINT_LINE = 1024,
   MT_PRINT_QUOTA = 1 << 20,
-  MT_STOCK_FUNCTIONS = 64
+  MT_STOCK_FUNCTIONS = 64,
+  MT_MAX_ASIDES = 8
 };
 
 /* Every userdata a script can hold begins with this (invariant 4). */
@@ -87,18 +91,37 @@ typedef struct mt_handle_kind {
   uint32_t index, enumerate, describe;
 } mt_handle_kind;
 
+/* A long text that is alive. */
+typedef struct mt_text {
+  const void *block;
+  size_t size;
+} mt_text;
+
 typedef struct mt_chunk {
   char name[MT_CHUNK_SIZE]; /* clean */
   char id[LUA_IDSIZE];      /* as Lua writes it into messages */
 } mt_chunk;
+
+/* Hits of a line without code: it is not among those that can run. */
+#define MT_NO_CODE UINT32_MAX
+
+typedef struct mt_covered_chunk {
+  char *name;
+  uint32_t *hits; /* by line, from 1 */
+  uint32_t line_count;
+} mt_covered_chunk;
 
 struct mt_state {
   lua_State *L;
   mt_host host;
 
   size_t live, live_limit, peak;
+  size_t collect_at; /* live bytes with which the next object is refused, so that Lua collects */
+  bool collects;     /* it was; what is asked for next comes after the collection */
   int64_t allocated, allocated_limit; /* in this call */
-  uint64_t allocations, fail_from;
+  uint64_t allocations, fail_from, fail_count;
+  mt_text *texts;
+  uint32_t text_count, text_capacity;
 
   int64_t steps, steps_limit; /* left, and as given */
   int64_t wall_limit, wall_started, cpu_started; /* nanoseconds; started 0: not yet looked at */
@@ -106,6 +129,9 @@ struct mt_state {
   int32_t fatal_line;
   char fatal_chunk[MT_CHUNK_SIZE];
   bool fatal_by_call; /* memory: the bytes of this call, not the live ones */
+  bool fatal_by_text; /* memory: one text too long */
+  bool looks_soon;    /* the hook's interval is 1 until it has looked */
+  int interval;       /* VM instructions between two looks at present */
   bool running, sealed;
   uint64_t serial;
   const mt_interrupt *interrupt; /* NULL: none */
@@ -124,6 +150,7 @@ struct mt_state {
 
   mt_value *in; /* what a script passes to the host */
   uint32_t in_count, in_capacity;
+  size_t in_text; /* bytes of its texts */
   mt_value *out; /* what the host passes to Lua */
   uint32_t out_count, out_capacity;
   char *out_bytes;
@@ -144,6 +171,10 @@ struct mt_state {
   mt_chunk *chunks;
   uint32_t chunk_count;
   bool syntax; /* the present failure is the compiler's */
+  int asides;  /* calls that wait for the host's work beside them: see aside.c */
+  bool covers; /* lines are counted: see coverage.c */
+  mt_covered_chunk *covered;
+  uint32_t covered_count;
   mt_error error;
 };
 
@@ -151,6 +182,10 @@ static inline mt_state *mt_of(lua_State *L) { return *(mt_state **)lua_getextras
 
 /* budget.c */
 void mt_charge_or_raise(lua_State *L, int64_t steps);
+void mt_settle_or_raise(lua_State *L, int64_t steps);
+lua_Integer mt_check_integer(lua_State *L, int argument); /* luaL_checkinteger and so on, charged */
+lua_Integer mt_opt_integer(lua_State *L, int argument, lua_Integer other);
+lua_Number mt_check_number(lua_State *L, int argument);
 _Noreturn void mt_raise_fatal(lua_State *L);
 void mt_set_fatal(mt_state *st, int kind);
 void mt_arm(mt_state *st, const mt_limits *limits);
@@ -210,6 +245,11 @@ typedef struct mt_suggestion {
 mt_suggestion mt_suggest_for(const char *wanted, size_t length);
 void mt_consider(mt_suggestion *s, const char *name, size_t length);
 _Noreturn void mt_raise_unknown(lua_State *L, const mt_suggestion *s, const char *kind, const char *owner);
+
+/* coverage.c */
+void mt_cover_chunk(lua_State *L, const char *name, const char *source, size_t length);
+void mt_cover_line(lua_State *L, lua_Debug *ar);
+void mt_forget_coverage(mt_state *st);
 
 /* environment.c, and the libraries it is made of */
 void mt_build_environment(lua_State *L);

@@ -41,7 +41,7 @@ public final class Session: InputAnswering {
     /// `policy.args`
     public var arguments: [String: String] = [:]
     /// Live bytes of the interpreter's heap.
-    public var memory = 64 << 20
+    public var memory = LuaHeap.repl
     public var style = Style()
     /// Takes what scripts print and log, and warnings of captures, line by line.
     public var output: (String) -> Void = { _ in }
@@ -66,7 +66,7 @@ public final class Session: InputAnswering {
     var policyOptions = PolicyOptions()
     policyOptions.arguments = options.arguments
     policyOptions.memory = options.memory
-    policyOptions.loading = .none
+    policyOptions.loading = .repl
     let print = options.output
     policyOptions.print = print
     policyOptions.log = { line in print("\(line.place): \(line.level.rawValue): \(line.text)") }

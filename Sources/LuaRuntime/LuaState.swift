@@ -20,13 +20,15 @@ internal import CLuaShims
   ///   - memory: the most live bytes the heap may have.
   ///   - print: gets each line that the script prints, clean and at most 1 KiB.
   public convenience init(
-    library: HostLibrary, memory: Int = 8 << 20, print: @escaping (String) -> Void = { _ in }
+    library: HostLibrary, memory: Int = LuaHeap.policy, print: @escaping (String) -> Void = { _ in }
   ) throws(LuaError) {
     try self.init(library: library, memory: memory, failingFrom: 0, print: print)
   }
 
   /// For tests: the `failingFrom`th allocation and all later ones fail.
-  init(library: HostLibrary, memory: Int, failingFrom: UInt64, print: @escaping (String) -> Void) throws(LuaError) {
+  package init(
+    library: HostLibrary, memory: Int, failingFrom: UInt64, print: @escaping (String) -> Void
+  ) throws(LuaError) {
     var callbacks = unsafe mt_host(
       context: nil, call: hostCall, text: hostText, elsewhere: hostElsewhere, settle: hostSettle, print: hostPrint)
     guard let opened = unsafe mt_open(&callbacks, max(0, memory), failingFrom) else {
@@ -152,8 +154,9 @@ internal import CLuaShims
     unsafe mt_watch(c, interrupt.flag)
   }
 
-  /// For tests: the `n`th allocation from now on and all later ones fail; 0: none.
-  func failAllocations(from n: UInt64) { unsafe mt_fail_allocations(c, n) }
+  /// For tests: `count` allocations from the `n`th from now on fail; 0: none. Lua collects garbage and asks once more: one
+  /// failure is an emergency collection, two are out of memory.
+  package func failAllocations(from n: UInt64, count: UInt64 = .max) { unsafe mt_fail_allocations(c, n, count) }
 
   func check(_ status: Int32) throws(LuaError) {
     if status != 0 { throw failure(status) }

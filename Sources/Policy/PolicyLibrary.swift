@@ -5,9 +5,9 @@ internal import Wire
 extension APIEntry {
   /// The whole policy language, in the order of the reference page.
   static let all: [APIEntry] =
-    mirrorEntries + mirrorsEntries + sourceEntries + targetEntries + filterEntries + balanceEntries + packetEntries
-    + payloadEntries + makeEntries + setEntries + inventoryEntries + hostEntries
-    + requireEntries
+    mirrorEntries + explainEntries + mirrorsEntries + sourceEntries + targetEntries + filterEntries + balanceEntries
+    + packetEntries + payloadEntries + makeEntries + setEntries + inventoryEntries + hostEntries
+    + requireEntries + testEntries
 }
 
 /// What scripts see, made from the table of entries.
@@ -32,7 +32,7 @@ struct PolicyLibrary {
 
   static func build(_ context: PolicyContext, declaredIn library: HostLibrary) -> HostLibrary {
     var builder = PolicyLibrary(context, library)
-    for entry in APIEntry.all { builder.add(entry) }
+    for entry in APIEntry.all where entry.inTests != .only || context.testing != nil { builder.add(entry) }
     builder.addCollections()
     builder.addTexts()
     if let session = context.options.session { builder.add(session) }
@@ -62,9 +62,10 @@ struct PolicyLibrary {
     guard var handle = handles[type] else { return }
     switch entry.binding {
     case .method(let body): handle.methods.append((entry.name, bindMethod(entry, body, of: type)))
+    case .function(let body): handle.methods.append((entry.name, bind(entry, body, offset: 0)))
     case .property(let body): handle.fields.append((entry.name, bind(entry, body, offset: 1)))
     case .operation(let which, let body): handle.operators.append((which, bind(entry, body, offset: 0)))
-    case .function, .value, .record: break
+    case .value, .record: break
     }
     handles[type] = handle
   }
@@ -85,8 +86,12 @@ struct PolicyLibrary {
   private func bind(_ entry: APIEntry, _ body: @escaping APIEntry.Call, offset: Int) -> HostFunction {
     let context = context
     return { call throws(HostFailure) in
-      if entry.isDeclaration, !context.isLoading {
+      if entry.isDeclaration, !context.isLoading, !(entry.inTests != .alike && context.isAtTest) {
         throw HostFailure("\(entry.path) can be used only while the policy loads")
+      }
+      if entry.isChange, !context.mayChange {
+        throw HostFailure(
+          "\(entry.path) can be used while the policy loads, in timers and in tests, not while a packet is judged")
       }
       if entry.isDeclaration { context.declarations += 1 }
       if !entry.parameters.isEmpty { try entry.check(call, context.types, offset: offset) }
@@ -129,7 +134,8 @@ struct PolicyLibrary {
     handles[.filter]?.claimsFunctions = true
     handles[.mirrors]?.index = { call throws(HostFailure) in try context.pushMirror(named: call) }
     handles[.mirrors]?.enumerate = { call throws(HostFailure) in context.pushMirror(at: call) }
-    handles[.mirrors]?.operators = [(.length, { call throws(HostFailure) in call.push(Int64(context.mirrors.count)) })]
+    handles[.mirrors]?.operators = [(.length, { call throws(HostFailure) in call.push(Int64(context.standing.count)) })]
+    handles[.expectation]?.index = { call throws(HostFailure) in try context.pushExpectation(ofMember: call) }
     handles[.list]?.index = { call throws(HostFailure) in context.pushElement(named: call) }
     handles[.list]?.enumerate = { call throws(HostFailure) in context.pushElement(at: call) }
     handles[.list]?.operators = [
@@ -148,6 +154,7 @@ struct PolicyLibrary {
     handles[.receiver]?.describe = { call throws(HostFailure) in
       call.push(context.receiver(call)?.address.description ?? "receiver")
     }
+    handles[.verdict]?.describe = { call throws(HostFailure) in call.push(try context.verdict(call, 0).text) }
     handles[.mirror]?.describe = { call throws(HostFailure) in
       let index = call.handle(0, of: context.types.handle(.mirror)) ?? 0
       call.push("mirror " + context.mirrors[index].mirror.name)

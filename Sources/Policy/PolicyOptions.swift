@@ -9,7 +9,7 @@ public struct PolicyOptions {
   public var callback = LuaLimits.callback
   public var timer = LuaLimits.timer
   /// Live bytes of the script's heap.
-  public var memory = 8 << 20
+  public var memory = LuaHeap.policy
   /// Takes `log.*` lines and the host's own messages about failing scripts; already rate-limited, one clean line each.
   public var log: (PolicyLogLine) -> Void = { _ in }
   /// Takes each line of `print`.
@@ -20,8 +20,25 @@ public struct PolicyOptions {
   public var shared = SharedStore()
   /// What an interactive session has besides; nil: it is a policy of a file.
   package var session: SessionLibrary?
+  /// For tests: this allocation and all later ones fail while the interpreter is made; 0: none.
+  package var failOpeningFrom: UInt64 = 0
+  /// For tests: so many allocations of the script, from this one on, fail while it loads; 0: none.
+  package var failLoading: (from: UInt64, count: UInt64) = (0, 0)
+
+  /// The policy is tested: its script finds the names of tests, see `Policy.loadTests(path:)`.
+  public var isTested = false
+  /// Lines that run are counted, see `Policy.coverage`.
+  public var coversLines = false
+  /// Takes a frame, by its number from 1, out of a capture whose descriptor it takes over; nil: there are no captures.
+  public var readFrame: ((_ descriptor: Int32, _ path: String, _ number: Int) throws(CaptureRefusal) -> MadeFrame)?
 
   public init() {}
+}
+
+/// Why a capture, or a frame of it, cannot be had.
+public struct CaptureRefusal: Error {
+  public var reason: String
+  public init(_ reason: String) { self.reason = reason }
 }
 
 /// One line of a policy's log.

@@ -73,7 +73,6 @@ struct CommandTests {
     for entry in APIEntry.known where entry.name.first?.isLetter == true {
       #expect(desk.answer(":help \(entry.path)").first?.hasPrefix("!") == false, "\(entry.path)")
     }
-    for entry in APIEntry.session { #expect(entry.example != nil, "\(entry.path)") }
   }
 
   @Test func filesAreLoadedAndLoadedAnew() throws {

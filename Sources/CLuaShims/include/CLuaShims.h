@@ -8,7 +8,7 @@
  *  1. No Lua error (longjmp) passes through a frame of the host. Every function below runs what can raise inside
  *     lua_pcall; host callbacks return before anything is raised.
  *  2. No push that can raise happens outside lua_pcall. Unprotected are only operations that allocate nothing.
- *  3. A callback of the host never calls into the same state; a second entry is refused (MT_BUSY).
+ *  3. A callback of the host never calls into the same state; a second entry is refused (MT_BUSY), except in mt_aside.
  *  4. Scripts never see a metatable, a light userdata, a coroutine or a userdata that is not ours.
  *  5. `fatal`, once set, ends the whole call: the hook re-arms with count 1 and the scripts' pcall rethrows.
  *  6. No userdata is valid in two calls of the host: what a function could keep is lent to no other call.
@@ -110,7 +110,9 @@ mt_state *_Nullable mt_open(const mt_host *host, size_t memory, uint64_t fail_fr
 void mt_close(mt_state *state);
 void mt_set_context(mt_state *state, void *context);
 const mt_error *mt_last_error(const mt_state *state);
-void mt_fail_allocations(mt_state *state, uint64_t from);
+/* The allocation `from` from now on and `count` - 1 after it fail (tests); 0: none. Lua collects garbage and asks once more:
+   one failure is an emergency collection, two are out of memory. */
+void mt_fail_allocations(mt_state *state, uint64_t from, uint64_t count);
 
 typedef struct mt_memory {
   uint64_t live, peak, limit, allocations, allocated_in_call;
@@ -226,6 +228,17 @@ int mt_call_record(mt_state *state, int32_t function, uint32_t type, const void 
                    const mt_limits *limits, mt_value *result);
 
 bool mt_is_running(const mt_state *state);
+
+/* For use inside `call` only: runs `body` with the state as it is when nothing runs, so that it may load and call, each
+   call under its own limits. Afterwards the running call goes on with what it had left, less one look at its budget.
+   Records that were lent to the running call are stale then. At most 8 inside each other. */
+int mt_aside(mt_state *state, void (*body)(void *_Nullable context), void *_Nullable context);
+
+/* Lines. mt_cover: from now on loaded chunks are counted. `visit` gets every line that has code, in order; chunks that were
+   loaded twice come twice. */
+void mt_cover(mt_state *state);
+void mt_visit_coverage(const mt_state *state, void *_Nullable context,
+                       void (*visit)(void *_Nullable context, const char *chunk, uint32_t line, uint32_t hits));
 
 /* Interactive use: chunks one after the other, whose results are looked at (session.c). A view is a table that the host
    may look into, by its number; view 0 are the globals. Views last until mt_forget_views or the next mt_evaluate. */

@@ -35,8 +35,7 @@ extension Session {
         "  \(parameter.name) (\(parameter.kind.text)\(parameter.isOptional ? ", optional" : ""))"
           + (parameter.doc.isEmpty ? "" : ": \(parameter.doc)"))
     }
-    if let example = entry.example { lines.append("  example: " + style.paint(example, .string)) }
-    return lines
+    return lines + ["  example: " + style.paint(entry.example, .string)]
   }
 
   private func list(_ entries: [APIEntry]) -> [String] {

@@ -26,22 +26,36 @@ package struct APIEntry: Sendable {
     case operation(LuaOperator, Call)
   }
 
+  /// What tests of policies change.
+  package enum Tests: Sendable {
+    case alike
+    /// A declaration that tests may use too.
+    case too
+    /// A name that only tests have.
+    case only
+  }
+
   package var owner: Owner
   package var name: String
   package var parameters: [APIParameter] = []
   /// In LuaLS notation; nil: nothing.
   package var returns: String?
   package var doc: String
-  package var example: String?
+  /// A line of a script; one of a packet's members is an expression of a filter. A test runs each.
+  package var example: String
   /// The answer depends on the arguments only, and on nothing that changes while packets are judged.
   package var isPure = false
   /// May be called only while the policy loads.
   package var isDeclaration = false
+  /// May be called while the policy loads, in timers and in tests: not while a packet is judged.
+  package var isChange = false
+  package var inTests = Tests.alike
   package var binding: Binding
 
   package init(
-    owner: Owner, name: String, parameters: [APIParameter] = [], returns: String? = nil, doc: String,
-    example: String? = nil, isPure: Bool = false, isDeclaration: Bool = false, binding: Binding
+    owner: Owner, name: String, parameters: [APIParameter] = [], returns: String? = nil, doc: String, example: String,
+    isPure: Bool = false, isDeclaration: Bool = false, isChange: Bool = false, inTests: Tests = .alike,
+    binding: Binding
   ) {
     self.owner = owner
     self.name = name
@@ -51,6 +65,8 @@ package struct APIEntry: Sendable {
     self.example = example
     self.isPure = isPure
     self.isDeclaration = isDeclaration
+    self.isChange = isChange
+    self.inTests = inTests
     self.binding = binding
   }
 
@@ -73,6 +89,7 @@ package enum APITypeName: Int, Sendable, CaseIterable {
   case routeTable, natGateway, list
   /// Packets of captures, in sessions.
   case packets
+  case expectation, verdict
 
   package var name: String {
     switch self {
