@@ -1,4 +1,5 @@
 public import Capture
+public import DataPath
 public import Inventory
 public import LuaRuntime
 import Mirroring
@@ -13,7 +14,7 @@ public final class Session: InputAnswering {
   public let inventory: Inventory
   public var style: Style
   let bpf = PcapFilterCompiler()
-  private let options: Options
+  let options: Options
   private(set) var policy: Policy
   private var objects: ObjectText
   private let owner: SessionLibrary.Owner
@@ -23,18 +24,38 @@ public final class Session: InputAnswering {
   /// Behind the handles of `packets`.
   var sequences: [PacketSequence] = []
   /// Of the captures that were given at the start.
-  private var given: PacketSequence?
+  private(set) var given: PacketSequence?
   /// Captures that ended too early, as far as they were read.
   public internal(set) var damage: [CaptureError] = []
   /// What was said of each mirror, so that it is said once.
   private var shownWarnings: Set<String> = []
+  /// A mirror judges packets just now.
+  var isTrying = false
   lazy var sortedIdentifiers = inventory.identifiers
+  /// ENIs by the names of the interfaces that capture at them.
+  lazy var capturingENIs = Pipeline.interfaceNames(MirrorPlan(inventory: inventory, mirrors: []))
 
   var context: PolicyContext { policy.context }
   var state: LuaState { policy.state }
   var arguments: [String: String] { options.arguments }
   /// Takes how far a walk through captures is, now and then; nil: it is over.
   var onProgress: ((ScanProgress?) -> Void)? { options.progress }
+
+  /// What the command line can do besides.
+  public struct Tools {
+    /// The stages of one mirror of a plan, as `explain` prints them.
+    public var stages: (_ mirror: Int, Explanation, MirrorPlan) -> [String]
+    /// Runs a file of tests, or those of a folder.
+    public var test: (_ path: String, _ arguments: [String: String]) -> Answer
+
+    public init(
+      stages: @escaping (_ mirror: Int, Explanation, MirrorPlan) -> [String],
+      test: @escaping (_ path: String, _ arguments: [String: String]) -> Answer
+    ) {
+      self.stages = stages
+      self.test = test
+    }
+  }
 
   /// What whoever starts a session chooses.
   public struct Options {
@@ -46,6 +67,7 @@ public final class Session: InputAnswering {
     /// Takes what scripts print and log, and warnings of captures, line by line.
     public var output: (String) -> Void = { _ in }
     public var progress: ((ScanProgress?) -> Void)?
+    public var tools: Tools?
 
     public init() {}
   }
@@ -182,8 +204,8 @@ public final class Session: InputAnswering {
   }
 
   private func newWarnings() -> [String] {
-    context.mirrors.flatMap(\.warnings).compactMap { warning in
-      let text = "warning: \(warning.code): mirror \(LuaText.quoted(Array(warning.mirror.utf8))): \(warning.sentence)"
+    context.standingMirrors.flatMap { context.mirrors[$0].warnings }.compactMap { warning in
+      let text = "warning: mirror \(LuaText.quoted(Array(warning.mirror.utf8))): \(warning.sentence)"
       guard shownWarnings.insert(text).inserted else { return nil }
       return style.paint(text, .note)
     }

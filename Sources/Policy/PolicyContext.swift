@@ -32,7 +32,7 @@ package final class PolicyContext {
   let options: PolicyOptions
   package var types: PolicyTypes
 
-  /// Calls of declaring functions so far.
+  /// Calls of functions that declare or change so far.
   package var declarations = 0
   /// Declarations are allowed.
   var isLoading = true

@@ -93,7 +93,7 @@ struct PolicyLibrary {
         throw HostFailure(
           "\(entry.path) can be used while the policy loads, in timers and in tests, not while a packet is judged")
       }
-      if entry.isDeclaration { context.declarations += 1 }
+      if entry.isDeclaration || entry.isChange { context.declarations += 1 }
       if !entry.parameters.isEmpty { try entry.check(call, context.types, offset: offset) }
       try body(context, call)
     }

@@ -69,6 +69,11 @@ struct ReplCommand: ParsableCommand {
         progress = Progress(isEnabled: Self.isInteractive)
       }
     }
+    options.tools = Session.Tools(
+      stages: { mirror, explanation, plan in
+        ExplanationText.stages(of: mirror, explanation, plan).split(separator: "\n").map(String.init)
+      },
+      test: { [inventory] path, arguments in Self.test(path, inventory: inventory, arguments) })
     let found = try Inventory.read(inventory)
     do throws(LuaError) {
       let session = try Session(inventory: found, options: options)
@@ -76,6 +81,22 @@ struct ReplCommand: ParsableCommand {
       return session
     } catch {
       throw Problem(code: "repl.start", sentence: error.message)
+    }
+  }
+
+  /// `:test`, as `moontap test` does it.
+  private static func test(_ path: String, inventory: String, _ arguments: [String: String]) -> Answer {
+    do {
+      var runner = TestRunner(TestRunner.Settings(inventory: inventory, arguments: arguments))
+      let report = TestReport(files: try TestFile.find([path]).map { runner.run($0) })
+      let problems = report.files.flatMap(\.problems).map(\.text)
+      let lines = report.files.map(TestReport.text) + problems + [report.summary]
+      let text = lines.joined().split(separator: "\n").map(String.init)
+      return report.ending == .ok ? .done(text) : .failed(text)
+    } catch let problem as Problem {
+      return .failed([problem.text])
+    } catch {
+      return .failed(["\(error)"])
     }
   }
 

@@ -123,6 +123,7 @@ struct CommandTests {
     let text = try String(contentsOfFile: path, encoding: .utf8)
     #expect(!text.contains("packets"))
     #expect(!text.contains(".state"))
+    #expect(text.contains("direction = \"out\""))
     #expect(desk.answer(":check \(path)").first == "right: web")
     #expect(desk.text(":save_policy \(path)").contains("is there already"))
   }

@@ -61,7 +61,7 @@ struct SessionTests {
       #"mirror { name = "web", vpc = "vpc-shop", source = source.vpc(), filter = \#(both), target = target.receivers "10.20.9.10" }"#
     )
     #expect(lines.prefix(2) == ["mirror", "  name         \"web\""])
-    #expect(lines.contains { $0.hasPrefix("warning: filter.unsatisfiable: mirror \"web\": ") })
+    #expect(lines.contains { $0.hasPrefix("warning: mirror \"web\": filter.unsatisfiable: ") })
     #expect(desk.answer("mirrors.web:disable()") == [])
     #expect(desk.answer("mirrors.web.state") == ["\"disabled\""])
   }

@@ -63,6 +63,7 @@ struct ReplTests {
     try terminal.wait(for: "\n\"second 2\"\n")
     terminal.type("'second ' .. 2\r")
     try terminal.wait(for: "\n\"second 2\"\n")
+    try terminal.wait(for: "moontap> ")
     terminal.type("\u{4}")
     #expect(try terminal.end() == 0)
     let file = home.path(".local/state/moontap/history")
@@ -117,7 +118,7 @@ struct ReplTests {
   @Test func utf8IsTypedAndAnswered() throws {
     let terminal = try start()
     terminal.type("#'größe 漢字 🌒'\r")
-    try terminal.wait(for: "\n20\n")
+    try terminal.wait(for: "\n19\n")
     try terminal.wait(for: "moontap> ")
     terminal.type("'größe 漢字X\u{7f}'\r")
     try terminal.wait(for: "\n\"größe 漢字\"\n")
@@ -153,7 +154,7 @@ struct ReplTests {
 
   @Test func longAnswersGoThroughThePager() throws {
     let terminal = try start(["PAGER": "sed 's/^/paged: /'"])
-    terminal.type("t = {} for i = 1, 40 do t[i] = { x = i, y = {} } end t\r")
+    terminal.type("t = {} for i = 1, 40 do t[i] = { x = i, y = {} } end\r")
     terminal.type("t\r")
     try terminal.wait(for: "paged: {")
     try terminal.wait(for: "paged: }")

@@ -101,7 +101,7 @@ extension Session {
     let sequence = try sequence(call)
     if let known = sequence.count ?? indexedCount(sequence, call) { return call.push(Int64(known)) }
     var count = 0
-    try run(sequence, call) { _ throws(HostFailure) in
+    try run(sequence, call) { _, _ throws(HostFailure) in
       count += 1
       return .next
     } finish: { call throws(HostFailure) in
@@ -120,7 +120,7 @@ extension Session {
 
   fileprivate func each(_ call: HostCall) throws(HostFailure) {
     let function = try call.requireFunction(1)
-    try run(try sequence(call), call) { _ throws(HostFailure) in
+    try run(try sequence(call), call) { _, _ throws(HostFailure) in
       .ask(function) { answer throws(HostFailure) in
         answer.typeName(0) == "boolean" && answer.boolean(0) == false ? .stop : .next
       }
@@ -136,7 +136,7 @@ extension Session {
     if let function = call.function(1) {
       return try run(
         try sequence(call), call,
-        visit: { scan throws(HostFailure) in
+        visit: { scan, _ throws(HostFailure) in
           let length = scan.frame.original
           return .ask(function) { answer throws(HostFailure) in
             try counts.count(answer[0], length)
@@ -151,7 +151,7 @@ extension Session {
     let scratch = PacketScratch()
     try run(
       try sequence(call), call,
-      visit: { scan throws(HostFailure) in
+      visit: { scan, _ throws(HostFailure) in
         try counts.count(unsafe field.value(at: scratch.place(scan.observed)), scan.frame.original)
         return .next
       }, finish: finish)
@@ -167,7 +167,7 @@ extension Session {
       throw HostFailure(argument: 1, "1 to \(ValueCounts.mostRows) expected")
     }
     var talks = ConversationCounts()
-    try run(try sequence(call), call) { scan throws(HostFailure) in
+    try run(try sequence(call), call) { scan, _ throws(HostFailure) in
       try talks.count(scan.summary, scan.frame.original, scan.frame.time)
       return .next
     } finish: { call throws(HostFailure) in
@@ -184,7 +184,7 @@ extension Session {
       interval = given
     }
     var timeline = Timeline(interval: interval)
-    try run(try sequence(call), call) { scan throws(HostFailure) in
+    try run(try sequence(call), call) { scan, _ throws(HostFailure) in
       timeline.count(scan.frame.time, scan.frame.original)
       return timeline.isHopeless ? .stop : .next
     } finish: { call throws(HostFailure) in
@@ -205,7 +205,7 @@ extension Session {
       throw HostFailure(argument: 1, "\(path) is one of the captures that are read")
     }
     let writer = try Self.writing { () throws(CaptureError) in try CaptureFileWriter(path: path) }
-    try run(sequence, call) { scan throws(HostFailure) in
+    try run(sequence, call) { scan, _ throws(HostFailure) in
       try Self.writing { () throws(CaptureError) in try writer.write(scan.frame, scan.interface) }
       return .next
     } finish: { call throws(HostFailure) in

@@ -34,7 +34,7 @@ extension Session {
     sequence.cursor = nil  // until it stands at a packet again
     let type = context.types.record(.packet)
     var isFound = false
-    let run = ScanRun(self, cursor.scan) { scan throws(HostFailure) in
+    let run = ScanRun(self, cursor.scan) { scan, _ throws(HostFailure) in
       cursor.position += 1
       isFound = cursor.position == position
       return isFound ? .stop : .next

@@ -29,6 +29,13 @@ struct ColonCommand: Sendable {
       doc: "Whether a policy is right; without a file, what :save_policy would write.", example: ":check web-to-ids.lua"
     ) { session, file in session.check(file) },
     ColonCommand(
+      name: "test", usage: "[PATH]", argument: .file, doc: "Runs the tests of a file, or those below a folder.",
+      example: ":test web-to-ids_test.lua"
+    ) { session, path in
+      session.options.tools?.test(path.isEmpty ? "." : path, session.arguments)
+        ?? .failed([":test: nothing runs tests here"])
+    },
+    ColonCommand(
       name: "time", usage: "LUA", argument: .lua, doc: "Evaluates, and says how long it took.",
       example: ":time packets:count()"
     ) { session, text in session.time(text) },

@@ -80,7 +80,7 @@ extension Session {
       let policy = try Policy(source: text, file: file, host: 0, inventory: inventory, bpf: bpf, earlier: [], options: options)
       let names = policy.mirrors.map(\.name)
       let head = names.isEmpty ? "no mirror is declared" : "right: " + names.joined(separator: ", ")
-      return .done([head] + policy.warnings.map { style.paint("warning: \($0.code): \($0.sentence)", .note) })
+      return .done([head] + policy.warnings.map { style.paint("warning: \($0.sentence)", .note) })
     } catch {
       return .failed(error.violations.isEmpty ? [error.description] : error.violations.map { "\(error.file):\(error.line): \($0.code): \($0.sentence)" })
     }
@@ -121,7 +121,7 @@ extension Session {
     func mebibytes(_ bytes: Int) -> String { String(format: "%.1f MiB", Double(bytes) / 1_048_576) }
     let rows = [
       ("memory", "\(mebibytes(memory.live)) of \(mebibytes(memory.limit)), \(mebibytes(memory.peak)) at most so far"),
-      ("steps", "no limit: Ctrl-C stops a script"), ("mirrors", "\(context.mirrors.count)"),
+      ("steps", "no limit: Ctrl-C stops a script"), ("mirrors", "\(context.standingMirrors.count)"),
       ("sequences", "\(sequences.count)"), ("inputs kept", "\(log.inputs.count)"),
     ]
     return .done(

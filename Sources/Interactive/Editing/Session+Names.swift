@@ -28,12 +28,14 @@ extension Session {
   /// What stands at the end of the steps. Nothing is called: what a call gives is known from the table of the language.
   func kind(of path: some Sequence<LineScan.Step>) -> ValueKind? {
     var kind: ValueKind?
-    var isFirst = true
+    var before: String?
     for step in path {
-      var next = isFirst ? member(step.name, of: .table(.globals)) ?? Self.guess(step.name) : member(step.name, of: kind)
-      if step.isCalled { next = result(of: step, in: kind) ?? next }
+      var next =
+        before == nil
+        ? member(step.name, of: .table(.globals)) ?? Self.guess(step.name) : member(step.name, of: kind)
+      if step.isCalled { next = result(of: step, in: kind, called: before) ?? next }
       for _ in 0..<step.indexes { next = element(of: next, named: step.name) }
-      (kind, isFirst) = (next, false)
+      (kind, before) = (next, step.name)
       if kind == nil { return nil }
     }
     return kind
@@ -74,12 +76,13 @@ extension Session {
     }
   }
 
-  private func result(of step: LineScan.Step, in kind: ValueKind?) -> ValueKind? {
+  private func result(of step: LineScan.Step, in kind: ValueKind?, called name: String?) -> ValueKind? {
     let entries = APIEntry.known.filter { entry in
       guard entry.name == step.name else { return false }
       switch (kind, entry.owner) {
       case (.object(let type)?, .type(let owner)): return type == owner
-      case (nil, .global), (.table?, .namespace): return true
+      case (nil, .global): return true
+      case (.table?, .namespace(let space)): return space == name
       default: return false
       }
     }

@@ -19,9 +19,12 @@ final class PacketScan {
   private let captures: [IndexedCapture]
   private var stages: [PacketSequence.Stage]
   private let functions: (ScriptFunction) -> LuaFunctionReference?
+  /// ENIs by the names of interfaces.
+  private let enis: [String: Int]
   /// By stage: packets that a `take` let through.
   private var taken: [Int]
-  private var capture = -1
+  /// Position among the sequence's captures.
+  private(set) var capture = -1
   private var source: CaptureFileSource?
   private let batch = FrameBatch()
   private var position = 0
@@ -33,12 +36,21 @@ final class PacketScan {
   private(set) var number: UInt64 = 0
   private(set) var frame: Frame!
   private(set) var interface: CaptureInterface!
+  /// The ENI that the capture names as its interface.
+  private var eni: Int?
+  /// What `interface` and `eni` were found for.
+  private var bound: (capture: Int, interface: UInt32) = (-1, 0)
   private(set) var summary = PacketSummary()
 
-  /// - Parameter functions: the script's function behind a part of a filter.
-  init(_ sequence: PacketSequence, functions: @escaping (ScriptFunction) -> LuaFunctionReference?) {
+  /// - Parameters:
+  ///   - enis: by the names of interfaces.
+  ///   - functions: the script's function behind a part of a filter.
+  init(
+    _ sequence: PacketSequence, enis: [String: Int], functions: @escaping (ScriptFunction) -> LuaFunctionReference?
+  ) {
     captures = sequence.captures
     stages = sequence.stages
+    self.enis = enis
     self.functions = functions
     taken = Array(repeating: 0, count: sequence.stages.count)
   }
@@ -84,7 +96,7 @@ final class PacketScan {
   var observed: ObservedPacket {
     unsafe ObservedPacket(
       bytes: frame.bytes, captured: Int(frame.captured), original: Int(frame.original), time: frame.time,
-      decoder: interface.linkType.decoder ?? .none, summary: summary, vpc: -1, eni: nil, subnet: -1, isOutbound: false,
+      decoder: interface.linkType.decoder ?? .none, summary: summary, vpc: -1, eni: eni, subnet: -1, isOutbound: false,
       flow: ObservedPacket.Flow(id: 0, packets: 0, bytes: 0, firstSeen: frame.time))
   }
 
@@ -130,12 +142,18 @@ final class PacketScan {
     frame = unsafe batch.frames[position]
     position += 1
     number += 1
-    interface = source!.interfaces[Int(frame.interface)]
+    if bound.capture != capture || bound.interface != frame.interface { bind() }
     summary =
       interface.linkType.decoder.map {
         unsafe PacketSummary.parse(frame.bytes, captured: Int(frame.captured), decoder: $0)
       } ?? PacketSummary()
     return true
+  }
+
+  private func bind() {
+    bound = (capture, frame.interface)
+    interface = source!.interfaces[Int(frame.interface)]
+    eni = interface.name.flatMap { enis[$0] }
   }
 
   /// The next batch, of the next capture if need be. Damage ends a capture; what comes before it counts.

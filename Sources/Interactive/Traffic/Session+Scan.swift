@@ -15,7 +15,7 @@ enum ScanStep {
 
 /// Walks through a sequence for one call of a script: native as far as it goes, else from one question to the next.
 final class ScanRun {
-  typealias Visit = (PacketScan) throws(HostFailure) -> ScanStep
+  typealias Visit = (PacketScan, HostCall) throws(HostFailure) -> ScanStep
 
   private let session: Session
   let scan: PacketScan
@@ -52,7 +52,7 @@ final class ScanRun {
           try go(on: try scan.resume(passes), answer)
         }
       case .found:
-        guard let following = try take(try visit(scan), call) else { return }
+        guard let following = try take(try visit(scan, call), call) else { return }
         event = following
       }
     }
@@ -88,16 +88,15 @@ final class ScanRun {
 }
 
 extension Session {
-  /// The sequence that a method was called on.
-  func sequence(_ call: HostCall) throws(HostFailure) -> PacketSequence {
-    guard let index = call.handle(0, of: context.types.handle(.packets)), sequences.indices.contains(index) else {
-      throw HostFailure("packets expected")
-    }
+  /// The sequence that a method was called on, or that it was given.
+  func sequence(_ call: HostCall, _ position: Int = 0) throws(HostFailure) -> PacketSequence {
+    guard let index = call.handle(position, of: context.types.handle(.packets)), sequences.indices.contains(index)
+    else { throw HostFailure("packets expected") }
     return sequences[index]
   }
 
   func scan(_ sequence: PacketSequence) -> PacketScan {
-    PacketScan(sequence) { [context] script in
+    PacketScan(sequence, enis: capturingENIs) { [context] script in
       context.functions.indices.contains(script.function) ? context.functions[script.function].reference : nil
     }
   }

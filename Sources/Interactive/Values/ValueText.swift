@@ -11,7 +11,7 @@ struct ValueText {
   func lines(_ tree: ValueTree) -> [String] {
     switch tree {
     case .string(let bytes, let length): topString(bytes, length)
-    case .table(let table): rows(of: table) ?? tableLines(table)
+    case .table(let table): explanation(table) ?? rows(of: table) ?? tableLines(table)
     case .handle(let handle): describe(handle, true)
     default: [inline(tree)]
     }
@@ -102,6 +102,22 @@ struct ValueText {
     }
   }
 
+  /// What `mirror:explain` gives reads as lines: nil for anything else.
+  private func explanation(_ table: TableTree) -> [String]? {
+    let names = table.fields.compactMap { field -> [UInt8]? in
+      if case .string(let name) = field.key { name } else { nil }
+    }
+    guard names.contains(Array("reason".utf8)), names.contains(Array("collected".utf8)), !table.items.isEmpty else {
+      return nil
+    }
+    var lines: [String] = []
+    for item in table.items {
+      guard case .string(let bytes, _) = item else { return nil }
+      lines.append(LuaText.escaped(bytes, quotes: false))
+    }
+    return lines
+  }
+
   // MARK: As rows
 
   /// A list of tables with the same plain fields, two or more of both, as a table with a head; a table of such tables has the keys in front.
@@ -155,7 +171,7 @@ struct ValueText {
 /// Columns that are known stand as people read them; others follow by name.
 enum ColumnOrder {
   private static let known = [
-    "value", "key", "receiver", "reason", "protocol", "source", "source_port", "destination", "destination_port", "id",
+    "part", "cached", "ns", "verdict", "value", "key", "receiver", "reason", "protocol", "source", "source_port", "destination", "destination_port", "id",
     "name", "packets", "bytes", "share", "first", "last", "seconds",
   ]
 
