@@ -264,3 +264,42 @@ int mt_define_record_type(mt_state *st, uint32_t type, const mt_record_type *des
   record_request request = {type, description};
   return mt_protect(st, define_record, &request);
 }
+
+/* --- which fields are read ----------------------------------------------------------------------------------------- */
+
+/* Stands in record_index's place, with its upvalues. */
+static int record_index_noted(lua_State *L) {
+  const mt_record *record = lua_touserdata(L, 1);
+  const mt_record_kind *kind = &mt_of(L)->records[record->object.type];
+  const mt_field_entry *field = find(kind, lua_topointer(L, 2));
+  if (field) kind->entries[field - kind->entries].was_read = true;
+  return record_index(L);
+}
+
+static int note_reads(lua_State *L) {
+  mt_state *st = mt_of(L);
+  bool on = *(bool *)lua_touserdata(L, 1);
+  for (uint32_t type = 0; type < st->record_count; type++) {
+    if (!st->records[type].name) continue;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, st->records[type].metatable);
+    lua_pushinteger(L, type);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, st->records[type].constants);
+    lua_pushcclosure(L, on ? record_index_noted : record_index, 2);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+int mt_note_reads(mt_state *st, bool on) { return mt_protect(st, note_reads, &on); }
+
+void mt_take_reads(mt_state *st, void *context, void (*visit)(void *, const char *, const char *)) {
+  for (uint32_t type = 0; type < st->record_count; type++) {
+    const mt_record_kind *kind = &st->records[type];
+    for (uint32_t i = 0; kind->name && i <= kind->mask; i++) {
+      if (!kind->names[i].string || !kind->entries[kind->names[i].entry].was_read) continue;
+      visit(context, kind->name, kind->names[i].text);
+      kind->entries[kind->names[i].entry].was_read = false;
+    }
+  }
+}

@@ -60,6 +60,7 @@ typedef struct mt_field_entry {
   uint32_t detail;
   uint32_t function;
   int constant; /* position in the type's constants: method closure or table of names */
+  bool was_read; /* since the last mt_take_reads, while reads are noted */
 } mt_field_entry;
 
 enum { MT_FIELD_METHOD = MT_FIELD_VALUE + 1 };

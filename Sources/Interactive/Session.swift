@@ -29,6 +29,8 @@ public final class Session: InputAnswering {
   public internal(set) var damage: [CaptureError] = []
   /// What was said of each mirror, so that it is said once.
   private var shownWarnings: Set<String> = []
+  /// `:trace on`
+  var isTracing = false
   /// A mirror judges packets just now.
   var isTrying = false
   lazy var sortedIdentifiers = inventory.identifiers
@@ -114,6 +116,7 @@ public final class Session: InputAnswering {
   func restart() throws(LuaError) {
     (policy, objects) = try Self.start(inventory, bpf, options, owner)
     policy.state.watch(interrupt)
+    try state.noteReads(isTracing)
     sequences.removeAll()
     log.removeAll()
     shownWarnings.removeAll()

@@ -240,6 +240,12 @@ void mt_cover(mt_state *state);
 void mt_visit_coverage(const mt_state *state, void *_Nullable context,
                        void (*visit)(void *_Nullable context, const char *chunk, uint32_t line, uint32_t hits));
 
+/* Reads of records' fields, noted from now on or not any more; what is not noted costs nothing. `visit` gets each field that
+   was read since the last time, once. */
+int mt_note_reads(mt_state *state, bool on);
+void mt_take_reads(mt_state *state, void *_Nullable context,
+                   void (*visit)(void *_Nullable context, const char *record, const char *field));
+
 /* Interactive use: chunks one after the other, whose results are looked at (session.c). A view is a table that the host
    may look into, by its number; view 0 are the globals. Views last until mt_forget_views or the next mt_evaluate. */
 

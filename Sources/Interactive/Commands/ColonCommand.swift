@@ -39,6 +39,11 @@ struct ColonCommand: Sendable {
       name: "time", usage: "LUA", argument: .lua, doc: "Evaluates, and says how long it took.",
       example: ":time packets:count()"
     ) { session, text in session.time(text) },
+    ColonCommand(
+      name: "trace", usage: "[on|off]",
+      doc: "A line for each packet of mirror:dry_run: known conversation or not, verdict, fields that scripts read, their time.",
+      example: ":trace on"
+    ) { session, text in session.trace(text) },
     ColonCommand(name: "limits", doc: "What the session may use, and what it does.", example: ":limits") {
       session, _ in session.limits()
     },

@@ -82,7 +82,7 @@ extension Session {
       let head = names.isEmpty ? "no mirror is declared" : "right: " + names.joined(separator: ", ")
       return .done([head] + policy.warnings.map { style.paint("warning: \($0.sentence)", .note) })
     } catch {
-      return .failed(error.violations.isEmpty ? [error.description] : error.violations.map { "\(error.file):\(error.line): \($0.code): \($0.sentence)" })
+      return .failed(error.violations.isEmpty ? [error.description] : error.violations.map { "\($0.location?.description ?? error.file): \($0.sentence)" })
     }
   }
 

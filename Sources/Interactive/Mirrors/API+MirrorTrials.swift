@@ -58,10 +58,15 @@ extension Session {
   fileprivate func dryRun(_ call: HostCall) throws(HostFailure) {
     let run = try MirrorRun(self, try mirrorNumber(call))
     let room = FrameRoom(bytes: FrameRoom.batchSize, frames: FrameBatch.capacity)
+    let trace = isTracing ? TraceLines(style) : nil
     func judge(_ call: HostCall) throws(HostFailure) {
       isTrying = true
       defer { isTrying = false }
-      try run.judge(room, call)
+      if let trace {
+        try run.judgeOpenly(room, call) { output(trace.line($0, $1, $2, run)) }
+      } else {
+        try run.judge(room, call)
+      }
       room.removeAll()
     }
     try self.run(try packets(call), call) { scan, call throws(HostFailure) in
@@ -71,7 +76,7 @@ extension Session {
       return .next
     } finish: { call throws(HostFailure) in
       try judge(call)
-      run.finish()
+      try run.finish(call)
       call.push(DryRunTable(run).value)
     }
   }
@@ -83,16 +88,18 @@ extension Session {
     let number = try mirrorNumber(call)
     let frame = try context.frame(call, 1)
     let run = try MirrorRun(self, number)
-    var told: Result<Explanation, HostFailure>?
+    var told: Result<(Explanation, MirrorRun.Look?), HostFailure>?
     isTrying = true
     let ran = call.aside { told = Result { () throws(HostFailure) in try run.explain(frame, at: 0) } }
     isTrying = false
     guard ran, let told else { throw HostFailure("too many calls inside each other") }
-    let explanation = try told.get()
-    run.finish()
+    let (explanation, look) = try told.get()
+    try run.finish(call)
     let verdict = VerdictOfOne(explanation, run).verdict
     let state = context.mirrors[number].mirror.isEnabled ? [] : ["disabled; were it enabled:"]
-    let lines = state + tools.stages(run.plan.enabled[run.entry], explanation, run.plan)
+    let lines =
+      state + tools.stages(run.plan.enabled[run.entry], explanation, run.plan)
+      + (!isTracing ? [] : ["  " + TraceLines.words(look)])
     PacketExplanation(verdict: verdict, lines: lines).push(to: call)
   }
 

@@ -18,7 +18,7 @@ struct MirrorCost {
     let run = try MirrorRun(session, number)
     let tests = run.plan.tests(ofEntry: run.entry)
     let asksBalancer = run.plan.asksBalancer(ofEntry: run.entry)
-    run.finish()
+    try run.finish(call)
     func row(_ part: String, isCached: Bool, nanoseconds: Double? = nil) -> LuaValue {
       var fields: [LuaTable.Field] = [.init("cached", .boolean(isCached))]
       if let nanoseconds { fields.append(.init("ns", .number((nanoseconds * 10).rounded() / 10))) }
@@ -48,7 +48,7 @@ struct MirrorCost {
       let start = processorTime
       try run.judge(room, call)
       let taken = processorTime - start
-      run.finish()
+      try run.finish(call)
       best = min(best, taken)
       spent += taken
       pass += 1

@@ -61,8 +61,32 @@ final class MirrorRun {
     }
   }
 
+  /// The same one by one, and tells of each.
+  func judgeOpenly(_ room: FrameRoom, _ call: HostCall, _ tell: (Explanation, Frame, Look?) -> Void) throws(HostFailure) {
+    var problem: HostFailure?
+    let ran = call.aside {
+      trial.during {
+        do {
+          for frame in room.frames where !call.isInterrupted {
+            _ = trial.look()
+            unsafe batch.frames.initialize(to: frame)
+            batch.setCount(1)
+            let explanation = try pipeline.explain(batch, interfaces: room.interfaces)
+            tell(explanation, frame, trial.look())
+          }
+        } catch {
+          problem = HostFailure("\(error)")
+        }
+      }
+    }
+    guard ran else { throw HostFailure("too many calls inside each other") }
+    if let problem { throw problem }
+  }
+
+  typealias Look = (reads: [String], taken: Duration)
+
   /// The one packet, as the first of its conversation.
-  func explain(_ frame: MadeFrame, at time: Int64) throws(HostFailure) -> Explanation {
+  func explain(_ frame: MadeFrame, at time: Int64) throws(HostFailure) -> (Explanation, Look?) {
     let name = frame.eni.map { plan.inventory.enis[$0].id }
     let interface = CaptureInterface(linkType: frame.linkType, name: name, origin: "session")
     do {
@@ -75,7 +99,8 @@ final class MirrorRun {
             original: UInt32(clamping: frame.original), interface: 0, direction: .unknown)
           unsafe batch.frames.initialize(to: frame)
           batch.setCount(1)
-          return try pipeline.explain(batch, interfaces: [interface])
+          _ = trial.look()
+          return (try pipeline.explain(batch, interfaces: [interface]), trial.look())
         }
       }
     } catch {
@@ -84,8 +109,9 @@ final class MirrorRun {
   }
 
   /// To be called once, at the end.
-  @discardableResult
-  func finish() -> [PolicyFailure] { trial.finish() }
+  func finish(_ call: HostCall) throws(HostFailure) {
+    guard call.aside({ trial.finish() }) else { throw HostFailure("too many calls inside each other") }
+  }
 }
 
 extension TrafficMirror {

@@ -14,6 +14,8 @@ package final class MirrorTrial: ScriptHost {
   private var metrics: [MetricObject]
   private var clock: Int64 = 0
   private var conversations: Set<UInt32> = []
+  /// How long scripts took since the last look, if somebody looks.
+  private var taken: Duration?
 
   /// - Parameter mirrors: which entries of the pipeline's plan are mirrors of the session, by number.
   package init(_ policy: Policy, mirrors: [(entry: Int, mirror: Int)]) {
@@ -36,16 +38,13 @@ package final class MirrorTrial: ScriptHost {
     return try body()
   }
 
-  /// Lets go of what the scripts kept, and says what the log held back.
-  package func finish() -> [PolicyFailure] {
+  /// Lets go of what the scripts kept, and says what the log held back. While the script's call waits, as `during`.
+  package func finish() {
     for id in conversations { policy.state.dropTable(id) }
     conversations.removeAll()
     for entry in entries { if let receivers = entry.receivers { policy.state.release(receivers) } }
     for index in entries.indices { entries[index].receivers = nil }
-    return during {
-      policy.finishLog()
-      return policy.failures
-    }
+    during { policy.finishLog() }
   }
 
   private func trade() {
@@ -56,16 +55,36 @@ package final class MirrorTrial: ScriptHost {
     swap(&policy.context.clock, &clock)
   }
 
+  // MARK: What scripts do
+
+  /// What scripts were asked since the last look: the fields that they read, sorted, as `tcp.syn`, and how long they took;
+  /// nil: none was asked. Needs `LuaState.noteReads`; begins with the first look.
+  package func look() -> (reads: [String], taken: Duration)? {
+    let names = policy.state.takeReads().map { $0.record == "packet" ? $0.field : "\($0.record).\($0.field)" }
+    // `tcp` was read on the way to `tcp.syn`.
+    let reads = names.filter { name in !names.contains { $0.hasPrefix(name + ".") } }.sorted()
+    defer { taken = .zero }
+    guard let taken, taken > .zero else { return nil }
+    return (reads, taken)
+  }
+
+  private func timed<Success>(_ body: () -> Success) -> Success {
+    guard let before = taken else { return body() }
+    let start = ContinuousClock.now
+    defer { taken = before + (ContinuousClock.now - start) }
+    return body()
+  }
+
   // MARK: ScriptHost
 
   package func judge(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptAnswer {
     unsafe conversations.insert(packet.pointee.flow.id)
-    return unsafe policy.judge(function: function, mirror: mirror, packet: packet)
+    return timed { unsafe policy.judge(function: function, mirror: mirror, packet: packet) }
   }
 
   package func choose(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptChoice {
     unsafe conversations.insert(packet.pointee.flow.id)
-    return unsafe policy.choose(function: function, mirror: mirror, packet: packet)
+    return timed { unsafe policy.choose(function: function, mirror: mirror, packet: packet) }
   }
 
   package var nextTimer: Int64 { .max }
