@@ -1,5 +1,6 @@
 import Capture
 import DataPath
+import Foundation
 import LuaRuntime
 import Mirroring
 import Policy
@@ -99,7 +100,8 @@ extension Session {
 
   fileprivate func pushCount(_ call: HostCall) throws(HostFailure) {
     let sequence = try sequence(call)
-    if let known = sequence.count ?? indexedCount(sequence, call) { return call.push(Int64(known)) }
+    if sequence.stages.isEmpty { waitForIndex(sequence, call) }
+    if let known = sequence.count ?? sequence.indexedCount { return call.push(Int64(known)) }
     var count = 0
     try run(sequence, call) { _, _ throws(HostFailure) in
       count += 1
@@ -110,12 +112,16 @@ extension Session {
     }
   }
 
-  /// What the indexes say, if nothing is left out and they are whole.
-  private func indexedCount(_ sequence: PacketSequence, _ call: HostCall) -> Int? {
-    guard sequence.stages.isEmpty else { return nil }
-    let counts = sequence.captures.map(\.index)
-    guard counts.allSatisfy({ $0.isWhole && $0.damage == nil }) else { return nil }
-    return counts.reduce(0) { $0 + Int($1.frames) }
+  /// It reads what there is to count anyway.
+  private func waitForIndex(_ sequence: PacketSequence, _ call: HostCall) {
+    while !sequence.isIndexed, !call.isInterrupted {
+      usleep(2000)
+      let counts = sequence.captures.map(\.index)
+      progress(
+        counts.reduce(0) { $0 + Int($1.frames) },
+        (counts.reduce(0) { $0 + $1.consumed }, counts.reduce(UInt64(0)) { $0 + ($1.total ?? 0) }))
+    }
+    onProgress?(nil)
   }
 
   fileprivate func each(_ call: HostCall) throws(HostFailure) {

@@ -45,10 +45,7 @@ extension Session {
 
   private func overview() -> [String] {
     var lines = ["Lua 5.4: an expression prints its value, _ is the last one. Tab completes, Ctrl-R searches, Ctrl-C stops.", ""]
-    let commands = ColonCommand.all.map {
-      [AlignedTable.Cell(text: ":\($0.name) \($0.usage)"), AlignedTable.Cell(text: $0.doc, ink: .note)]
-    }
-    lines += AlignedTable(columns: ["", ""], rows: commands, widestCell: 90).lines(style)
+    lines += described(ColonCommand.all.map { (":\($0.name) \($0.usage)", $0.doc) })
     lines += ["", "Names (:help NAME tells more):"]
     var groups: [(owner: String, names: [String])] = []
     for entry in APIEntry.known {
@@ -62,10 +59,17 @@ extension Session {
         groups.append((owner, [entry.name]))
       }
     }
-    let rows = groups.map {
-      [AlignedTable.Cell(text: "  " + $0.owner), AlignedTable.Cell(text: $0.names.joined(separator: " "), ink: .note)]
+    return lines + described(groups.map { ("  " + $0.owner, $0.names.joined(separator: " ")) })
+  }
+
+  /// What something is called, and beside it what is to say of it, on as many lines as need be.
+  private func described(_ entries: [(name: String, text: String)]) -> [String] {
+    let width = entries.map { TextWidth.of($0.name) }.max() ?? 0
+    return entries.flatMap { name, text in
+      TextWidth.wrapped(text, to: max(20, style.width - width - 2)).enumerated().map { number, line in
+        TextWidth.pad(number == 0 ? name : "", to: width) + "  " + style.paint(line, .note)
+      }
     }
-    return lines + AlignedTable(columns: ["", ""], rows: rows, widestCell: max(40, style.width - 20)).lines(style)
   }
 }
 

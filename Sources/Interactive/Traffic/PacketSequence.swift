@@ -35,6 +35,25 @@ final class PacketSequence {
     PacketSequence(captures: captures, stages: stages + [stage], title: title + ", " + words)
   }
 
+  // MARK: The index
+
+  var isIndexed: Bool { captures.allSatisfy(\.index.isWhole) }
+
+  /// What the index says, if nothing is left out and it is whole.
+  var indexedCount: Int? {
+    guard stages.isEmpty else { return nil }
+    let counts = captures.map(\.index)
+    guard counts.allSatisfy({ $0.isWhole && $0.damage == nil }) else { return nil }
+    return counts.reduce(0) { $0 + Int($1.frames) }
+  }
+
+  /// How much of the captures the index knows; nil: their size is not known.
+  var indexedShare: Double? {
+    let counts = captures.map(\.index)
+    let total = counts.reduce(UInt64(0)) { $0 + ($1.total ?? 0) }
+    return total > 0 ? min(1, Double(counts.reduce(0) { $0 + $1.consumed }) / Double(total)) : nil
+  }
+
   /// Whether the same packets come each time.
   var isNative: Bool {
     stages.allSatisfy { stage in

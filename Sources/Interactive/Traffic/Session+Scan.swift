@@ -1,5 +1,6 @@
 import Capture
 import DataPath
+import Foundation
 import LuaRuntime
 import Mirroring
 import Policy
@@ -141,12 +142,22 @@ public struct ScanProgress: Sendable {
 
 extension Session {
   private static let shownPackets = 10
+  /// How long the prompt waits for the index of a small capture.
+  private static let patience = Duration.milliseconds(100)
+
+  /// How many packets there are, or how far the index of the captures is.
+  private func countWords(_ sequence: PacketSequence) -> String {
+    let start = ContinuousClock.now
+    while !sequence.isIndexed, ContinuousClock.now - start < Self.patience { usleep(1000) }
+    if let count = sequence.count ?? sequence.indexedCount { return ": \(count)" }
+    guard !sequence.isIndexed, let share = sequence.indexedShare else { return "" }
+    return ", index at \(Int(share * 100)) %"
+  }
 
   /// A sequence at the prompt: what it is, its first packets, how many there are if that is known. A script's tests are
   /// not run for this.
   func lines(of sequence: PacketSequence) -> [String] {
-    let count = sequence.count.map { ": \($0)" } ?? ""
-    var lines = [style.paint(sequence.title + count, .head)]
+    var lines = [style.paint(sequence.title + countWords(sequence), .head)]
     guard sequence.isNative else { return lines }
     let scan = scan(sequence)
     let scratch = PacketScratch()

@@ -56,12 +56,16 @@ final class ObjectText {
   /// `<eni eni-web1>`
   func inline(_ handle: LuaHandle, _ style: Style) -> String {
     guard let type = type(of: handle) else { return style.paint("<host object>", .note) }
+    return style.paint("<\(type.name)\(name(handle, type).map { " " + $0 } ?? "")>", .note)
+  }
+
+  /// Its id, name or address, if it has one.
+  private func name(_ handle: LuaHandle, _ type: APITypeName) -> String? {
     let names = Self.properties(of: type)
     let name = ["id", "name", "address"].first { names.contains($0) }
-    let called = name.flatMap { try? values(handle, [$0], style).first }.flatMap { tree -> String? in
+    return name.flatMap { try? values(handle, [$0], Style()).first }.flatMap { tree -> String? in
       if case .string(let bytes, _) = tree { LuaText.escaped(bytes, quotes: false) } else { nil }
     }
-    return style.paint("<\(type.name)\(called.map { " " + $0 } ?? "")>", .note)
   }
 
   // MARK: In several
@@ -71,6 +75,7 @@ final class ObjectText {
     do {
       switch type {
       case .list, .mirrors: return try listLines(handle, type, style)
+      case .set: return setLines(handle, style)
       default: return try propertyLines(handle, type, style)
       }
     } catch {
@@ -92,6 +97,19 @@ final class ObjectText {
       .map { "  " + $0 }
   }
 
+  /// Not the members of a set of prefixes, which it does not know one by one any more.
+  private func setLines(_ handle: LuaHandle, _ style: Style) -> [String] {
+    guard let set = context.set(handle) else { return [inline(handle, style)] }
+    var rows = [("kind", set.kind), ("members", "\(set.count)")]
+    if !set.members.isEmpty {
+      let shown = set.members.prefix(style.entries).map { LuaText.escaped($0, quotes: false) }
+      rows.append(("such as", shown.joined(separator: ", ")))
+    }
+    let cells = rows.map { [AlignedTable.Cell(text: $0.0, ink: .note), AlignedTable.Cell(text: $0.1)] }
+    return [style.paint("set", .head)]
+      + AlignedTable(columns: ["", ""], rows: cells, widestCell: style.width - 24).lines(style).map { "  " + $0 }
+  }
+
   private func listLines(_ handle: LuaHandle, _ type: APITypeName, _ style: Style) throws(LuaError) -> [String] {
     let element = type == .mirrors ? APITypeName.mirror : context.elements(ofList: handle)
     let names = Self.columns(of: element)
@@ -106,7 +124,12 @@ final class ObjectText {
     if rows.items.isEmpty { return [style.paint("no \(element.name)s", .note)] }
     let text = text(style)
     let body = rows.items.map { row -> [AlignedTable.Cell] in
-      ValueReader.dense(row, count: names.count).map { AlignedTable.Cell(text: text.cell($0), isNumber: $0.isNumber) }
+      ValueReader.dense(row, count: names.count).map { tree in
+        if case .handle(let handle) = tree, let type = self.type(of: handle), let name = name(handle, type) {
+          return AlignedTable.Cell(text: name)
+        }
+        return AlignedTable.Cell(text: text.cell(tree), isNumber: tree.isNumber)
+      }
     }
     var lines = AlignedTable(columns: names, rows: body).lines(style)
     if let total = Int(total), total > rows.items.count {

@@ -34,6 +34,19 @@ enum TextWidth {
     return onLeft ? blanks + text : text + blanks
   }
 
+  /// Lines of whole words, as wide as `columns` where words allow.
+  static func wrapped(_ text: String, to columns: Int) -> [String] {
+    var lines: [String] = []
+    for word in text.split(separator: " ") {
+      if let last = lines.last, of(last) + 1 + of(String(word)) <= columns {
+        lines[lines.count - 1] = last + " " + word
+      } else {
+        lines.append(String(word))
+      }
+    }
+    return lines
+  }
+
   /// The text without colours, cut with `…` if need be.
   static func cut(_ text: String, to columns: Int) -> String {
     guard of(text) > columns else { return text }

@@ -73,3 +73,36 @@ extension PolicyContext {
     return refusal.violations
   }
 }
+
+extension PolicyContext {
+  /// What a set is and has, as far as it knows its members one by one: ports as ranges, strings sorted.
+  package func set(_ handle: LuaHandle) -> (kind: String, count: Int, members: [[UInt8]])? {
+    guard handle.type == types.handle(.set), sets.indices.contains(handle.index) else { return nil }
+    let set = sets[handle.index]
+    return (set.kind.rawValue, set.count, set.members)
+  }
+}
+
+extension ValueSet {
+  fileprivate var members: [[UInt8]] {
+    switch self {
+    case .cidrs: []
+    case .ports(let bits, _): Self.ranges(bits).map { Array($0.utf8) }
+    case .strings(let members): members.sorted { $0.lexicographicallyPrecedes($1) }
+    }
+  }
+
+  /// `443`, `8000-8099`
+  private static func ranges(_ bits: [UInt64]) -> [String] {
+    var ranges: [String] = []
+    var first: Int?
+    for port in 0...65536 {
+      let isMember = port < 65536 && bits[port >> 6] >> UInt64(port & 63) & 1 == 1
+      if isMember, first == nil { first = port }
+      guard !isMember, let start = first else { continue }
+      ranges.append(start == port - 1 ? "\(start)" : "\(start)-\(port - 1)")
+      first = nil
+    }
+    return ranges
+  }
+}
