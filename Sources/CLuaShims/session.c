@@ -68,9 +68,25 @@ static bool wants_more(lua_State *L) {
   return length >= end && strcmp(message + length - end, mark) == 0 && !strstr(message, ": unfinished string near ");
 }
 
+static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+/* The text's first word is one that only statements begin with. */
+static bool begins_statement(const evaluation *e) {
+  static const char *const words[] = {"local", "for",    "if", "while", "repeat",
+                                      "do",    "return", "goto", "break", "function"};
+  const char *p = e->source, *end = e->source + e->length;
+  while (p < end && is_space(*p)) p++;
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    size_t length = strlen(words[i]);
+    if ((size_t)(end - p) > length && memcmp(p, words[i], length) == 0 && is_space(p[length])) return true;
+  }
+  return false;
+}
+
 /* Two messages on top of the stack, the expression's and the statement's: the former knows more if the statement failed
    where it began, and the expression did not just end. */
-static bool expression_knows_more(lua_State *L) {
+static bool expression_knows_more(lua_State *L, const evaluation *e) {
+  if (begins_statement(e)) return false;
   return strstr(lua_tostring(L, -1), ": unexpected symbol near ") && !strstr(lua_tostring(L, -2), ": <eof> expected ");
 }
 
@@ -95,7 +111,7 @@ static bool compile(lua_State *L, evaluation *e) {
     if (mt_try_compile(L, e->source, e->length, e->chunk) != LUA_OK) {
       e->incomplete = e->incomplete || wants_more(L);
       if (e->incomplete) return false;
-      if (expression_knows_more(L)) lua_pop(L, 1);
+      if (expression_knows_more(L, e)) lua_pop(L, 1);
       lua_error(L);
     }
     e->incomplete = false;

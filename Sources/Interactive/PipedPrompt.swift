@@ -27,27 +27,36 @@ public struct PipedPrompt {
   /// - Parameter nextLine: nil at the end.
   public func run(_ nextLine: () -> String?) -> Ending {
     var ending = Ending.done
-    var pending: [String] = []
+    var pending = PendingInput()
     while let line = nextLine() {
-      pending.append(line)
-      switch answering.answer(pending.joined(separator: "\n")) {
-      case .incomplete: continue
-      case .done(let lines): lines.forEach(output)
-      case .failed(let lines):
-        lines.forEach(errors)
-        ending = .failed
-        if !keepsGoing { return .failed }
-      case .interrupted:
-        errors("interrupted")
-        return .interrupted
-      case .leave: return ending
-      }
+      pending.add(line)
+      guard pending.isWorthAsking else { continue }
+      let answer = answering.answer(pending.text)
+      if answer == .incomplete { continue }
       pending.removeAll()
+      if let end = show(answer, &ending) { return end }
     }
-    guard pending.isEmpty else {
-      errors("the input ends where more is expected")
-      return .failed
+    guard !pending.isEmpty else { return ending }
+    let answer = answering.answer(pending.text)
+    guard answer == .incomplete else { return show(answer, &ending) ?? ending }
+    errors("the input ends where more is expected")
+    return .failed
+  }
+
+  /// - Returns: how it ends with this answer, if it does.
+  private func show(_ answer: Answer, _ ending: inout Ending) -> Ending? {
+    switch answer {
+    case .incomplete: break
+    case .done(let lines): lines.forEach(output)
+    case .failed(let lines):
+      lines.forEach(errors)
+      ending = .failed
+      if !keepsGoing { return .failed }
+    case .interrupted:
+      errors("interrupted")
+      return .interrupted
+    case .leave: return ending
     }
-    return ending
+    return nil
   }
 }

@@ -39,6 +39,17 @@ struct SessionTests {
     #expect(desk.answer("1 + + 2") == ["! input 4:1: unexpected symbol near '+'", "!     1 + + 2", "!       ^"])
   }
 
+  @Test func theErrorIsThatOfTheStatementOrOfTheExpression() throws {
+    let desk = try Desk()
+    for (text, place) in [
+      ("function f() x = ) end", "unexpected symbol near ')'"), ("local y = ]", "unexpected symbol near ']'"),
+      ("for i = 1 1 do end", "',' expected near '1'"), ("x = )", "unexpected symbol near ')'"),
+      ("foo bar", "syntax error near 'bar'"), ("1 +* 2", "unexpected symbol near '*'"),
+    ] {
+      #expect(desk.answer(text).first?.hasSuffix(":1: " + place) == true, "\(text)")
+    }
+  }
+
   @Test func misspelledNamesAreCorrected() throws {
     #expect(
       try Desk().answer("mirorr {}").first
@@ -118,6 +129,16 @@ struct PipedPromptTests {
     let (ending, printed) = try run("for i = 1, 2 do\n  x = i\nend\nx")
     #expect(ending == .done)
     #expect(printed == ["2"])
+  }
+
+  @Test func aLongInputIsAskedAboutOnlyWhereNothingIsOpen() throws {
+    let body = (1...200).map { "  t = t + \($0) -- if (function [[" } + ["  s = [[", "end ]] .. \"end\" .. 'do'"]
+    let long = ["function sum()", "local t = 0"] + body + ["  if t > 0 then return t end", "end", "sum()"]
+    #expect(try run(long.joined(separator: "\n")).1 == ["20100"])
+    var pending = PendingInput()
+    long.prefix(100).forEach { pending.add($0) }
+    #expect(!pending.isWorthAsking)
+    #expect(try run((long.prefix(100) + ["+ +"]).joined(separator: "\n")).1.first?.hasPrefix("! input 1:101: ") == true)
   }
 
   @Test func inputThatEndsTooEarlyFails() throws {

@@ -32,7 +32,7 @@ public final class TerminalPrompt {
 
   /// - Returns: whether Ctrl-C ended it.
   public func run() -> Bool {
-    var pending: [String] = []
+    var pending = PendingInput()
     while true {
       switch editor.read(prompt: prompt(isFirst: pending.isEmpty)) {
       case .end:
@@ -44,8 +44,9 @@ public final class TerminalPrompt {
       case .text(let line):
         isLeaving = false
         if pending.isEmpty, line.allSatisfy(\.isWhitespace) { continue }
-        pending.append(line)
-        switch answer(pending.joined(separator: "\n")) {
+        pending.add(line)
+        guard pending.isWorthAsking else { continue }
+        switch answer(pending.text) {
         case .more: continue
         case .over: return false
         case .next: pending.removeAll()
