@@ -12,7 +12,7 @@ struct ErrorText {
     var lines = [head(error, violations)]
     lines += sourceLines(error)
     for violation in violations {
-      lines.append("  " + style.paint(violation.code, .error) + ": " + violation.sentence)
+      lines.append("  " + style.paint(violation.code, .error) + violation.sentence.dropFirst(violation.code.count))
       if let hint = violation.hint { lines.append("    " + style.paint("hint: " + hint, .note)) }
     }
     return lines + calls(error).map { style.paint("  " + $0, .note) }

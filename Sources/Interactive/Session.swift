@@ -16,7 +16,7 @@ public final class Session: InputAnswering {
   let bpf = PcapFilterCompiler()
   let options: Options
   private(set) var policy: Policy
-  private var objects: ObjectText
+  private(set) var objects: ObjectText
   private let owner: SessionLibrary.Owner
   var log = InputLog()
   /// Files that `:load` ran, in order.
@@ -191,13 +191,22 @@ public final class Session: InputAnswering {
 
   private func show(_ view: LuaView, count: Int) throws(LuaError) -> [String] {
     let trees = try ValueReader(state: state, types: context.types, style: style).results(view, count: count)
+    var failure: LuaError?
     let text = ValueText(style: style) { [unowned self] handle, isTop in
-      if handle.type == context.types.handle(.packets), sequences.indices.contains(handle.index) {
-        return isTop ? lines(of: sequences[handle.index]) : ["<\(sequences[handle.index].title)>"]
+      guard handle.type == context.types.handle(.packets), sequences.indices.contains(handle.index) else {
+        return isTop ? objects.lines(handle, style) : [objects.inline(handle, style)]
       }
-      return isTop ? objects.lines(handle, style) : [objects.inline(handle, style)]
+      guard isTop else { return ["<\(sequences[handle.index].title)>"] }
+      do throws(LuaError) {
+        return try lines(of: handle)
+      } catch {
+        failure = error
+        return []
+      }
     }
-    return trees.flatMap(text.lines)
+    let shown = trees.flatMap(text.lines)
+    if let failure { throw failure }
+    return shown
   }
 
   /// What typed inputs stumble over.

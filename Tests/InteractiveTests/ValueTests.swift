@@ -81,7 +81,7 @@ struct ValueTests {
     #expect(eni.contains { $0.hasPrefix("  addresses") && $0.contains("10.20.1.11") })
     let list = desk.answer(#"inventory.vpcs["vpc-shop"].enis"#)
     #expect(list.first?.hasPrefix("id ") == true)
-    #expect(list.contains { $0.hasPrefix("eni-web1 ") && $0.contains("<subnet subnet-web>") })
+    #expect(list.contains { $0.hasPrefix("eni-web1 ") && $0.contains("subnet-web ") })
     #expect(desk.text("{ inventory.eni('eni-web1') }") == "{ <eni eni-web1> }")
     #expect(desk.text("mirrors") == "no mirrors")
   }

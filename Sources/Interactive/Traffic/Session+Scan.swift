@@ -154,24 +154,15 @@ extension Session {
     return ", index at \(Int(share * 100)) %"
   }
 
-  /// A sequence at the prompt: what it is, its first packets, how many there are if that is known. A script's tests are
-  /// not run for this.
-  func lines(of sequence: PacketSequence) -> [String] {
+  /// A sequence at the prompt: what it is, its first packets, how many there are if that is known.
+  func lines(of handle: LuaHandle) throws(LuaError) -> [String] {
+    let sequence = sequences[handle.index]
     var lines = [style.paint(sequence.title + countWords(sequence), .head)]
-    guard sequence.isNative else { return lines }
-    let scan = scan(sequence)
-    let scratch = PacketScratch()
-    do throws(HostFailure) {
-      for position in 1...Self.shownPackets {
-        guard case .found = try scan.next() else { return lines }
-        let text = unsafe PacketLine.text(scratch.place(scan.observed))
-        lines.append(style.paint(TextWidth.pad("\(position)", to: 4, onLeft: true), .note) + "  " + text)
-      }
-      if case .found = try scan.next() { lines.append(style.paint("   … more", .note)) }
-    } catch {
-      lines.append(error.message)
+    let first = try objects.firstPackets(handle, most: Self.shownPackets)
+    for (position, text) in first.lines.enumerated() {
+      lines.append(style.paint(TextWidth.pad("\(position + 1)", to: 4, onLeft: true), .note) + "  " + text)
     }
-    scanEnded(scan)
+    if first.hasMore { lines.append(style.paint("   … more", .note)) }
     return lines
   }
 }

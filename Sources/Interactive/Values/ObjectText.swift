@@ -5,7 +5,7 @@ import Policy
 /// helper chunk that scripts cannot reach.
 final class ObjectText {
   private static let helpers = """
-    local pairs = pairs
+    local pairs, tostring = pairs, tostring
     return function(object, names)
       local values = {}
       for i = 1, #names do values[i] = object[names[i]] end
@@ -21,6 +21,13 @@ final class ObjectText {
         end
       end
       return rows, count
+    end, function(packets, most)
+      local lines = {}
+      for position, packet in pairs(packets) do
+        if position > most then return lines, true end
+        lines[position] = tostring(packet)
+      end
+      return lines, false
     end
     """
 
@@ -28,6 +35,7 @@ final class ObjectText {
   private let context: PolicyContext
   private let fields: LuaFunctionReference
   private let elements: LuaFunctionReference
+  private let head: LuaFunctionReference
 
   init(_ state: LuaState, _ context: PolicyContext) throws(LuaError) {
     self.state = state
@@ -37,6 +45,7 @@ final class ObjectText {
     }
     fields = try state.function(in: view, at: 1)
     elements = try state.function(in: view, at: 2)
+    head = try state.function(in: view, at: 3)
   }
 
   private func type(of handle: LuaHandle) -> APITypeName? {
@@ -148,6 +157,18 @@ final class ObjectText {
     case .natGateway: ["id", "name", "addresses"]
     default: ["id"]
     }
+  }
+
+  /// The first packets of a sequence as lines, asked for as a script would; and whether there are more.
+  func firstPackets(_ handle: LuaHandle, most: Int) throws(LuaError) -> (lines: [String], hasMore: Bool) {
+    let found = try state.callForView(head, arguments: [.handle(handle), .integer(Int64(most))])
+    let results = try ValueReader(state: state, types: context.types, style: Style()).results(
+      found.view, count: found.count)
+    guard case .table(let table)? = results.first, case .atom(let more, _)? = results.last else { return ([], false) }
+    let lines = table.items.map { tree in
+      if case .string(let bytes, _) = tree { LuaText.escaped(bytes, quotes: false) } else { "" }
+    }
+    return (lines, more == "true")
   }
 
   private func values(_ handle: LuaHandle, _ names: [String], _ style: Style) throws(LuaError) -> [ValueTree] {
