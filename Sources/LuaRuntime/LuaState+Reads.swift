@@ -9,7 +9,9 @@ extension LuaState {
     var reads: [(record: String, field: String)] = []
     unsafe withUnsafeMutablePointer(to: &reads) { reads in
       unsafe mt_take_reads(c, reads) { context, record, field in
-        guard let reads = unsafe context?.assumingMemoryBound(to: [(record: String, field: String)].self) else { return }
+        guard let reads = unsafe context?.assumingMemoryBound(to: [(record: String, field: String)].self) else {
+          return
+        }
         unsafe reads.pointee.append((String(cString: record), String(cString: field)))
       }
     }

@@ -1,7 +1,6 @@
 import Foundation
-import Testing
-
 import Policy
+import Testing
 
 @testable import Interactive
 
@@ -41,7 +40,10 @@ struct CompletionTests {
     #expect(try words(#"inventory.eni "eni-we"#) == ["eni-web1", "eni-web2", "eni-web3"])
     #expect(try words("source.subnet('subnet-w") == ["subnet-web"])
     #expect(try words(#"packets:top("dest"#) == ["destination", "destination_mac", "destination_port"])
-    #expect(try words("capture.open(\"\(Files.path("examples/captures/camp"))") == [Files.path("examples/captures/campus.pcap")])
+    #expect(
+      try words("capture.open(\"\(Files.path("examples/captures/camp"))") == [
+        Files.path("examples/captures/campus.pcap")
+      ])
     #expect(try words("capture.open '\(Files.path("exampl"))") == [Files.path("examples") + "/"])
   }
 
@@ -50,7 +52,10 @@ struct CompletionTests {
     #expect(try words(":help packets:wh") == ["packets:where"])
     #expect(try words(":set de") == ["depth"])
     #expect(try words(":time packets:cou") == ["count"])
-    #expect(try words(":load \(Files.path("examples/policies/web-to-ids.l"))") == [Files.path("examples/policies/web-to-ids.lua")])
+    #expect(
+      try words(":load \(Files.path("examples/policies/web-to-ids.l"))") == [
+        Files.path("examples/policies/web-to-ids.lua")
+      ])
   }
 }
 
@@ -62,7 +67,7 @@ struct CommandTests {
     #expect(lines.last?.hasPrefix("  example: packets:where(") == true)
     #expect(desk.answer(":help filter.bpf").first == "filter.bpf(expression) -> filter")
     #expect(desk.answer(":help packets").count > 8)
-    #expect(desk.text(":help") .contains(":load FILE"))
+    #expect(desk.text(":help").contains(":load FILE"))
     #expect(desk.text(":help :load").contains("Runs a Lua file"))
     #expect(desk.text(":help filter.bfp") == "! :help: nothing is called filter.bfp; did you mean filter.bpf?")
     #expect(desk.text(":hlep") == "! :hlep: no such command; did you mean :help?")
@@ -113,7 +118,9 @@ struct CommandTests {
     desk.answer("function big(p) return p.length > 100 end")
     desk.answer("packets:where(big):count()")
     desk.answer("x = packets[1].length")
-    desk.answer(#"mirror { name = "web", vpc = "vpc-shop", source = source.vpc(), filter = https & big, target = target.receivers "10.20.9.10" }"#)
+    desk.answer(
+      #"mirror { name = "web", vpc = "vpc-shop", source = source.vpc(), filter = https & big, target = target.receivers "10.20.9.10" }"#
+    )
     desk.answer(#"mirrors.web:modify { direction = "out" }"#)
     desk.answer("mirrors.web.state")
     let path = FileManager.default.temporaryDirectory.appending(path: "moontap-\(UUID().uuidString).lua").path
@@ -133,7 +140,8 @@ struct CommandTests {
     try desk.session.read([Files.path("examples/captures/campus.pcap")])
     desk.answer("limit = packets[1].length")
     desk.answer("bound = limit + 1")
-    desk.answer(#"mirror { name = "web", vpc = "vpc-shop", source = source.vpc(), target = target.receivers "10.20.9.10" }"#)
+    desk.answer(
+      #"mirror { name = "web", vpc = "vpc-shop", source = source.vpc(), target = target.receivers "10.20.9.10" }"#)
     let text = desk.text(":save_policy /tmp/never-written.lua")
     #expect(text.contains("does not stand alone"))
     #expect(!FileManager.default.fileExists(atPath: "/tmp/never-written.lua"))

@@ -45,7 +45,9 @@ struct MirrorTests {
   @Test func aDryRunLeavesNothingBehind() throws {
     let desk = try desk()
     desk.answer("seen = counter('seen', 'x')")
-    desk.answer("function once(p) seen:add(1) if p.flow.state.seen then return false end p.flow.state.seen = true return true end")
+    desk.answer(
+      "function once(p) seen:add(1) if p.flow.state.seen then return false end p.flow.state.seen = true return true end"
+    )
     desk.answer("web:modify { filter = once }")
     let first = desk.text("web:dry_run()")
     #expect(desk.text("web:dry_run()") == first)

@@ -136,7 +136,7 @@ struct PipedPromptTests {
     let long = ["function sum()", "local t = 0"] + body + ["  if t > 0 then return t end", "end", "sum()"]
     #expect(try run(long.joined(separator: "\n")).1 == ["20100"])
     var pending = PendingInput()
-    long.prefix(100).forEach { pending.add($0) }
+    for line in long.prefix(100) { pending.add(line) }
     #expect(!pending.isWorthAsking)
     #expect(try run((long.prefix(100) + ["+ +"]).joined(separator: "\n")).1.first?.hasPrefix("! input 1:101: ") == true)
   }

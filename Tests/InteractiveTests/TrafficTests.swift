@@ -20,7 +20,11 @@ struct TrafficTests {
     desk.answer("n, bytes = 0, 0")
     desk.answer("for i, p in pairs(packets) do n = i bytes = bytes + p.length end")
     #expect(desk.answer("n, bytes") == ["871", "222509"])
-    #expect(desk.answer("(function() local sum = 0 for i = 1, #packets do sum = sum + packets[i].length end return sum end)()") == ["222509"])
+    #expect(
+      desk.answer(
+        "(function() local sum = 0 for i = 1, #packets do sum = sum + packets[i].length end return sum end)()") == [
+          "222509"
+        ])
   }
 
   @Test func anyPacketIsTheSameHoweverItIsReached() throws {
@@ -35,11 +39,14 @@ struct TrafficTests {
     let desk = try desk()
     #expect(desk.answer(#"packets:where(filter.quintuple { protocol = "udp" }):count()"#) == ["58"])
     #expect(desk.answer("packets:where(function(p) return p.protocol == 'udp' end):count()") == ["58"])
-    let both = #"packets:where(filter.quintuple { protocol = "tcp" } & function(p) return p.tcp ~= nil and p.tcp.syn end)"#
+    let both =
+      #"packets:where(filter.quintuple { protocol = "tcp" } & function(p) return p.tcp ~= nil and p.tcp.syn end)"#
     #expect(desk.answer("#\(both)") == ["20"])
     #expect(desk.answer("#\(both):take(3)") == ["3"])
     #expect(desk.answer("\(both)[20] ~= nil, \(both)[21]") == ["true", "nil"])
-    #expect(desk.text("packets:where(function(p) end):count()").contains("must return true or false, got nil (forgotten return?)"))
+    #expect(
+      desk.text("packets:where(function(p) end):count()").contains(
+        "must return true or false, got nil (forgotten return?)"))
     #expect(desk.text(#"packets:where(filter.first { packets = 1 })"#).contains("use mirror:dry_run(packets)"))
   }
 
@@ -88,9 +95,11 @@ struct TrafficTests {
       let path = folder.appending(path: name).path
       #expect(desk.answer(#"packets:where(filter.bpf "udp"):save("\#(path)")"#) == ["58"])
       #expect(desk.answer(#"saved = capture.open("\#(path)")"#) == [])
-      #expect(desk.answer("#saved, tostring(saved[7]) == tostring(packets:where(filter.bpf 'udp')[7])") == ["58", "true"])
+      #expect(
+        desk.answer("#saved, tostring(saved[7]) == tostring(packets:where(filter.bpf 'udp')[7])") == ["58", "true"])
     }
-    #expect(desk.text(#"packets:save("\#(Files.path("examples/captures/campus.pcap"))")"#).contains("is one of the captures"))
+    #expect(
+      desk.text(#"packets:save("\#(Files.path("examples/captures/campus.pcap"))")"#).contains("is one of the captures"))
   }
 
   @Test func aPacketShowsAllItsHeaders() throws {
@@ -107,7 +116,8 @@ struct TrafficTests {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
     let script = folder.appending(path: "evil.lua")
-    try #"function save() return packets:save("/tmp/evil.pcap") end; save()"#.write(to: script, atomically: true, encoding: .utf8)
+    try #"function save() return packets:save("/tmp/evil.pcap") end; save()"#.write(
+      to: script, atomically: true, encoding: .utf8)
     #expect(desk.text(":load \(script.path)").contains("can be used only in what is typed"))
     #expect(desk.text("save()").contains("can be used only in what is typed"))
     #expect(desk.text("pcall(save)").contains("can be used only in what is typed"))
@@ -137,7 +147,8 @@ struct TrafficTests {
     let desk = try desk("Tests/Fixtures/captures/\(name)")
     desk.answer("all = {} for i, p in pairs(packets) do all[i] = tostring(p) .. p.time end")
     #expect(desk.answer("#all == #packets and #all > 0") == ["true"])
-    let wrong = "wrong = 0 for i = #all, 1, -7 do if tostring(packets[i]) .. packets[i].time ~= all[i] then wrong = wrong + 1 end end"
+    let wrong =
+      "wrong = 0 for i = #all, 1, -7 do if tostring(packets[i]) .. packets[i].time ~= all[i] then wrong = wrong + 1 end end"
     desk.answer(wrong)
     #expect(desk.answer("wrong") == ["0"])
   }

@@ -55,7 +55,7 @@ final class PseudoTerminal {
     unsafe posix_spawnattr_setflags(&attributes, newSession)
     let words = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
     let variables = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
-    defer { unsafe (words + variables).forEach { unsafe free($0) } }
+    defer { for word in unsafe words + variables { unsafe free(word) } }
     var process: pid_t = 0
     let code = unsafe posix_spawn(&process, program, &actions, &attributes, words, variables)
     guard code == 0 else { throw Failure(description: "\(program): \(code)") }
@@ -92,7 +92,9 @@ final class PseudoTerminal {
         output = Array(seen[found.upperBound...].utf8)
         return before
       }
-      guard !isOver, Date() < deadline else { throw Failure(description: "\(text.debugDescription) did not come; the screen: \(seen)") }
+      guard !isOver, Date() < deadline else {
+        throw Failure(description: "\(text.debugDescription) did not come; the screen: \(seen)")
+      }
       read(waiting: 100)
     }
   }

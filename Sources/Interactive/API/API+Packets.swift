@@ -152,7 +152,8 @@ extension Session {
     }
     let name = call.string(1) ?? ""
     guard let field = PacketField(name, context) else {
-      throw HostFailure(argument: 1, "no field \(LuaText.quoted(Array(name.utf8.prefix(60)))); " + nearest(name, PacketField.names))
+      throw HostFailure(
+        argument: 1, "no field \(LuaText.quoted(Array(name.utf8.prefix(60)))); " + nearest(name, PacketField.names))
     }
     let scratch = PacketScratch()
     try run(
@@ -164,7 +165,8 @@ extension Session {
   }
 
   func nearest(_ name: String, _ known: [String]) -> String {
-    Nearest.name(to: name, among: known).map { "did you mean \"\($0)\"?" } ?? "known are \(known.joined(separator: ", "))"
+    Nearest.name(to: name, among: known).map { "did you mean \"\($0)\"?" }
+      ?? "known are \(known.joined(separator: ", "))"
   }
 
   fileprivate func conversations(_ call: HostCall) throws(HostFailure) {

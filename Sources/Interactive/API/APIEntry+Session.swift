@@ -4,7 +4,7 @@ package import Policy
 extension APIEntry {
   /// What sessions have besides the policy language: entries of the same table, so that help, completion and the page
   /// know them.
-  package static let session: [APIEntry] = 
+  package static let session: [APIEntry] =
     captureEntries + packetsEntries + packetViewEntries + mirrorTrialEntries + clockEntries
 
   typealias SessionCall = @Sendable (Session, HostCall) throws(HostFailure) -> Void

@@ -21,7 +21,8 @@ struct ColonCommand: Sendable {
       example: ":load web-to-ids.lua"
     ) { session, file in session.load(file) },
     ColonCommand(
-      name: "reload", doc: "Begins anew: a fresh interpreter, the captures that were given, the files that were loaded.",
+      name: "reload",
+      doc: "Begins anew: a fresh interpreter, the captures that were given, the files that were loaded.",
       example: ":reload"
     ) { session, _ in session.reload() },
     ColonCommand(
@@ -41,7 +42,8 @@ struct ColonCommand: Sendable {
     ) { session, text in session.time(text) },
     ColonCommand(
       name: "trace", usage: "[on|off]",
-      doc: "A line for each packet of mirror:dry_run: known conversation or not, verdict, fields that scripts read, their time.",
+      doc:
+        "A line for each packet of mirror:dry_run: known conversation or not, verdict, fields that scripts read, their time.",
       example: ":trace on"
     ) { session, text in session.trace(text) },
     ColonCommand(name: "limits", doc: "What the session may use, and what it does.", example: ":limits") {

@@ -54,7 +54,10 @@ extension Session {
       case let other: return other
       }
     }
-    return .done(lines + [style.paint("loaded \(files.count) \(files.count == 1 ? "file" : "files") anew; what was typed is gone", .note)])
+    return .done(
+      lines + [
+        style.paint("loaded \(files.count) \(files.count == 1 ? "file" : "files") anew; what was typed is gone", .note)
+      ])
   }
 
   /// A policy as `moontap check` would see it.
@@ -77,12 +80,15 @@ extension Session {
     var options = PolicyOptions()
     options.arguments = arguments
     do throws(PolicyError) {
-      let policy = try Policy(source: text, file: file, host: 0, inventory: inventory, bpf: bpf, earlier: [], options: options)
+      let policy = try Policy(
+        source: text, file: file, host: 0, inventory: inventory, bpf: bpf, earlier: [], options: options)
       let names = policy.mirrors.map(\.name)
       let head = names.isEmpty ? "no mirror is declared" : "right: " + names.joined(separator: ", ")
       return .done([head] + policy.warnings.map { style.paint("warning: \($0.sentence)", .note) })
     } catch {
-      return .failed(error.violations.isEmpty ? [error.description] : error.violations.map { "\($0.location?.description ?? error.file): \($0.sentence)" })
+      return .failed(
+        error.violations.isEmpty
+          ? [error.description] : error.violations.map { "\($0.location?.description ?? error.file): \($0.sentence)" })
     }
   }
 
@@ -137,7 +143,8 @@ extension Session {
       let subnets = inventory.subnets.filter { $0.vpc == vpc }.count
       let network = inventory.vpcs[vpc]
       return [
-        AlignedTable.Cell(text: network.id), AlignedTable.Cell(text: network.cidrs.map(\.description).joined(separator: ", ")),
+        AlignedTable.Cell(text: network.id),
+        AlignedTable.Cell(text: network.cidrs.map(\.description).joined(separator: ", ")),
         AlignedTable.Cell(text: "\(subnets)", isNumber: true), AlignedTable.Cell(text: "\(enis)", isNumber: true),
       ]
     }

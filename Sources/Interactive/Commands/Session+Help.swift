@@ -44,7 +44,9 @@ extension Session {
   }
 
   private func overview() -> [String] {
-    var lines = ["Lua 5.4: an expression prints its value, _ is the last one. Tab completes, Ctrl-R searches, Ctrl-C stops.", ""]
+    var lines = [
+      "Lua 5.4: an expression prints its value, _ is the last one. Tab completes, Ctrl-R searches, Ctrl-C stops.", "",
+    ]
     lines += described(ColonCommand.all.map { (":\($0.name) \($0.usage)", $0.doc) })
     lines += ["", "Names (:help NAME tells more):"]
     var groups: [(owner: String, names: [String])] = []

@@ -10,7 +10,10 @@ final class PromptSignals: Sendable {
   static let shared = PromptSignals()
 
   /// What woke the prompt up.
-  enum Wake: UInt8 { case interrupt = 105, window = 119 }
+  enum Wake: UInt8 {
+    case interrupt = 105
+    case window = 119
+  }
 
   private let isReading = Atomic(false)
   /// A script runs, and may be ended by this.

@@ -15,7 +15,9 @@ extension Session {
   func names(in view: LuaView) -> [String] {
     let pairs = (try? state.look(into: view).pairs) ?? []
     return pairs.compactMap { pair in
-      guard case .string(let bytes, let length) = pair.key, length == bytes.count, LuaText.isName(bytes) else { return nil }
+      guard case .string(let bytes, let length) = pair.key, length == bytes.count, LuaText.isName(bytes) else {
+        return nil
+      }
       return String(decoding: bytes, as: UTF8.self)
     }
   }

@@ -24,7 +24,8 @@ extension APIEntry {
     ) { session, call throws(HostFailure) in try session.cost(call) },
     method(
       .mirrors, "save_policy", [APIParameter("path", .string, "of a file that is not there yet")], returns: "string",
-      "Writes what was declared in this session as a policy, if that passes the check.", #"mirrors:save_policy("hunt.lua")"#
+      "Writes what was declared in this session as a policy, if that passes the check.",
+      #"mirrors:save_policy("hunt.lua")"#
     ) { session, call throws(HostFailure) in
       try call.requireTyped("mirrors:save_policy")
       switch session.savePolicy(call.string(1) ?? "") {

@@ -32,7 +32,8 @@ struct DryRunTable {
     -> LuaValue
   {
     var fields: [LuaTable.Field] = [
-      .init("bytes", .integer(Int64(clamping: tally.bytes))), .init("packets", .integer(Int64(clamping: tally.packets))),
+      .init("bytes", .integer(Int64(clamping: tally.bytes))),
+      .init("packets", .integer(Int64(clamping: tally.packets))),
     ]
     if let receiver { fields.append(.init("receiver", .string(receiver))) }
     if hasShare {

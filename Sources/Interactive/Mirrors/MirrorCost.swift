@@ -25,13 +25,17 @@ struct MirrorCost {
       return .table(LuaTable(fields: fields + [.init("part", .string(part))]))
     }
     var rows = [
-      row("without its filter", isCached: !asksBalancer, nanoseconds: try Self.measure(session, number, room, call, keepsFilter: false))
+      row(
+        "without its filter", isCached: !asksBalancer,
+        nanoseconds: try Self.measure(session, number, room, call, keepsFilter: false))
     ]
     for test in tests { rows.append(row(test.text, isCached: !test.isPerPacket)) }
     if asksBalancer { rows.append(row("the balancer's function", isCached: false)) }
     let isCached = !asksBalancer && !tests.contains(where: \.isPerPacket)
     rows.append(
-      row("all, \(room.frames.count) packets", isCached: isCached, nanoseconds: try Self.measure(session, number, room, call, keepsFilter: true)))
+      row(
+        "all, \(room.frames.count) packets", isCached: isCached,
+        nanoseconds: try Self.measure(session, number, room, call, keepsFilter: true)))
     value = .table(LuaTable(items: rows))
   }
 

@@ -62,7 +62,8 @@ final class MirrorRun {
   }
 
   /// The same one by one, and tells of each.
-  func judgeOpenly(_ room: FrameRoom, _ call: HostCall, _ tell: (Explanation, Frame, Look?) -> Void) throws(HostFailure) {
+  func judgeOpenly(_ room: FrameRoom, _ call: HostCall, _ tell: (Explanation, Frame, Look?) -> Void) throws(HostFailure)
+  {
     var problem: HostFailure?
     let ran = call.aside {
       trial.during {

@@ -76,7 +76,9 @@ final class IndexedCapture: Sendable {
       changed: Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec))
   }
 
-  func isFile(at path: String) -> Bool { Self.identity(path).map { $0.device == identity.device && $0.number == identity.number } ?? false }
+  func isFile(at path: String) -> Bool {
+    Self.identity(path).map { $0.device == identity.device && $0.number == identity.number } ?? false
+  }
 
   // MARK: Reading
 

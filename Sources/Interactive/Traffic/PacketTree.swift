@@ -67,7 +67,9 @@ struct PacketTree {
 
   private func link(_ packet: PacketSummary) -> [String] {
     var fields: [(String, String?)] = []
-    if packet.flags.contains(.sourceMACKnown) { fields.append(("source", MACAddress(value: packet.sourceMAC).description)) }
+    if packet.flags.contains(.sourceMACKnown) {
+      fields.append(("source", MACAddress(value: packet.sourceMAC).description))
+    }
     if packet.flags.contains(.destinationMACKnown) {
       fields.append(("destination", MACAddress(value: packet.destinationMAC).description))
     }
@@ -89,7 +91,8 @@ struct PacketTree {
   private func tags(from start: Int) -> [String] {
     var lines: [String] = []
     var at = start
-    while let type = number(at, 2), [0x8100, 0x88a8, 0x9100, 0x9200, 0x9300].contains(type), let tag = number(at + 2, 2) {
+    while let type = number(at, 2), [0x8100, 0x88a8, 0x9100, 0x9200, 0x9300].contains(type), let tag = number(at + 2, 2)
+    {
       lines += section(
         "vlan", [("id", "\(tag & 0xfff)"), ("priority", "\(tag >> 13)"), ("tag", hexadecimal(type, 4))])
       at += 4
@@ -118,7 +121,8 @@ struct PacketTree {
     return section(
       "arp",
       [
-        ("operation", operation), ("sender", address4(at + 14)), ("sender mac", mac(at + 8)), ("target", address4(at + 24)),
+        ("operation", operation), ("sender", address4(at + 14)), ("sender mac", mac(at + 8)),
+        ("target", address4(at + 24)),
         ("target mac", mac(at + 18)),
       ])
   }
@@ -134,7 +138,8 @@ struct PacketTree {
         ("protocol", byte(at + 9).map { Self.name(ofProtocol: $0) }), ("ttl", byte(at + 8).map { "\($0)" }),
         ("dscp", byte(at + 1).map { "\($0 >> 2)" }), ("ecn", byte(at + 1).map { "\($0 & 3)" }),
         ("length", number(at + 2, 2).map { "\($0)" }), ("header", byte(at).map { "\(($0 & 15) * 4) bytes" }),
-        ("id", number(at + 4, 2).map { hexadecimal($0, 4) }), ("flags", flags.isEmpty ? nil : flags.joined(separator: ", ")),
+        ("id", number(at + 4, 2).map { hexadecimal($0, 4) }),
+        ("flags", flags.isEmpty ? nil : flags.joined(separator: ", ")),
         ("fragment offset", fragment & 0x1fff == 0 ? nil : "\((fragment & 0x1fff) * 8)"),
         ("checksum", number(at + 10, 2).map { hexadecimal($0, 4) }),
       ])

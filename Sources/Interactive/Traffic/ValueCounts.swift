@@ -31,7 +31,8 @@ struct ValueCounts {
     }
     let rows = sorted.prefix(most).map { value, tally -> LuaValue in
       var row = LuaTable(fields: [
-        LuaTable.Field("bytes", .integer(Int64(tally.bytes))), LuaTable.Field("packets", .integer(Int64(tally.packets))),
+        LuaTable.Field("bytes", .integer(Int64(tally.bytes))),
+        LuaTable.Field("packets", .integer(Int64(tally.packets))),
       ])
       if withShare {
         let share = Double(tally.packets) / Double(max(1, all.packets))

@@ -25,7 +25,8 @@ struct AlignedTable {
     var lines = columns.allSatisfy(\.isEmpty) ? [] : [style.paint(Self.joined(head), .note)]
     for row in cut {
       let cells = shown.map { column in
-        let padded = TextWidth.pad(TextWidth.cut(row[column].text, to: widths[column]), to: widths[column], onLeft: isNumeric[column])
+        let padded = TextWidth.pad(
+          TextWidth.cut(row[column].text, to: widths[column]), to: widths[column], onLeft: isNumeric[column])
         return style.paint(padded, row[column].ink)
       }
       lines.append(Self.joined(cells))

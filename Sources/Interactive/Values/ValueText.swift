@@ -171,7 +171,8 @@ struct ValueText {
 /// Columns that are known stand as people read them; others follow by name.
 enum ColumnOrder {
   private static let known = [
-    "part", "cached", "ns", "verdict", "value", "key", "receiver", "reason", "protocol", "source", "source_port", "destination", "destination_port", "id",
+    "part", "cached", "ns", "verdict", "value", "key", "receiver", "reason", "protocol", "source", "source_port",
+    "destination", "destination_port", "id",
     "name", "packets", "bytes", "share", "first", "last", "seconds",
   ]
 

@@ -6,12 +6,13 @@ package import Mirroring
   private let kind: RecordField.Kind
   private let presence: [RecordBit]
 
+  /// What is no value, or not known of a packet alone.
+  private static let notPlain: Set = ["tcp", "icmp", "flow", "payload", "inner", "eni", "direction", "next_hop"]
+
   /// Every name, those of headers behind a dot.
   package static let names: [String] = APIEntry.all.compactMap { entry in
     guard case .type(let type) = entry.owner, case .record = entry.binding, parent(of: type) != nil else { return nil }
-    if type == .packet, ["tcp", "icmp", "flow", "payload", "inner", "eni", "direction", "next_hop"].contains(entry.name) {
-      return nil
-    }
+    if type == .packet, notPlain.contains(entry.name) { return nil }
     return type == .packet ? entry.name : "\(type.name).\(entry.name)"
   }
 
