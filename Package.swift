@@ -46,7 +46,7 @@ let package = Package(
     .executableTarget(
       name: "trafficgen",
       dependencies: [
-        "Inventory", "JSONText", "Wire",
+        "Inventory", "JSONText", "SeededRandom", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -54,7 +54,7 @@ let package = Package(
     .executableTarget(
       name: "fuzz",
       dependencies: [
-        "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "Wire",
+        "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "SeededRandom", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -72,9 +72,10 @@ let package = Package(
     // 2: whose address is this, what is the next hop | one sandboxed interpreter
     floor("Inventory", ["JSONText", "Wire"]),
     .target(name: "LuaRuntime", dependencies: ["CLuaShims"], exclude: ["README.md"], swiftSettings: loop),
-    // 1: bytes <-> values | text <-> values
+    // 1: bytes <-> values | text <-> values | numbers that repeat, for tools and tests
     floor("Wire", []),
     floor("JSONText", []),
+    floor("SeededRandom", []),
     // C: macros as functions, limiting allocator, budget hook, trampoline
     .target(
       name: "CLuaShims", dependencies: ["CLua"],
@@ -84,17 +85,17 @@ let package = Package(
     .systemLibrary(name: "CEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
-    tests("Wire", ["Wire", "Capture", "DataPath"]),
-    tests("JSONText", ["JSONText"]),
-    tests("Inventory", ["Inventory", "JSONText", "Wire"]),
-    tests("Mirroring", ["Mirroring", "Inventory", "JSONText", "Wire"]),
-    tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "Wire"]),
+    tests("Wire", ["Wire", "Capture", "DataPath", "SeededRandom"]),
+    tests("JSONText", ["JSONText", "SeededRandom"]),
+    tests("Inventory", ["Inventory", "JSONText", "SeededRandom", "Wire"]),
+    tests("Mirroring", ["Mirroring", "Inventory", "JSONText", "SeededRandom", "Wire"]),
+    tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "SeededRandom", "Wire"]),
     tests("LuaRuntime", ["LuaRuntime"]),
     tests("Policy", ["Policy", "Capture", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests(
       "Interactive",
       ["Interactive", "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
-    tests("Capture", ["Capture", "DataPath", "Mirroring", "Wire", "CPcap"]),
+    tests("Capture", ["Capture", "DataPath", "Mirroring", "SeededRandom", "Wire", "CPcap"]),
     tests(
       "Moontap",
       [

@@ -15,6 +15,9 @@ struct ErrorText {
       lines.append("  " + style.paint(violation.code, .error) + violation.sentence.dropFirst(violation.code.count))
       if let hint = violation.hint { lines.append("    " + style.paint("hint: " + hint, .note)) }
     }
+    if [.runtime, .stale].contains(error.kind), violations.isEmpty, let hint = FailureHint.hint(for: error) {
+      lines.append("  " + style.paint("hint: " + hint, .note))
+    }
     return lines + calls(error).map { style.paint("  " + $0, .note) }
   }
 

@@ -7,7 +7,8 @@ extension MirrorValidator {
     let location = draft.location ?? SourceLocation(file: "")
     let members = [DraftMember("filter", DraftValue(.filter(draft), at: location))]
     var reading = MirrorReading(
-      MirrorDraft(members, spelling: .snakeCase, location: location), inventory: inventory, bpf: bpf, neighbours: [],
+      MirrorDraft(members, spelling: .snakeCase, location: location), inventory: inventory, bpf: bpf,
+      neighbours: MirrorNeighbours(),
       identifiers: NetworkIdentifiers(taken: []))
     reading.members["filter"] = reading.draft.root.member("filter", members[0].value)
     reading.readFilter()

@@ -33,7 +33,9 @@ struct SessionTests {
     #expect(
       desk.answer("y = check({})") == [
         "! input 2:2: attempt to perform arithmetic on a nil value (field 'lenght')",
-        "!     local n = packet.lenght + 1", "!                      ^", "!   at input 2:2: in check",
+        "!     local n = packet.lenght + 1", "!                      ^",
+        "!   hint: fields that a packet does not have are nil: test them first, as in packet.destination_port and packet.destination_port < 1024",
+        "!   at input 2:2: in check",
         "!   at input 3:1: in main chunk",
       ])
     #expect(desk.answer("1 + + 2") == ["! input 4:1: unexpected symbol near '+'", "!     1 + + 2", "!       ^"])
