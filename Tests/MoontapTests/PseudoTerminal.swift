@@ -55,7 +55,10 @@ final class PseudoTerminal {
     unsafe posix_spawnattr_setflags(&attributes, newSession)
     let words = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
     let variables = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
-    defer { for unsafe word in unsafe words + variables { unsafe free(word) } }
+    defer {
+      for index in unsafe words.indices { unsafe free(words[index]) }
+      for index in unsafe variables.indices { unsafe free(variables[index]) }
+    }
     var process: pid_t = 0
     let code = unsafe posix_spawn(&process, program, &actions, &attributes, words, variables)
     guard code == 0 else { throw Failure(description: "\(program): \(code)") }

@@ -91,6 +91,9 @@ package enum APITypeName: Int, Sendable, CaseIterable {
   case packets
   case expectation, verdict
 
+  /// Those that policies meet.
+  static let ofPolicies = allCases.filter { $0 != .packets }
+
   package var name: String {
     switch self {
     case .routeTable: "route_table"
