@@ -102,6 +102,15 @@ final class PseudoTerminal {
     }
   }
 
+  /// The same for what is sent, escape sequences and all.
+  func waitForBytes(_ text: String) throws {
+    let deadline = Date(timeIntervalSinceNow: 60)
+    while !output.contains(Array(text.utf8)) {
+      guard !isOver, Date() < deadline else { throw Failure(description: "\(text.debugDescription) did not come") }
+      read(waiting: 100)
+    }
+  }
+
   /// Waits for the end, and says how it ended.
   func end() throws -> Int32 {
     let deadline = Date(timeIntervalSinceNow: 60)

@@ -160,6 +160,29 @@ struct ReplTests {
     try terminal.wait(for: "paged: }")
   }
 
+  @Test func aPagerReadsTheTerminalAndCtrlCIsItsOwn() throws {
+    let terminal = try start([
+      "PAGER": "cat >/dev/null; trap 'exit 0' INT; echo ready; read key </dev/tty; echo got $key"
+    ])
+    terminal.type(":help\r")
+    try terminal.wait(for: "ready\n")
+    terminal.type("next\r")
+    try terminal.wait(for: "got next\n")
+    try terminal.wait(for: "moontap> ")
+    terminal.type(":help\r")
+    try terminal.wait(for: "ready\n")
+    terminal.type("\u{3}\u{3}")
+    try terminal.wait(for: "moontap> ")
+    terminal.type("6 * 7\r")
+    try terminal.wait(for: "\n42\n")
+  }
+
+  @Test func coloursEndBehindThePrompt() throws {
+    let terminal = try start(["NO_COLOR": ""])
+    terminal.type("6 * 7\r")
+    try terminal.waitForBytes("42\u{1b}[0m\r\n\u{1b}[1mmoontap>\u{1b}[0m ")
+  }
+
   // MARK: Piped
 
   private func pipe(_ text: String, _ more: [String] = []) throws -> Finished {

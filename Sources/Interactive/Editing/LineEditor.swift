@@ -83,6 +83,8 @@ import Foundation
     let signals = PromptSignals.shared
     signals.setReading(true)
     defer { signals.setReading(false) }
+    // libedit shows the prompt first: a Ctrl-D in between would be the terminal's, and lost.
+    unsafe edit_prepare_terminal(editor, 1)
     var count: Int32 = 0
     guard let line = unsafe el_gets(editor, &count), count > 0 else {
       return wasInterrupted ? .interrupted(hadText: hasText) : .end

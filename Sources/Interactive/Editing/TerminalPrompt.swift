@@ -89,8 +89,9 @@ public final class TerminalPrompt {
   }
 
   private func prompt(isFirst: Bool) -> String {
-    let text = isFirst ? "moontap> " : "     ... "
-    return hasColour ? "\u{1}\u{1b}[1m\u{1}\(text)\u{1}\u{1b}[0m\u{1}" : text
+    let text = isFirst ? "moontap>" : "     ..."
+    // libedit writes an escape sequence with what follows it: the last one would be left out.
+    return hasColour ? "\u{1}\u{1b}[1m\u{1}\(text)\u{1}\u{1b}[0m\u{1} " : text + " "
   }
 
   // MARK: Showing
@@ -103,18 +104,18 @@ public final class TerminalPrompt {
     print(lines.joined(separator: "\n") + (lines.isEmpty ? "" : "\n"))
   }
 
+  /// popen(3): the pager stays in our process group, and so may read the terminal.
+  ///
   /// - Returns: false: there is no such pager.
   private func page(_ lines: [String], _ pager: String) -> Bool {
-    let process = Process()
-    let pipe = Pipe()
-    process.executableURL = URL(filePath: "/bin/sh")
-    process.arguments = ["-c", pager]
-    process.standardInput = pipe
-    guard (try? process.run()) != nil else { return false }
-    signal(SIGPIPE, SIG_IGN)
-    try? pipe.fileHandleForWriting.write(contentsOf: Data((lines.joined(separator: "\n") + "\n").utf8))
-    try? pipe.fileHandleForWriting.close()
-    process.waitUntilExit()
-    return process.terminationStatus != 127
+    guard let stream = unsafe popen(pager, "w") else { return false }
+    // Ctrl-C is the pager's now, and one that ends early is no reason for us to end.
+    let interrupts = signal(SIGINT, SIG_IGN)
+    let brokenPipes = signal(SIGPIPE, SIG_IGN)
+    unsafe fputs(lines.joined(separator: "\n") + "\n", stream)
+    let status = unsafe pclose(stream)
+    signal(SIGINT, interrupts)
+    signal(SIGPIPE, brokenPipes)
+    return status >> 8 & 0xff != 127
   }
 }
