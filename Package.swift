@@ -29,14 +29,15 @@ let package = Package(
   name: "moontap",
   products: [.executable(name: "moontap", targets: ["moontap"])],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     // 6: the commands; the only place where the parts meet
     .executableTarget(
       name: "moontap",
       dependencies: [
-        "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire",
+        "Capture", "Policy", "DataPath", "Store", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -61,6 +62,10 @@ let package = Package(
     // 4: frames in, copies out | Lua to domain
     floor("DataPath", ["Mirroring", "Inventory", "Wire"], loop),
     floor("Policy", ["LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"], loop),
+    .target(
+      name: "Store",
+      dependencies: ["Mirroring", "Inventory", "JSONText", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: strict),
     // 3: what a mirror is, what makes one valid, what a verdict is
     floor("Mirroring", ["Inventory", "JSONText", "Wire"]),
     // 2: whose address is this, what is the next hop | one sandboxed interpreter
@@ -84,6 +89,10 @@ let package = Package(
     tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("LuaRuntime", ["LuaRuntime"]),
     tests("Policy", ["Policy", "Capture", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
+    .testTarget(
+      name: "StoreTests",
+      dependencies: ["Store", "Mirroring", "Inventory", "JSONText", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: strict),
     tests("Capture", ["Capture", "DataPath", "Mirroring", "Wire", "CPcap"]),
     tests(
       "Moontap",

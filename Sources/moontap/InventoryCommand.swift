@@ -12,7 +12,7 @@ struct InventoryCommand: ParsableCommand {
         moontap inventory show shop.json
         moontap inventory show shop.json --json
       """,
-    subcommands: [Check.self, Show.self])
+    subcommands: [Check.self, Show.self, Import.self])
 
   struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -19,7 +19,10 @@ struct Moontap: ParsableCommand {
         3 unreadable or invalid file · 64 wrong usage · 130 interrupted
       """,
     version: "moontap 0.1.0",
-    subcommands: [RunCommand.self, CheckCommand.self, ExplainCommand.self, InventoryCommand.self])
+    subcommands: [
+      RunCommand.self, CheckCommand.self, ExplainCommand.self, MirrorCommand.self, InventoryCommand.self,
+      StoreCommand.self,
+    ])
 }
 
 extension ParsableCommand {
