@@ -1,3 +1,4 @@
+internal import Foundation
 internal import GRDB
 public import Inventory
 public import JSONText
@@ -42,7 +43,23 @@ public final class MirrorStore {
       throw .missing(path: path)
     }
     guard StoreFile.isRegular(path) else { throw .unusable(path: path, reason: "it is no regular file") }
-    queue = try Self.open(path, access)
+    do {
+      queue = try Self.open(path, access)
+    } catch {
+      guard access == .read, StoreFile.isReadOnly(path), StoreFile.isSettled(path) else { throw error }
+      queue = try Self.openUnchanging(path)
+    }
+  }
+
+  /// On a disk that cannot be written, where SQLite's files beside the store cannot be made either: nobody writes, so
+  /// nobody needs to be kept apart.
+  private static func openUnchanging(_ path: String) throws(StoreError) -> DatabaseQueue {
+    try translating(path) {
+      let absolute = URL(filePath: path).absoluteString
+      let queue = try DatabaseQueue(path: absolute + "?immutable=1", configuration: configuration(path, readOnly: true))
+      try queue.inDatabase { try StoreSchema.checkOwner($0, path: path, isCurrent: true) }
+      return queue
+    }
   }
 
   private static func open(_ path: String, _ access: Access) throws(StoreError) -> DatabaseQueue {

@@ -73,7 +73,10 @@ extension StoreError {
     case .SQLITE_FULL: self = .full(path: path)
     case .SQLITE_NOTADB: self = .foreign(path: path)
     case .SQLITE_CORRUPT: self = .corrupt(path: path, detail: detail)
-    case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH: self = .unusable(path: path, reason: detail)
+    case .SQLITE_CANTOPEN where StoreFile.isReadOnly(path): self = .readOnly(path: path)
+    case .SQLITE_IOERR where StoreFile.isFull(path): self = .full(path: path)
+    case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH:
+      self = .unusable(path: path, reason: StoreFile.refusal(path) ?? detail)
     default: self = .failed(path: path, detail: detail)
     }
   }

@@ -53,6 +53,29 @@ public enum StoreFile {
     return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
   }
 
+  /// Whether the disk has no room left.
+  static func isFull(_ path: String) -> Bool {
+    var status = statvfs()
+    return unsafe statvfs(path, &status) == 0 && status.f_bavail == 0
+  }
+
+  /// Whether the disk cannot be written.
+  static func isReadOnly(_ path: String) -> Bool {
+    var status = statvfs()
+    return unsafe statvfs(path, &status) == 0 && status.f_flag & UInt(ST_RDONLY) != 0
+  }
+
+  /// The system's reason why the file cannot be used; nil: it knows none.
+  static func refusal(_ path: String) -> String? {
+    unsafe access(path, R_OK | W_OK) == 0 ? nil : unsafe String(cString: strerror(errno))
+  }
+
+  /// Nothing waits in the write-ahead log: the file alone is the whole store.
+  static func isSettled(_ path: String) -> Bool {
+    var status = stat()
+    return unsafe stat(path + "-wal", &status) != 0 || status.st_size == 0
+  }
+
   /// Makes names in the folder durable.
   static func syncFolder(of path: String) {
     let folder = (path as NSString).deletingLastPathComponent

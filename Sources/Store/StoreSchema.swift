@@ -96,10 +96,13 @@ enum StoreSchema {
   }
 
   /// Throws unless the database is a store that this version knows.
-  static func checkOwner(_ database: Database, path: String) throws {
+  ///
+  /// - Parameter isCurrent: its schema must be this version's, because it cannot be migrated.
+  static func checkOwner(_ database: Database, path: String, isCurrent: Bool = false) throws {
     guard try pragma("application_id", database) == applicationID else { throw StoreError.foreign(path: path) }
     let found = try userVersion(database)
     guard found <= version else { throw StoreError.newer(path: path, version: found, known: version) }
+    if isCurrent, found < version { throw StoreError.readOnly(path: path) }
   }
 
   private static func userVersion(_ database: Database) throws -> Int { try pragma("user_version", database) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Inventory
 import JSONText
 import Store
@@ -11,7 +12,13 @@ extension InventoryCommand {
       discussion: """
         EXAMPLES:
           moontap inventory import shop.json
+          moontap inventory import vpcs.json subnets.json enis-1.json enis-2.json routes.json nats.json
+          moontap inventory import answers/*.json --write shop.json
           moontap inventory import shop.json --dry-run
+
+        Files are moontap.inventory/1, or answers of a cloud's API, all of them together: of Tencent Cloud (DescribeVpcs, \
+        DescribeSubnets, DescribeNetworkInterfaces, DescribeRouteTables, DescribeNatGateways) or of AWS (describe-vpcs and \
+        its sisters), whole, only what stands inside, or the bare lists, in any number of pages.
 
         The regions of the file take the place of those of the same id; other regions stay. Mirrors that break a rule \
         afterwards are listed and stay as they are (exit code 1). An import that takes away a NAT gateway which a mirror \
@@ -20,6 +27,14 @@ extension InventoryCommand {
 
     @Argument(help: ArgumentHelp("Files; - is standard input.", valueName: "file"), completion: .file())
     var files: [String]
+
+    @Option(help: ArgumentHelp("Region of a cloud's answers; without it the zones tell.", valueName: "id"))
+    var region: String?
+
+    @Option(
+      help: ArgumentHelp("Write a moontap.inventory/1 file instead; no store is touched.", valueName: "file"),
+      completion: .file())
+    var write: String?
 
     @Flag(help: "Only say what would change.")
     var dryRun = false
@@ -35,7 +50,8 @@ extension InventoryCommand {
     func run() throws {
       try finish {
         try onScriptStack {
-          let inventory = try Inventory.read(files[0])
+          let inventory = try CloudFiles(region: region).inventory(files)
+          if let write { return try self.write(inventory, to: write) }
           let store = try options.open(.create)
           let result = try asking { () throws(StoreError) in
             try store.importInventory(inventory, force: force, isRehearsal: dryRun)
@@ -44,6 +60,20 @@ extension InventoryCommand {
           result.complaints.complain()
           return result.invalid.isEmpty ? .ok : .findings
         }
+      }
+    }
+
+    private func write(_ inventory: Inventory, to path: String) throws -> Ending {
+      try Data((inventory.json().text(.pretty) + "\n").utf8).write(to: URL(filePath: path), options: .atomic)
+      try Terminal.write("\(path): \(inventory.sizeInWords)\n")
+      return .ok
+    }
+
+    func validate() throws {
+      if files.count(where: { $0 == "-" }) > 1 { throw ValidationError("Standard input (-) can be read once.") }
+      if write != nil, dryRun || force || json {
+        throw ValidationError(
+          "--write makes a file and touches no store: --dry-run, --force and --json say nothing there.")
       }
     }
   }

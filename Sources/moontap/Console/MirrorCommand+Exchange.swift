@@ -1,7 +1,10 @@
 import ArgumentParser
+import Cloud
 import JSONText
 import Mirroring
 import Store
+
+enum MirrorFormat: String, ExpressibleByArgument, CaseIterable { case moontap, tencent }
 
 extension MirrorCommand {
   struct Export: ParsableCommand {
@@ -11,6 +14,7 @@ extension MirrorCommand {
         EXAMPLES:
           moontap mirror export > mirrors.json
           moontap mirror export web-to-ids --vpc vpc-shop
+          moontap mirror export --format tencent
         """)
 
     @Argument(help: ArgumentHelp("Names; without them all mirrors.", valueName: "name"))
@@ -18,6 +22,9 @@ extension MirrorCommand {
 
     @Option(help: ArgumentHelp("Only this VPC.", valueName: "id"))
     var vpc: String?
+
+    @Option(help: "moontap, or tencent: the answer of DescribeTrafficMirrors; what it cannot say is listed.")
+    var format: MirrorFormat = .moontap
 
     @OptionGroup var options: StoreOptions
 
@@ -30,13 +37,22 @@ extension MirrorCommand {
             code: "mirror.unknown", sentence: "there is no mirror \(name.quotedForMessage)",
             hint: Spelling.nearest(to: name, among: all.map(\.name)).map { "did you mean \($0.quotedForMessage)?" })
         }
-        let mirrors = all.filter { names.isEmpty || names.contains($0.name) }
-        let document: JSONValue = [
-          "format": .string(MirrorsFile.format), "mirrors": .array(mirrors.map(\.definition)),
-        ]
-        try Terminal.write(document.text(.pretty) + "\n")
-        return .ok
+        let mirrors = all.filter { names.isEmpty || names.contains($0.name) }.map(\.definition)
+        return try format == .tencent ? writeTencent(mirrors) : write(mirrors)
       }
+    }
+
+    private func write(_ mirrors: [JSONValue]) throws -> Ending {
+      let document: JSONValue = ["format": .string(MirrorsFile.format), "mirrors": .array(mirrors)]
+      try Terminal.write(document.text(.pretty) + "\n")
+      return .ok
+    }
+
+    private func writeTencent(_ mirrors: [JSONValue]) throws -> Ending {
+      let (document, notes) = TencentMirrors.answer(for: mirrors)
+      try Terminal.write(document.text(.pretty) + "\n")
+      notes.map { Problem($0, exit: .findings) }.complain()
+      return notes.allSatisfy(\.isWarning) ? .ok : .findings
     }
   }
 
@@ -48,10 +64,14 @@ extension MirrorCommand {
         EXAMPLES:
           moontap mirror import mirrors.json
           moontap mirror import --replace mirrors.json
+          moontap mirror import --format tencent DescribeTrafficMirrors.json
         """)
 
     @Argument(help: ArgumentHelp("moontap.mirrors/1; - is standard input.", valueName: "file"), completion: .file())
     var file: String
+
+    @Option(help: "moontap, or tencent: an answer of DescribeTrafficMirrors; what is not carried over is listed.")
+    var format: MirrorFormat = .moontap
 
     @Flag(help: "A mirror whose VPC has one of the name becomes what the file says, instead of being refused.")
     var replace = false
@@ -64,8 +84,8 @@ extension MirrorCommand {
     func run() throws {
       try finish {
         try onScriptStack {
-          let wanted = try WantedMirror.read(file)
           let store = try options.open(.create)
+          let wanted = try format == .tencent ? WantedMirror.readTencent(file, store) : WantedMirror.read(file)
           let outcomes = try asking { () throws(StoreError) in try store.create(wanted, replacing: replace) }
           try Report(json: json).say("imported", outcomes)
           return .ok
