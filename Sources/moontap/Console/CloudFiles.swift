@@ -18,7 +18,7 @@ struct CloudFiles {
         sentence: "is an inventory file; several files together are answers of a cloud's API",
         hint: "import it by itself")
     }
-    return try checked(first.document, first.name)
+    return try Inventory.made(first.document, from: first.name)
   }
 
   private func inventory(ofAnswers files: [JSONFile]) throws -> Inventory {
@@ -29,14 +29,23 @@ struct CloudFiles {
     let problems = cloud.notes.map { Problem($0) }
     guard cloud.notes.allSatisfy(\.isWarning) else { throw Problems(list: problems) }
     problems.complain()
-    return try checked(document, "answers of \(answers.kind?.rawValue ?? "a cloud")")
+    return try Inventory.made(document, from: "answers of \(answers.kind?.rawValue ?? "a cloud")")
   }
+}
 
-  private func checked(_ document: JSONValue, _ name: String) throws -> Inventory {
+extension Inventory {
+  /// - Parameter source: what messages name; a document made here has no lines.
+  /// - Throws: `Problems`
+  static func made(_ document: JSONValue, from source: String) throws -> Inventory {
     do {
-      return try Inventory(document, file: name)
+      return try Inventory(document, file: source)
     } catch {
-      throw Problems(list: error.problems)
+      throw Problems(
+        list: error.problems.map { problem in
+          var problem = problem
+          if problem.place == source + ":0" { problem.place = source }
+          return problem
+        })
     }
   }
 }
