@@ -63,29 +63,38 @@ extension MirrorStore {
     }
   }
 
-  /// Puts the content of a backup in the place of this store's, in one transaction. The file of the backup is only read.
+  /// Puts the content of a backup in the place of this store's, in one step. The file of the backup is only read.
   ///
-  /// The history is the backup's from then on, with one more line that says so.
+  /// The history is the backup's from then on, with one more line that says so. All of it is made ready in a copy, so
+  /// that the step is whole: migrated, with its line.
   public func restore(from source: String) throws(StoreError) {
     guard StoreFile.exists(source) else { throw .missing(path: source) }
-    try Self.translating(source) {
-      let backup = try DatabaseQueue(path: source, configuration: Self.configuration(source, readOnly: true))
+    let temporary = path + ".\(StoreClock.processID).part"
+    StoreFile.remove(temporary)
+    try StoreFile.createPrivately(temporary)
+    defer { for suffix in ["", "-wal", "-shm", "-journal"] { StoreFile.remove(temporary + suffix) } }
+    try Self.copy(source, to: temporary)
+    let copy = try MirrorStore(path: temporary, access: .change, actor: actor)
+    try copy.change { database in
+      try StoreSession(database: database, store: copy).remember(
+        .restore, region: "", vpc: "", before: nil, after: JSONValue.string(source).text())
+    }
+    try translating {
+      try copy.queue.backup(to: queue)
+      try queue.inDatabase { try Self.useWAL($0) }
+    }
+  }
+
+  /// - Throws: when the source is no whole store that this version knows.
+  private static func copy(_ source: String, to temporary: String) throws(StoreError) {
+    try translating(source) {
+      let backup = try DatabaseQueue(path: source, configuration: configuration(source, readOnly: true))
       try backup.inDatabase { database in
         try StoreSchema.checkOwner(database, path: source)
         let faults = try String.fetchAll(database, sql: "PRAGMA integrity_check(1)").filter { $0 != "ok" }
         if let fault = faults.first { throw StoreError.corrupt(path: source, detail: fault) }
       }
-      try translating {
-        try backup.backup(to: queue)
-        try queue.inDatabase { database in
-          try StoreSchema.migrate(database, path: path)
-          try Self.useWAL(database)
-        }
-        try change { database in
-          try StoreSession(database: database, store: self).remember(
-            .restore, region: "", vpc: "", before: nil, after: JSONValue.string(source).text())
-        }
-      }
+      try backup.backup(to: DatabaseQueue(path: temporary, configuration: configuration(temporary)))
     }
   }
 }

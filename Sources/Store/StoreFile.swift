@@ -13,7 +13,7 @@ public enum StoreFile {
     return folder + "/moontap/moontap.db"
   }
 
-  static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+  public static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
   /// Makes an empty file that only its owner can read, unless there is one; SQLite's files beside it inherit the mode.
   static func createPrivately(_ path: String) throws(StoreError) {

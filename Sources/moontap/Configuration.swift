@@ -7,7 +7,8 @@ import LuaRuntime
 import Mirroring
 import Policy
 
-/// What a command line names, loaded and found right: inventory, mirrors of files and policies, the plan made of them.
+/// What a command line names, loaded and found right: inventory, mirrors of the store, of files and of policies, the plan
+/// made of them.
 final class Configuration {
   let plan: MirrorPlan
   /// Never errors: those end the making of a configuration.
@@ -25,16 +26,21 @@ final class Configuration {
       options.tracksFragments = traffic.fragments == .track
       options.conversationLimit = traffic.conversations
     }
-    let inventory = try Inventory.read(input.inventory!)
-    try self.init(inventory, input, options)
+    let stored = try input.stored()
+    let inventory = try input.inventory.map { try Inventory.read($0) } ?? stored!.requiredInventory()
+    try self.init(inventory, input, options, stored)
     if let traffic { try checkBindings(traffic) }
   }
 
-  private init(_ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions) throws {
+  private init(
+    _ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions, _ stored: StoredMirrors?
+  ) throws {
     var loader = MirrorLoader(inventory: inventory, arguments: try input.arguments())
+    if let stored { loader.load(plain: stored) }
     for file in input.mirrors { loader.load(mirrors: file) }
     loader.validateDrafts()
     for file in input.policies { loader.load(policy: file) }
+    if let stored { loader.load(scripted: stored) }
     if loader.mirrors.isEmpty, loader.errors.isEmpty { loader.errors.append(Self.noMirrors) }
     guard loader.errors.isEmpty else { throw Problems(list: loader.errors + loader.warnings) }
     plan = MirrorPlan(inventory: inventory, mirrors: loader.mirrors, options: options)
@@ -121,7 +127,7 @@ final class Configuration {
 }
 
 /// Loads mirrors file by file and gathers what is wrong with all of them.
-private struct MirrorLoader {
+struct MirrorLoader {
   let inventory: Inventory
   let arguments: [String: String]
   let compiler = PcapFilterCompiler()
@@ -179,7 +185,7 @@ private struct MirrorLoader {
     }
   }
 
-  private mutating func add(_ violations: [MirrorViolation]) {
+  mutating func add(_ violations: [MirrorViolation]) {
     for violation in violations {
       let problem = Problem(violation)
       if violation.isWarning { warnings.append(problem) } else { errors.append(problem) }

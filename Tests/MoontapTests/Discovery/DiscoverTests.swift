@@ -88,13 +88,26 @@ struct DiscoverTests {
   }
 
   @Test func aGuestBehindATapIsKnownOnceItWasHeard() throws {
+    // It asks for the host's address (RFC 826), as a guest does when it starts.
     let heard = """
-      bridge fdb add 02:00:00:00:00:77 dev tap0 master dynamic
-      ip neigh add 10.99.1.77 lladdr 02:00:00:00:00:77 dev br0 nud reachable
+      coproc python3 -c '
+      import fcntl, os, struct, sys, time
+      tap = os.open("/dev/net/tun", os.O_RDWR)
+      fcntl.ioctl(tap, 0x400454ca, struct.pack("16sH", b"tap0", 0x1002))
+      os.system("ip link set tap0 up")
+      mac = bytes.fromhex("020000000077")
+      question = b"\\xff" * 6 + mac + bytes.fromhex("08060001080006040001") + mac + bytes([10, 99, 1, 77])
+      question += bytes(6) + bytes([10, 99, 1, 1])
+      while not os.popen("ip neighbour show 10.99.1.77").read():
+          os.write(tap, question)
+          time.sleep(0.05)
+      print("heard", flush=True)
+      sys.stdin.read()'
+      read -r -u "${COPROC[0]}" heard
       """
     guard let finished = try Self.discover("--json", after: heard) else { return }
     let enis = try #require(finished.json()["regions"]?.array?[0]["vpcs"]?.array?[0]["enis"]?.array)
-    let tap = try #require(enis.first { $0["id"] == "eni-tap0" })
+    let tap = try #require(enis.first { $0["id"] == "eni-tap0" }, "\(finished.errors)")
     #expect(tap["mac"] == "02:00:00:00:00:77" && tap["addresses"] == ["10.99.1.77"] && tap["interface"] == "tap0")
   }
 }
