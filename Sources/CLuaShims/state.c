@@ -80,6 +80,7 @@ void mt_close(mt_state *st) {
   free(st->out_bytes);
   free(st->chunks);
   free(st->cannot_keep);
+  mt_forget_coverage(st);
   free(st);
 }
 

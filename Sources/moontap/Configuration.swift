@@ -35,7 +35,8 @@ final class Configuration {
   private init(
     _ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions, _ stored: StoredMirrors?
   ) throws {
-    var loader = MirrorLoader(inventory: inventory, arguments: try input.arguments())
+    try InputOptions.check(libraries: input.lib)
+    var loader = MirrorLoader(inventory: inventory, arguments: try input.arguments(), libraries: input.lib)
     if let stored { loader.load(plain: stored) }
     for file in input.mirrors { loader.load(mirrors: file) }
     loader.validateDrafts()
@@ -130,6 +131,7 @@ final class Configuration {
 struct MirrorLoader {
   let inventory: Inventory
   let arguments: [String: String]
+  let libraries: [String]
   let compiler = PcapFilterCompiler()
   var drafts: [MirrorDraft] = []
   var mirrors: [TrafficMirror] = []
@@ -138,9 +140,10 @@ struct MirrorLoader {
   var errors: [Problem] = []
   var warnings: [Problem] = []
 
-  init(inventory: Inventory, arguments: [String: String]) {
+  init(inventory: Inventory, arguments: [String: String], libraries: [String]) {
     self.inventory = inventory
     self.arguments = arguments
+    self.libraries = libraries
   }
 
   mutating func load(mirrors file: String) {
@@ -168,6 +171,7 @@ struct MirrorLoader {
   mutating func load(policy file: String) {
     var options = PolicyOptions()
     options.arguments = arguments
+    options.libraries = libraries
     options.log = { line in Terminal.complain("\(line.place): \(line.level.rawValue): \(line.text)\n") }
     options.print = { line in Terminal.complain(line + "\n") }
     do throws(PolicyError) {

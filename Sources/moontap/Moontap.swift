@@ -11,6 +11,7 @@ struct Moontap: ParsableCommand {
 
       EXAMPLES:
         moontap check web-to-ids.lua --inventory shop.json
+        moontap test policies
         moontap run web-to-ids.lua --inventory shop.json --read hour.pcapng --write out
         moontap explain web-to-ids.lua --inventory shop.json --read hour.pcapng --frame 12
 
@@ -20,8 +21,8 @@ struct Moontap: ParsableCommand {
       """,
     version: "moontap 0.1.0",
     subcommands: [
-      RunCommand.self, CheckCommand.self, ExplainCommand.self, MirrorCommand.self, InventoryCommand.self,
-      StoreCommand.self,
+      RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, InitCommand.self, MirrorCommand.self,
+      InventoryCommand.self, StoreCommand.self,
     ])
 }
 

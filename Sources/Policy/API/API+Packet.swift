@@ -7,84 +7,115 @@ extension APIEntry {
   static let packetEntries: [APIEntry] = [
     field(
       "eni", "string?", "The network interface where it is observed, by id; an unlisted one by its address.",
+      #"packet.eni == "eni-web1""#,
       isPure: true, presence: .observation
     ) {
       context in
       unsafe .text { base, buffer in unsafe context.eniText(PacketRecord.at(base), buffer) }
     },
     field(
-      "direction", "string?", #""out" leaves the network interface, "in" enters it."#, isPure: true,
+      "direction", "string?", #""out" leaves the network interface, "in" enters it."#, #"packet.direction == "out""#,
+      isPure: true,
       presence: .observation
     ) { _ in
       .named(offset: PacketRecord.offset(\.isOutbound), names: [0: "in", 1: "out"])
     },
-    field("time", "number", "When it was captured, in seconds since 1970.") { _ in
+    field("time", "number", "When it was captured, in seconds since 1970.", "math.floor(packet.time) % 60 < 10") { _ in
       .double(offset: PacketRecord.offset(\.time))
     },
-    field("length", "integer", "Bytes of the frame on the wire.") { _ in
+    field("length", "integer", "Bytes of the frame on the wire.", "packet.length > 1000") { _ in
       .unsigned32(offset: PacketRecord.offset(\.length))
     },
-    field("captured_length", "integer", "Bytes of the frame that were captured.") { _ in
+    field(
+      "captured_length", "integer", "Bytes of the frame that were captured.", "packet.captured_length < packet.length"
+    ) { _ in
       .unsigned32(offset: PacketRecord.offset(\.capturedLength))
     },
-    field("source_mac", "string?", "As 02:00:0a:14:01:0b.", isPure: true, presence: .sourceMAC) { _ in
+    field(
+      "source_mac", "string?", "As 02:00:0a:14:01:0b.", #"packet.source_mac == "02:00:0a:14:01:0b""#, isPure: true,
+      presence: .sourceMAC
+    ) { _ in
       unsafe .text { base, buffer in
         unsafe buffer.fill(MACAddress(value: PacketRecord.at(base).pointee.observed.pointee.summary.sourceMAC))
       }
     },
-    field("destination_mac", "string?", "As 02:00:0a:14:01:0b.", isPure: true, presence: .destinationMAC) { _ in
+    field(
+      "destination_mac", "string?", "As 02:00:0a:14:01:0b.", #"packet.destination_mac == "ff:ff:ff:ff:ff:ff""#,
+      isPure: true, presence: .destinationMAC
+    ) { _ in
       unsafe .text { base, buffer in
         unsafe buffer.fill(MACAddress(value: PacketRecord.at(base).pointee.observed.pointee.summary.destinationMAC))
       }
     },
-    field("vlan", "integer?", "The id of the outermost VLAN tag.", isPure: true, presence: .vlan) { _ in
+    field("vlan", "integer?", "The id of the outermost VLAN tag.", "packet.vlan == 100", isPure: true, presence: .vlan)
+    { _ in
       .unsigned16(offset: PacketRecord.offset(\.vlan))
     },
-    field("ethertype", "integer?", "After all tags; 0x0800 is IPv4.", isPure: true, presence: .etherType) { _ in
+    field(
+      "ethertype", "integer?", "After all tags; 0x0800 is IPv4.", "packet.ethertype == 0x0806", isPure: true,
+      presence: .etherType
+    ) { _ in
       .unsigned16(offset: PacketRecord.offset(\.etherType))
     },
-    field("ip_version", "integer?", "4 or 6; nil if it is not IP, or malformed.", isPure: true, presence: .ip) { _ in
+    field(
+      "ip_version", "integer?", "4 or 6; nil if it is not IP, or malformed.", "packet.ip_version == 6", isPure: true,
+      presence: .ip
+    ) { _ in
       .unsigned8(offset: PacketRecord.offset(\.ipVersion))
     },
     field(
       "protocol", "string|integer|nil", #""tcp", "udp", "icmp", "icmpv6", ...; the number if it has no name here."#,
+      #"packet.protocol == "udp""#,
       isPure: true, presence: .protocol
     ) { _ in
       .named(offset: PacketRecord.offset(\.protocolNumber), names: protocolNames)
     },
-    field("source", "string?", "The source IP address.", isPure: true, presence: .ip) { _ in
+    field("source", "string?", "The source IP address.", #"packet.source == "10.20.1.11""#, isPure: true, presence: .ip)
+    { _ in
       unsafe .text { base, buffer in unsafe buffer.fill(PacketRecord.at(base).pointee.observed.pointee.summary.source) }
     },
-    field("destination", "string?", "The destination IP address.", isPure: true, presence: .ip) { _ in
+    field(
+      "destination", "string?", "The destination IP address.", #"packet.destination ~= "10.20.1.11""#, isPure: true,
+      presence: .ip
+    ) { _ in
       unsafe .text { base, buffer in
         unsafe buffer.fill(PacketRecord.at(base).pointee.observed.pointee.summary.destination)
       }
     },
     field(
-      "source_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.", isPure: true,
+      "source_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.",
+      "(packet.source_port or 0) >= 1024", isPure: true,
       presence: .ports
     ) { _ in
       .unsigned16(offset: PacketRecord.offset(\.sourcePort))
     },
     field(
-      "destination_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.", isPure: true,
+      "destination_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.",
+      "packet.destination_port == 443", isPure: true,
       presence: .ports
     ) { _ in
       .unsigned16(offset: PacketRecord.offset(\.destinationPort))
     },
-    field("ttl", "integer?", "Time to live, or hop limit.", presence: .ip) { _ in
+    field("ttl", "integer?", "Time to live, or hop limit.", "(packet.ttl or 255) < 5", presence: .ip) { _ in
       .unsigned8(offset: PacketRecord.offset(\.ttl))
     },
-    field("dscp", "integer?", "Differentiated services code point, 0 to 63.", isPure: true, presence: .ip) { _ in
+    field(
+      "dscp", "integer?", "Differentiated services code point, 0 to 63.", "packet.dscp == 46", isPure: true,
+      presence: .ip
+    ) { _ in
       .unsigned8(offset: PacketRecord.offset(\.dscp))
     },
-    field("fragment", "boolean?", "It is one of several pieces of a datagram, the first included.", presence: .ip) {
+    field(
+      "fragment", "boolean?", "It is one of several pieces of a datagram, the first included.",
+      "packet.fragment == true", presence: .ip
+    ) {
       _ in
       .boolean(RecordBit(offset: PacketRecord.offset(\.isFragment), bit: 0))
     },
     field(
       "payload_length", "integer",
       "Bytes on the wire behind the last header that is read here (TCP, UDP, SCTP, 8 bytes of ICMP, else IP; else link and tags).",
+      "packet.payload_length > 0",
       presence: .payload
     ) { _ in
       .unsigned32(offset: PacketRecord.offset(\.payloadLength))
@@ -92,26 +123,31 @@ extension APIEntry {
     field(
       "next_hop", "string?",
       #"The route table's answer for a packet going out: a gateway's id, or the type of next hop ("local", "eip", ...) if it has none."#,
+      #"packet.next_hop == "nat-egress""#,
       isPure: true, presence: .observation
     ) {
       context in
       unsafe .text { base, buffer in unsafe context.nextHopText(PacketRecord.at(base).pointee.observed, buffer) }
     },
-    field("tcp", "tcp?", "The TCP header; nil where there is none, or it is cut short.", presence: .tcp) {
+    field(
+      "tcp", "tcp?", "The TCP header; nil where there is none, or it is cut short.", "packet.tcp and packet.tcp.syn",
+      presence: .tcp
+    ) {
       .record($0.types.record(.tcp), offset: 0)
     },
-    field("icmp", "icmp?", "The ICMP or ICMPv6 header.", presence: .icmp) {
+    field("icmp", "icmp?", "The ICMP or ICMPv6 header.", "packet.icmp and packet.icmp.type == 3", presence: .icmp) {
       .record($0.types.record(.icmp), offset: 0)
     },
-    field("flow", "flow?", "Its conversation so far, both directions.", presence: .flow) {
+    field("flow", "flow?", "Its conversation so far, both directions.", "packet.flow.packets <= 10", presence: .flow) {
       .record($0.types.record(.flow), offset: 0)
     },
-    field("payload", "payload", "The captured bytes behind the last header.") {
+    field("payload", "payload", "The captured bytes behind the last header.", #"packet.payload:starts("SSH-")"#) {
       .record($0.types.record(.payload), offset: 0)
     },
     field(
       "inner", "packet?",
-      "The packet inside VXLAN, GRE, Geneve, IP in IP, or behind MPLS labels; it has no eni, direction, next_hop and flow."
+      "The packet inside VXLAN, GRE, Geneve, IP in IP, or behind MPLS labels; it has no eni, direction, next_hop and flow.",
+      "packet.inner and packet.inner.destination_port == 80"
     ) {
       context in
       unsafe .recordElsewhere(context.types.record(.packet)) { base in
@@ -131,32 +167,43 @@ extension APIEntry {
         call.charge(frame.count)
         call.push(unsafe hexadecimal(frame))
       }),
-    sub(.tcp, "syn", "boolean", "The flag.") { _ in flag(1) },
-    sub(.tcp, "ack", "boolean", "The flag.") { _ in flag(4) },
-    sub(.tcp, "fin", "boolean", "The flag.") { _ in flag(0) },
-    sub(.tcp, "rst", "boolean", "The flag.") { _ in flag(2) },
-    sub(.tcp, "psh", "boolean", "The flag.") { _ in flag(3) },
-    sub(.tcp, "urg", "boolean", "The flag.") { _ in flag(5) },
-    sub(.tcp, "flags", "integer", "All eight flags: CWR ECE URG ACK PSH RST SYN FIN from the highest bit.") { _ in
+    sub(.tcp, "syn", "boolean", "The flag.", "packet.tcp and packet.tcp.syn and not packet.tcp.ack") { _ in flag(1) },
+    sub(.tcp, "ack", "boolean", "The flag.", "packet.tcp and packet.tcp.ack") { _ in flag(4) },
+    sub(.tcp, "fin", "boolean", "The flag.", "packet.tcp and packet.tcp.fin") { _ in flag(0) },
+    sub(.tcp, "rst", "boolean", "The flag.", "packet.tcp and packet.tcp.rst") { _ in flag(2) },
+    sub(.tcp, "psh", "boolean", "The flag.", "packet.tcp and packet.tcp.psh") { _ in flag(3) },
+    sub(.tcp, "urg", "boolean", "The flag.", "packet.tcp and packet.tcp.urg") { _ in flag(5) },
+    sub(
+      .tcp, "flags", "integer", "All eight flags: CWR ECE URG ACK PSH RST SYN FIN from the highest bit.",
+      "packet.tcp and packet.tcp.flags & 0x3f == 0"
+    ) { _ in
       .unsigned8(offset: PacketRecord.offset(\.tcpFlags))
     },
-    sub(.tcp, "seq", "integer", "The sequence number.") { _ in .unsigned32(offset: PacketRecord.offset(\.tcpSequence))
+    sub(.tcp, "seq", "integer", "The sequence number.", "packet.tcp and packet.tcp.seq > 0") { _ in
+      .unsigned32(offset: PacketRecord.offset(\.tcpSequence))
     },
-    sub(.tcp, "window", "integer", "The window, not scaled.") { _ in
+    sub(.tcp, "window", "integer", "The window, not scaled.", "packet.tcp and packet.tcp.window == 0") { _ in
       .unsigned16(offset: PacketRecord.offset(\.tcpWindow))
     },
-    sub(.icmp, "type", "integer", "The type.") { _ in .unsigned8(offset: PacketRecord.offset(\.icmpType)) },
-    sub(.icmp, "code", "integer", "The code.") { _ in .unsigned8(offset: PacketRecord.offset(\.icmpCode)) },
-    sub(.flow, "packets", "integer", "Packets so far, this one included.") { _ in
+    sub(.icmp, "type", "integer", "The type.", "packet.icmp and packet.icmp.type == 8") { _ in
+      .unsigned8(offset: PacketRecord.offset(\.icmpType))
+    },
+    sub(.icmp, "code", "integer", "The code.", "packet.icmp and packet.icmp.code == 0") { _ in
+      .unsigned8(offset: PacketRecord.offset(\.icmpCode))
+    },
+    sub(.flow, "packets", "integer", "Packets so far, this one included.", "packet.flow.packets == 1") { _ in
       .unsigned64(offset: PacketRecord.offset(\.flowPackets))
     },
-    sub(.flow, "bytes", "integer", "Bytes so far, this packet included.") { _ in
+    sub(.flow, "bytes", "integer", "Bytes so far, this packet included.", "packet.flow.bytes < 1e6") { _ in
       .unsigned64(offset: PacketRecord.offset(\.flowBytes))
     },
-    sub(.flow, "age", "number", "Seconds since its first packet.") { _ in
+    sub(.flow, "age", "number", "Seconds since its first packet.", "packet.flow.age > 60") { _ in
       .double(offset: PacketRecord.offset(\.flowAge))
     },
-    sub(.flow, "state", "table", "A table of the script's own that lives as long as the conversation.") { _ in
+    sub(
+      .flow, "state", "table", "A table of the script's own that lives as long as the conversation.",
+      "packet.flow.state.seen == nil"
+    ) { _ in
       .table(offset: PacketRecord.offset(\.flowID))
     },
   ]
@@ -169,19 +216,22 @@ extension APIEntry {
   }
 
   private static func field(
-    _ name: String, _ type: String, _ doc: String, isPure: Bool = false, presence: PacketRecord.Presence? = nil,
+    _ name: String, _ type: String, _ doc: String, _ example: String, isPure: Bool = false,
+    presence: PacketRecord.Presence? = nil,
     kind: @escaping @Sendable (PolicyContext) -> RecordField.Kind
   ) -> APIEntry {
     APIEntry(
-      owner: .type(.packet), name: name, returns: type, doc: doc, isPure: isPure,
+      owner: .type(.packet), name: name, returns: type, doc: doc, example: example, isPure: isPure,
       binding: .record(kind, presence: presence))
   }
 
   private static func sub(
-    _ type: APITypeName, _ name: String, _ returns: String, _ doc: String,
+    _ type: APITypeName, _ name: String, _ returns: String, _ doc: String, _ example: String,
     kind: @escaping @Sendable (PolicyContext) -> RecordField.Kind
   ) -> APIEntry {
-    APIEntry(owner: .type(type), name: name, returns: returns, doc: doc, binding: .record(kind, presence: nil))
+    APIEntry(
+      owner: .type(type), name: name, returns: returns, doc: doc, example: example,
+      binding: .record(kind, presence: nil))
   }
 
   private static func member(

@@ -98,7 +98,9 @@ struct DiscoverTests {
       mac = bytes.fromhex("020000000077")
       question = b"\\xff" * 6 + mac + bytes.fromhex("08060001080006040001") + mac + bytes([10, 99, 1, 77])
       question += bytes(6) + bytes([10, 99, 1, 1])
-      while not os.popen("ip neighbour show 10.99.1.77").read():
+      def known():
+          return "lladdr" in os.popen("ip neighbour").read() and ":77" in os.popen("bridge fdb show dev tap0").read()
+      while not known():
           os.write(tap, question)
           time.sleep(0.05)
       print("heard", flush=True)
