@@ -34,7 +34,9 @@ struct DiscoverTests {
     """
 
   private static func discover(_ arguments: String, after more: String = "") throws -> Finished? {
-    let script = laboratory + "\n" + more + "\n\(Shell.moontap) inventory discover --region lab \(arguments)"
+    // Not the last command: bash would be replaced by it, and with bash its coprocess would go.
+    let script =
+      laboratory + "\n" + more + "\n\(Shell.moontap) inventory discover --region lab \(arguments)\nexit $?"
     let probe = try Shell.run("unshare", ["--net", "--mount", "ip", "link", "add", "br0", "type", "bridge"])
     guard probe.status == 0, try Shell.run("nft", ["--version"]).status == 0 else {
       print("skipped: DiscoverTests need root, bridges and nftables")
