@@ -130,7 +130,7 @@ extension Pipeline {
         }
         answer = said == .yes
       case .quintuple, .nat, .rules, .sample:
-        let hash = unsafe conversations.entries[subject.entry].key.hash(.fixed)
+        let hash = conversations.key(of: subject.entry).hash(.fixed)
         answer = judge.answers(
           test, summary(of: subject), Side(origin: state.origin), isOutbound: isOutbound, flowHash: hash)
       }
@@ -164,10 +164,9 @@ extension Pipeline {
   private func observed(_ subject: Subject, _ mirror: Int, _ state: SideState, isOutbound: Bool) -> ObservedPacket {
     let origin = Int(state.origin)
     let eniCount = plan.inventory.enis.count
-    let conversation = unsafe conversations.entries + subject.entry
-    let flow = unsafe ObservedPacket.Flow(
-      id: UInt32(subject.entry), packets: UInt64(conversation.pointee.packets), bytes: conversation.pointee.bytes,
-      firstSeen: conversation.pointee.firstSeen)
+    let account = unsafe conversations.accounts[subject.entry]
+    let flow = ObservedPacket.Flow(
+      id: UInt32(subject.entry), packets: account.packets, bytes: account.bytes, firstSeen: account.firstSeen)
     return unsafe ObservedPacket(
       bytes: subject.frame.pointee.bytes, captured: Int(subject.frame.pointee.captured),
       original: Int(subject.frame.pointee.original), time: subject.frame.pointee.time,
@@ -194,7 +193,7 @@ extension Pipeline {
     case .none: return (.noReceiver, -1)
     case .receiver, .failed:
       guard plan.entries[mirror].collectsOnError else { return (.scriptError, -1) }
-      let hash = unsafe conversations.entries[subject.entry].key.hash(.fixed)
+      let hash = conversations.key(of: subject.entry).hash(.fixed)
       return (.collected, plan.rendezvous[mirror].choose(hash))
     }
   }
@@ -224,16 +223,19 @@ extension Pipeline {
     case .even:
       let first = plan.entries[mirror].firstRoute
       var least = 0
-      for receiver in 1..<count where routed[first + receiver].bytes < routed[first + least].bytes { least = receiver }
+      for receiver in 1..<count where load(first + receiver) < load(first + least) { least = receiver }
       conversations.setReceiver(of: subject.entry, mirror: mirror, to: least)
       return least
     case .flowHash, .weighted, .script:
-      let hash = unsafe conversations.entries[subject.entry].key.hash(.fixed)
+      let hash = conversations.key(of: subject.entry).hash(.fixed)
       let chosen = plan.rendezvous[mirror].choose(hash)
       conversations.setReceiver(of: subject.entry, mirror: mirror, to: chosen)
       return chosen
     }
   }
+
+  /// What `even` compares: bytes given to a receiver so far.
+  private func load(_ route: Int) -> UInt64 { routed[route].bytes &+ routedEarlier[route] }
 
   /// The id of the ENI; of an unlisted ENI its address.
   private func eniKey(_ state: SideState, _ subject: Subject) -> UInt64 {
@@ -252,11 +254,10 @@ extension Pipeline {
     let route = plan.entries[mirror].firstRoute &+ receiver
     unsafe routed.base[route].count(subject.frame.pointee.original)
     guard wantsCopies else { return }
-    let hash = unsafe conversations.entries[subject.entry].key.hash(.fixed)
     copies.append(
       Copy(
         frame: UInt32(truncatingIfNeeded: subject.position), route: UInt32(truncatingIfNeeded: route),
         origin: UInt32(bitPattern: state.origin), isOutbound: isOutbound,
-        sourcePort: 0xc000 | UInt16(truncatingIfNeeded: hash >> 50)))
+        sourcePort: unsafe conversations.entries[subject.entry].sourcePort))
   }
 }

@@ -9,9 +9,9 @@ extension Pipeline {
   func processUnremembered(_ frame: UnsafeMutablePointer<Frame>, _ position: Int) {
     var summary = unsafe summary(frame)
     let (key, isSwapped, isPlain) = unsafe followedKey(frame, &summary)
-    let hash = key.hash(conversations.seed)
-    let found = conversations.find(key, hash: hash)
-    let entry = unsafe conversation(key, hash: hash, found: found, time: frame.pointee.time)
+    let (name, hash) = key.name(conversations.seed)
+    let found = conversations.find(name, key.wide, hash: hash)
+    let entry = unsafe conversation(name, key.wide, hash: hash, found: found, time: frame.pointee.time)
     followed = summary
     unsafe judge(
       Subject(frame: frame, position: position, entry: entry), summary,

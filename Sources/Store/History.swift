@@ -53,6 +53,12 @@ extension HistoryEntry {
 }
 
 extension MirrorStore {
+  /// The number of the latest line of the history; 0: there is none. It differs after every change: what a running engine
+  /// looks at.
+  public func lastChange() throws(StoreError) -> Int64 {
+    try read { try Int64.fetchOne($0, sql: "SELECT max(id) FROM history") ?? 0 }
+  }
+
   /// The history, oldest first: of everything, or of every mirror that has or had the name, through its renamings.
   public func history(of selector: MirrorSelector? = nil) throws(StoreError) -> [HistoryEntry] {
     try read { database in

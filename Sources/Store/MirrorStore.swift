@@ -136,10 +136,4 @@ public final class MirrorStore {
       throw .failed(path: path, detail: "\(error)")
     }
   }
-
-  /// A number that differs after another connection has changed the store (`PRAGMA data_version`): what a running engine
-  /// looks at.
-  public func changeCounter() throws(StoreError) -> Int {
-    try translating { try queue.inDatabase { try Int.fetchOne($0, sql: "PRAGMA data_version") ?? 0 } }
-  }
 }

@@ -70,6 +70,12 @@ public enum StoreFile {
     unsafe access(path, R_OK | W_OK) == 0 ? nil : unsafe String(cString: strerror(errno))
   }
 
+  /// Which file it is, whatever its name: another one after a restore. Nil: there is none.
+  public static func identity(_ path: String) -> UInt64? {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
+  }
+
   /// Nothing waits in the write-ahead log: the file alone is the whole store.
   static func isSettled(_ path: String) -> Bool {
     var status = stat()

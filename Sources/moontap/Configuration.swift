@@ -10,16 +10,40 @@ import Policy
 /// What a command line names, loaded and found right: inventory, mirrors of the store, of files and of policies, the plan
 /// made of them.
 final class Configuration {
-  let plan: MirrorPlan
+  /// Replaced when scripts change mirrors, see `Configuration+Change.swift`.
+  var plan: MirrorPlan
   /// Never errors: those end the making of a configuration.
   let warnings: [Problem]
-  private let policies: [Policy]
-  /// Which policy, and which of its mirrors, a mirror of the plan is; nil: of a JSON file.
-  private let owners: [(policy: Int, mirror: Int)?]
-  private let compiler: PcapFilterCompiler
+  /// Those of the command line, then one for each stored mirror with a Lua filter.
+  let policies: [Policy]
+  /// Which policy each is, also in the configuration that comes after this one.
+  let origins: [PolicyOrigin]
+  /// Mirrors of the store: their identity by number for life.
+  let stored: [Int64: MirrorIdentity]
+  let shared: SharedTables
+  /// What the store's history had come to; nil: the store has no part in this.
+  let storeChange: Int64?
+  /// Which policy, and which of its mirrors (by number), a mirror of the plan is; nil: of a JSON file, or a stored one
+  /// without Lua.
+  var owners: [Owner?]
+  let options: PlanOptions
+  let compiler: PcapFilterCompiler
+  /// Failures of functions that an earlier configuration of this run had.
+  var earlierFailures = FailureSum()
 
+  struct Owner: Hashable {
+    var policy: Int
+    var mirror: Int
+  }
+
+  /// What a configuration of a run hands to the one that replaces it before that is made.
+  struct Reload: Sendable {
+    var shared: SharedTables
+  }
+
+  /// - Parameter reload: the run goes on with what is made; nil: it begins with it.
   /// - Throws: `Problem` or `Problems`: everything wrong with all of the files.
-  convenience init(_ input: InputOptions, _ traffic: TrafficOptions? = nil) throws {
+  convenience init(_ input: InputOptions, _ traffic: TrafficOptions? = nil, reload: Reload? = nil) throws {
     var options = PlanOptions()
     if let traffic {
       options.includesUnlisted = !traffic.noUnlisted
@@ -27,27 +51,37 @@ final class Configuration {
       options.conversationLimit = traffic.conversations
     }
     let stored = try input.stored()
-    let inventory = try input.inventory.map { try Inventory.read($0) } ?? stored!.requiredInventory()
-    try self.init(inventory, input, options, stored)
+    let isReload = reload != nil
+    let inventory =
+      try input.inventory.map { try Inventory.read($0, isReload: isReload) } ?? stored!.requiredInventory()
+    try self.init(inventory, input, options, stored, reload)
     if let traffic { try checkBindings(traffic) }
   }
 
   private init(
-    _ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions, _ stored: StoredMirrors?
+    _ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions, _ stored: StoredMirrors?, _ reload: Reload?
   ) throws {
     try InputOptions.check(libraries: input.lib)
-    var loader = MirrorLoader(inventory: inventory, arguments: try input.arguments(), libraries: input.lib)
+    var loader = MirrorLoader(
+      inventory: inventory, arguments: try input.arguments(), libraries: input.lib, reload: reload)
     if let stored { loader.load(plain: stored) }
     for file in input.mirrors { loader.load(mirrors: file) }
     loader.validateDrafts()
-    for file in input.policies { loader.load(policy: file) }
+    for (index, file) in input.policies.enumerated() { loader.load(policy: file, index) }
     if let stored { loader.load(scripted: stored) }
-    if loader.mirrors.isEmpty, loader.errors.isEmpty { loader.errors.append(Self.noMirrors) }
+    // While a run goes on all mirrors of the store may be disabled, and enabled again.
+    let mayBeIdle = stored != nil && reload != nil
+    if loader.mirrors.isEmpty, loader.errors.isEmpty, !mayBeIdle { loader.errors.append(Self.noMirrors) }
     guard loader.errors.isEmpty else { throw Problems(list: loader.errors + loader.warnings) }
     plan = MirrorPlan(inventory: inventory, mirrors: loader.mirrors, options: options)
     warnings = loader.warnings
     policies = loader.policies
+    origins = loader.origins
     owners = loader.owners
+    shared = loader.shared
+    self.stored = stored?.identities(in: plan) ?? [:]
+    storeChange = stored?.change
+    self.options = options
     compiler = loader.compiler
   }
 
@@ -64,12 +98,21 @@ final class Configuration {
 
   func makePipeline(boundENIs: [String: String]) -> Pipeline {
     let pipeline = Pipeline(plan: plan, scripts: policies, compiler: compiler, boundENIs: boundENIs)
+    begin(in: pipeline)
+    return pipeline
+  }
+
+  /// Tells the policies what they are in the plan that the pipeline has.
+  func begin(in pipeline: Pipeline) {
     for (index, policy) in policies.enumerated() {
-      policy.begin(plan: entries(of: index)) { [weak pipeline] entry in
-        pipeline.map { MirrorStatistics($0.report(entry: entry)) }
+      policy.begin(
+        plan: entries(of: index), neighbours: { [weak self] in self?.mirrors(besides: index) ?? [] },
+        statistics: { [weak pipeline] entry in pipeline.map { MirrorStatistics($0.report(entry: entry)) } })
+      policy.explain { [weak self, weak pipeline] mirror, made throws(TestRefusal) in
+        guard let self, let pipeline else { throw TestRefusal("nothing is running") }
+        return try explain(Owner(policy: index, mirror: mirror), made, at: pipeline.now)
       }
     }
-    return pipeline
   }
 
   /// Which entries of the plan are mirrors of a policy.
@@ -104,7 +147,7 @@ final class Configuration {
 
   /// Functions that failed: what they were asked was not evaluated.
   var scriptProblems: [Problem] {
-    policies.flatMap(\.failures).map { failure in
+    failures.map { failure in
       Problem(
         code: "script.\(failure.kind.rawValue)",
         sentence:
@@ -119,7 +162,7 @@ final class Configuration {
       .filter { !$0.counters.isEmpty || !$0.gauges.isEmpty }
   }
 
-  var failures: [PolicyFailure] { policies.flatMap(\.failures) }
+  var failures: [PolicyFailure] { earlierFailures.adding(policies.flatMap(\.failures)).list }
 
   /// Says what the logs of the scripts held back.
   func finishLogs() {
@@ -132,23 +175,29 @@ struct MirrorLoader {
   let inventory: Inventory
   let arguments: [String: String]
   let libraries: [String]
+  let shared: SharedTables
+  let isReload: Bool
   let compiler = PcapFilterCompiler()
   var drafts: [MirrorDraft] = []
   var mirrors: [TrafficMirror] = []
-  var owners: [(policy: Int, mirror: Int)?] = []
+  var owners: [Configuration.Owner?] = []
   var policies: [Policy] = []
+  var origins: [PolicyOrigin] = []
   var errors: [Problem] = []
   var warnings: [Problem] = []
 
-  init(inventory: Inventory, arguments: [String: String], libraries: [String]) {
+  init(inventory: Inventory, arguments: [String: String], libraries: [String], reload: Configuration.Reload?) {
     self.inventory = inventory
     self.arguments = arguments
     self.libraries = libraries
+    isReload = reload != nil
+    shared = reload?.shared ?? SharedTables()
   }
 
   mutating func load(mirrors file: String) {
     do {
-      let document = try MirrorsFile(json: try TextFile.read(file, what: "mirrors file"), file: file)
+      let text = try TextFile.read(file, what: "mirrors file", mustBeFile: isReload)
+      let document = try MirrorsFile(json: text, file: file)
       add(document.violations)
       drafts += document.drafts
     } catch let error as JSONError {
@@ -168,10 +217,12 @@ struct MirrorLoader {
     add(found.violations)
   }
 
-  mutating func load(policy file: String) {
+  /// - Parameter index: of the policy among those of the command line.
+  mutating func load(policy file: String, _ index: Int) {
     var options = PolicyOptions()
     options.arguments = arguments
     options.libraries = libraries
+    options.shared = shared[.commandLine(index)]
     options.log = { line in Terminal.complain("\(line.place): \(line.level.rawValue): \(line.text)\n") }
     options.print = { line in Terminal.complain(line + "\n") }
     do throws(PolicyError) {
@@ -180,9 +231,10 @@ struct MirrorLoader {
       if policy.mirrors.isEmpty {
         warnings.append(Problem(place: file, code: "mirrors.none", sentence: "declares no mirror", isWarning: true))
       }
-      owners += policy.mirrors.indices.map { (policies.count, $0) }
+      owners += policy.mirrorNumbers.map { Configuration.Owner(policy: policies.count, mirror: $0) }
       mirrors += policy.mirrors
       policies.append(policy)
+      origins.append(.commandLine(index))
       add(policy.warnings)
     } catch {
       errors += error.violations.isEmpty ? [Problem(error)] : error.violations.map { Problem($0) }
@@ -220,9 +272,4 @@ extension Problem {
       place: error.line > 0 ? "\(error.file):\(error.line)" : error.file, code: "policy.\(error.kind.rawValue)",
       sentence: error.message)
   }
-}
-
-/// Runs a command's body where scripts have the stack they may need.
-func onScriptStack<Success>(_ body: () throws -> Success) throws -> Success {
-  try withLuaStack(body)
 }

@@ -106,7 +106,9 @@ mt_state *_Nullable mt_open(const mt_host *host, size_t memory, uint64_t fail_fr
 void mt_close(mt_state *state);
 void mt_set_context(mt_state *state, void *context);
 const mt_error *mt_last_error(const mt_state *state);
-void mt_fail_allocations(mt_state *state, uint64_t from);
+/* The allocation `from` from now on and `count` - 1 after it fail (tests); 0: none. Lua collects garbage and asks once more:
+   one failure is an emergency collection, two are out of memory. */
+void mt_fail_allocations(mt_state *state, uint64_t from, uint64_t count);
 
 typedef struct mt_memory {
   uint64_t live, peak, limit, allocations, allocated_in_call;
@@ -220,6 +222,8 @@ int mt_call_record(mt_state *state, int32_t function, uint32_t type, const void 
                    const mt_limits *limits, mt_value *result);
 
 bool mt_is_running(const mt_state *state);
+/* The call that runs, or the next one, ends with MT_WALL. May be called by any thread and any signal handler. */
+void mt_interrupt(mt_state *state);
 
 /* For use inside `call` only: runs `body` with the state as it is when nothing runs, so that it may load and call, each
    call under its own limits. Afterwards the running call goes on with what it had left, less one look at its budget.

@@ -1,7 +1,7 @@
 import Wire
 
 /// All that copies of one mirror, receiver, ENI and link type have in common.
-@safe struct CopyChannel {
+@safe struct CopyChannel: BitwiseCopyable {
   /// `CopyChannels.key`
   var key: UInt64
   /// Index of the file.
@@ -18,39 +18,42 @@ import Wire
   var decoder: LinkDecoder
   /// Packets so far.
   var sequence: UInt32 = 0
+  /// Of the outer headers.
+  var layout: EncapsulationLayout
 }
 
 /// Channels by mirror, receiver, ENI and link type: an open-addressing table, bounded.
 ///
-/// Safe because: indices are handed out by `insert` only and stay below `limit`; `templates` and `templateBytes` are
-/// initialised for each.
+/// Safe because: indices are handed out by `insert` only and stay below `limit`; `templateBytes` are initialised for
+/// each.
 @safe final class CopyChannels {
   /// Channels kept at most; when they are that many, all are forgotten and made anew as they are needed.
   static let limit = 1 << 15
   private static let slotCount = limit * 2
 
   let channels: UnsafeMutablePointer<CopyChannel>
-  let templates: UnsafeMutablePointer<EncapsulationTemplate>
   /// `EncapsulationTemplate.capacity` bytes each.
   let templateBytes: UnsafeMutableRawPointer
+  /// Room for the indices of some copies.
+  let found: UnsafeMutablePointer<Int32>
+  static let foundCapacity = 256
   /// Index of a channel, plus one; 0: empty.
   private let slots: UnsafeMutablePointer<Int32>
   private var count = 0
 
   init() {
     unsafe channels = .allocate(capacity: Self.limit)
-    unsafe templates = .allocate(capacity: Self.limit)
     unsafe templateBytes = .allocate(byteCount: Self.limit * EncapsulationTemplate.capacity, alignment: 32)
     unsafe slots = .allocate(capacity: Self.slotCount)
+    unsafe found = .allocate(capacity: Self.foundCapacity)
     unsafe slots.initialize(repeating: 0, count: Self.slotCount)
   }
 
   deinit {
-    unsafe templates.deinitialize(count: count)
     unsafe channels.deallocate()
-    unsafe templates.deallocate()
     unsafe templateBytes.deallocate()
     unsafe slots.deallocate()
+    unsafe found.deallocate()
   }
 
   /// - Parameters: route and origin below 2^24, which `CaptureFileSink.init` checks.
@@ -82,7 +85,6 @@ import Wire
     let index = count
     count += 1
     unsafe (channels + index).initialize(to: channel)
-    unsafe (templates + index).initialize(to: template)
     let capacity = EncapsulationTemplate.capacity
     unsafe (templateBytes + index * capacity).copyMemory(from: template.bytes, byteCount: capacity)
     var slot = Self.slot(channel.key)
@@ -91,8 +93,12 @@ import Wire
     return index
   }
 
-  private func removeAll() {
-    unsafe templates.deinitialize(count: count)
+  /// Channels in force, with what they have numbered.
+  var all: [(key: UInt64, sequence: UInt32)] {
+    (0..<count).map { unsafe (channels[$0].key, channels[$0].sequence) }
+  }
+
+  func removeAll() {
     unsafe slots.update(repeating: 0, count: Self.slotCount)
     count = 0
   }

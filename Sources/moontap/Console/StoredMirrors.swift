@@ -1,3 +1,4 @@
+import DataPath
 import Inventory
 import JSONText
 import Mirroring
@@ -9,12 +10,28 @@ struct StoredMirrors {
   let path: String
   let inventory: Inventory?
   let mirrors: [StoredMirror]
+  /// What the store's history had come to.
+  let change: Int64
 
   init(_ options: StoreOptions) throws {
     let store = try options.open(.read)
     path = store.path
+    // First: a change that comes meanwhile is one that `StoreWatch` sees.
+    change = try asking { () throws(StoreError) in try store.lastChange() }
     inventory = try asking { () throws(StoreError) in try store.inventory() }
     mirrors = try asking { () throws(StoreError) in try store.mirrors() }.filter(\.isEnabled)
+  }
+
+  /// What they are called in a plan, by their number for life.
+  func identities(in plan: MirrorPlan) -> [Int64: MirrorIdentity] {
+    let identities = plan.mirrors.indices.map { plan.identity($0) }
+    var found: [Int64: MirrorIdentity] = [:]
+    for mirror in mirrors {
+      found[mirror.id] = identities.first {
+        $0.name == mirror.name && $0.vpc == mirror.vpc && (mirror.region.isEmpty || $0.region == mirror.region)
+      }
+    }
+    return found
   }
 
   func requiredInventory() throws -> Inventory {
@@ -27,7 +44,7 @@ extension InputOptions {
   /// Stored mirrors run beside others when the store is named, and by themselves when nothing else is.
   var usesStore: Bool { store != nil || policies.isEmpty && mirrors.isEmpty }
 
-  private var storeOptions: StoreOptions {
+  var storeOptions: StoreOptions {
     var options = StoreOptions()
     options.store = store
     return options
@@ -52,15 +69,17 @@ extension MirrorLoader {
       guard let text = mirror.filterText else { continue }
       var options = PolicyOptions()
       options.arguments = arguments
+      options.shared = shared[.store(mirror.id)]
       options.log = { line in Terminal.complain("\(mirror.name): \(line.level.rawValue): \(line.text)\n") }
       options.print = { line in Terminal.complain(line + "\n") }
       do throws(PolicyError) {
         let policy = try StoredFilter.policy(
           text, mirror.definition, host: policies.count, inventory: inventory, bpf: compiler, earlier: mirrors,
           options: options)
-        owners += policy.mirrors.indices.map { (policies.count, $0) }
+        owners += policy.mirrorNumbers.map { Configuration.Owner(policy: policies.count, mirror: $0) }
         mirrors += policy.mirrors
         policies.append(policy)
+        origins.append(.store(mirror.id))
         add(policy.warnings.map { named($0, stored.path) })
       } catch {
         errors +=

@@ -77,4 +77,88 @@ struct StoredRunTests {
     #expect(finished.status == 3 && finished.errors.contains("range.unknown"), "\(finished.errors)")
     #expect(finished.output.isEmpty)
   }
+
+  // MARK: A run follows the store
+
+  /// Half of the traffic, a change of the store, the other half.
+  private static func run(_ scene: ConsoleScene, changing change: () throws -> Void) throws -> Finished {
+    let capture = try Data(contentsOf: Shell.root.appending(path: Self.capture))
+    let run = try RunningMoontap(["--store", scene.store])
+    try run.send(capture.prefix(capture.count / 2))
+    // The run has read its configuration when it can be told to read it again.
+    run.hangUp()
+    try run.hear("reload: ")
+    try run.forget("reload: ")
+    try change()
+    try run.hear("reload: ")
+    try run.send(capture.suffix(from: capture.count / 2))
+    return try run.finish()
+  }
+
+  private static func campusWithMirror() throws -> (ConsoleScene, whole: JSONValue) {
+    let scene = try campus()
+    try #require(try scene.run("mirror", "import", "examples/mirrors/campus.json").status == 0)
+    let whole = try #require(try scene.run("run", "--read", capture, "--json").json().mirror("tls-to-ids"))
+    return (scene, whole)
+  }
+
+  @Test func aRunFollowsWhatIsDisabledAndTellsWhatWasCounted() throws {
+    let (scene, whole) = try Self.campusWithMirror()
+    let finished = try Self.run(scene) { () throws in
+      #expect(try scene.run("mirror", "disable", "tls-to-ids").status == 0)
+    }
+    let mirror = try #require(try finished.json().mirror("tls-to-ids"))
+    #expect(finished.status == 0 && finished.errors.contains("reload: 0 mirrors"), "\(finished.errors)")
+    let collected = try #require(mirror["collected"]?.packets)
+    #expect(collected > 0 && collected < (whole["collected"]?.packets ?? 0))
+    #expect(mirror["state"]?.string == "removed")
+  }
+
+  @Test func aMirrorThatIsRenamedWhileItRunsGoesOn() throws {
+    let (scene, whole) = try Self.campusWithMirror()
+    let finished = try Self.run(scene) { () throws in
+      #expect(try scene.run("mirror", "modify", "tls-to-ids", "--name", "tls").status == 0)
+    }
+    let summary = try finished.json()
+    #expect(summary.mirror("tls-to-ids") == nil, "\(finished.errors)")
+    for key in ["observed", "collected", "reasons", "receivers", "state"] {
+      #expect(summary.mirror("tls")?[key] == whole[key], "\(key)")
+    }
+  }
+
+  @Test func aMirrorThatIsMadeWhileAnotherRunsCollectsFromThenOn() throws {
+    let (scene, whole) = try Self.campusWithMirror()
+    let filter = try scene.folder.write("return function(packet) return packet.length > 100 end", to: "filter.lua")
+    let finished = try Self.run(scene) {
+      let made = try scene.run(
+        "mirror", "create", "--name", "long", "--vpc", "vpc-campus", "--subnet", "subnet-wlan", "--lua", filter,
+        "--receivers", "10.50.9.20")
+      #expect(made.status == 0, "\(made.errors)")
+    }
+    let summary = try finished.json()
+    #expect(finished.status == 0, "\(finished.errors)")
+    #expect(summary.mirror("tls-to-ids")?["collected"] == whole["collected"])
+    let made = try #require(summary.mirror("long"))
+    #expect((made["collected"]?.packets ?? 0) > 0 && (made["absent"]?.packets ?? 0) > 0)
+  }
+
+  @Test func aStoreThatWasRestoredIsReadAgain() throws {
+    let (scene, whole) = try Self.campusWithMirror()
+    let backup = scene.folder.path("backup.db")
+    #expect(try scene.run("store", "backup", backup).status == 0)
+    #expect(try scene.run("mirror", "disable", "tls-to-ids").status == 0)
+    #expect(
+      try scene.run(
+        "mirror", "create", "--name", "other", "--vpc", "vpc-campus", "--subnet", "subnet-tools", "--receivers",
+        "10.50.9.20"
+      ).status == 0)
+    let finished = try Self.run(scene) {
+      let restored = try scene.run("store", "restore", backup, "--yes")
+      #expect(restored.status == 0, "\(restored.errors)")
+    }
+    let summary = try finished.json()
+    let collected = try #require(summary.mirror("tls-to-ids")?["collected"]?.packets, "\(finished.errors)")
+    #expect(collected > 0 && collected < (whole["collected"]?.packets ?? 0))
+    #expect(summary.mirror("other")?["state"]?.string == "removed")
+  }
 }
