@@ -47,7 +47,7 @@ let package = Package(
     .executableTarget(
       name: "trafficgen",
       dependencies: [
-        "Inventory", "JSONText", "Wire",
+        "Inventory", "JSONText", "SeededRandom", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -55,7 +55,7 @@ let package = Package(
     .executableTarget(
       name: "fuzz",
       dependencies: [
-        "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "Wire",
+        "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "SeededRandom", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -74,9 +74,10 @@ let package = Package(
     floor("Inventory", ["JSONText", "Wire"]),
     floor("Cloud", ["JSONText"]),
     .target(name: "LuaRuntime", dependencies: ["CLuaShims"], exclude: ["README.md"], swiftSettings: loop),
-    // 1: bytes <-> values | text <-> values
+    // 1: bytes <-> values | text <-> values | numbers that repeat, for tools and tests
     floor("Wire", []),
     floor("JSONText", []),
+    floor("SeededRandom", []),
     // C: macros as functions, limiting allocator, budget hook, trampoline
     .target(
       name: "CLuaShims", dependencies: ["CLua"],
@@ -85,11 +86,11 @@ let package = Package(
     .systemLibrary(name: "CPcap", providers: [.apt(["libpcap-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
-    tests("Wire", ["Wire", "Capture", "DataPath"]),
-    tests("JSONText", ["JSONText"]),
-    tests("Inventory", ["Inventory", "JSONText", "Wire"]),
-    tests("Mirroring", ["Mirroring", "Inventory", "JSONText", "Wire"]),
-    tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "Wire"]),
+    tests("Wire", ["Wire", "Capture", "DataPath", "SeededRandom"]),
+    tests("JSONText", ["JSONText", "SeededRandom"]),
+    tests("Inventory", ["Inventory", "JSONText", "SeededRandom", "Wire"]),
+    tests("Mirroring", ["Mirroring", "Inventory", "JSONText", "SeededRandom", "Wire"]),
+    tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "SeededRandom", "Wire"]),
     tests("LuaRuntime", ["LuaRuntime"]),
     tests("Policy", ["Policy", "Capture", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("Cloud", ["Cloud", "Inventory", "JSONText", "Wire"]),
@@ -97,7 +98,7 @@ let package = Package(
       name: "StoreTests",
       dependencies: ["Store", "Mirroring", "Inventory", "JSONText", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: strict),
-    tests("Capture", ["Capture", "DataPath", "Mirroring", "Wire", "CPcap"]),
+    tests("Capture", ["Capture", "DataPath", "Mirroring", "SeededRandom", "Wire", "CPcap"]),
     tests(
       "Moontap",
       [

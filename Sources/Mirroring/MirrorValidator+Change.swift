@@ -12,12 +12,12 @@ extension MirrorValidator {
   ) -> MirrorValidation {
     let numbers = (others + [draft]).compactMap(\.explicitVNI)
     let identifiers = NetworkIdentifiers(taken: taken.union(numbers))
-    var neighbours: [MirrorNeighbour] = []
+    var neighbours = MirrorNeighbours()
     for other in others {
       var reading = MirrorReading(
-        other, inventory: inventory, bpf: nil, neighbours: [], identifiers: NetworkIdentifiers())
+        other, inventory: inventory, bpf: nil, neighbours: MirrorNeighbours(), identifiers: NetworkIdentifiers())
       reading.read()
-      neighbours.append(MirrorNeighbour(reading))
+      neighbours.add(MirrorNeighbour(reading))
     }
     var reading = MirrorReading(
       draft, inventory: inventory, bpf: bpf, neighbours: neighbours, identifiers: identifiers)

@@ -136,13 +136,14 @@ final class Configuration {
 
   // MARK: What became of the scripts
 
-  /// By index in the plan's mirrors.
-  var states: [Int: String] {
-    var states: [Int: String] = [:]
+  /// By index in the plan's mirrors: those whose scripts failed too often.
+  var faults: [Int: MirrorFault] {
+    var faults: [Int: MirrorFault] = [:]
     for (index, owner) in owners.enumerated() {
-      if let owner, policies[owner.policy].faulted.contains(owner.mirror) { states[index] = "faulted" }
+      guard let owner else { continue }
+      faults[index] = policies[owner.policy].faults.first { $0.mirror == owner.mirror }
     }
-    return states
+    return faults
   }
 
   /// Functions that failed: what they were asked was not evaluated.
@@ -152,14 +153,16 @@ final class Configuration {
         code: "script.\(failure.kind.rawValue)",
         sentence:
           "\(failure.function) failed \(failure.count == 1 ? "once" : "\(failure.count) times"); the first: \(failure.firstMessage)",
-        exit: .failed)
+        hint: failure.hint, exit: .failed)
     }
   }
 
   /// Counters and gauges of the policies, by policy name; policies without any are left out.
   var metrics: [Summary.Metrics] {
-    policies.map { Summary.Metrics(policy: $0.name, counters: $0.counters, gauges: $0.gauges) }
-      .filter { !$0.counters.isEmpty || !$0.gauges.isEmpty }
+    policies.map {
+      Summary.Metrics(
+        policy: $0.name, counters: $0.counters, gauges: $0.gauges, forgottenStates: $0.forgottenStates)
+    }.filter { !$0.counters.isEmpty || !$0.gauges.isEmpty || $0.forgottenStates > 0 }
   }
 
   var failures: [PolicyFailure] { earlierFailures.adding(policies.flatMap(\.failures)).list }
@@ -223,7 +226,7 @@ struct MirrorLoader {
     options.arguments = arguments
     options.libraries = libraries
     options.shared = shared[.commandLine(index)]
-    options.log = { line in Terminal.complain("\(line.place): \(line.level.rawValue): \(line.text)\n") }
+    options.log = { line in Terminal.complain("\(line.place.cleanLine()): \(line.level.rawValue): \(line.text)\n") }
     options.print = { line in Terminal.complain(line + "\n") }
     do throws(PolicyError) {
       let policy = try Policy(

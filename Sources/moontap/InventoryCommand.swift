@@ -37,7 +37,7 @@ struct InventoryCommand: ParsableCommand {
             results.append(["file": .string(file), "ok": true, "counts": inventory.counts])
           } catch let error as Problems {
             problems += error.list
-            results.append(["file": .string(file), "ok": false, "problems": .array(error.list.map(\.json))])
+            results.append(.object([JSONMember("file", .string(file)), JSONMember("ok", false)] + error.list.json))
           }
         }
         if json {

@@ -7,6 +7,13 @@ struct InventoryText {
   let inventory: Inventory
   /// nil: all VPCs.
   let vpc: String?
+  private let enisBySubnet: [SubnetIndex: [ENI]]
+
+  init(inventory: Inventory, vpc: String?) {
+    self.inventory = inventory
+    self.vpc = vpc
+    enisBySubnet = Dictionary(grouping: inventory.enis, by: \.subnet)
+  }
 
   private func vpcs(of region: RegionIndex) -> [Int] {
     inventory.vpcs.indices.filter {
@@ -45,11 +52,11 @@ struct InventoryText {
     var text =
       "    subnet \(label(subnet.id, subnet.name))  \(list(subnet.cidrs))  by \(inventory.routeTables[subnet.routeTable].id)"
       + tags(subnet.tags) + "\n"
-    for eni in inventory.enis where eni.subnet == index {
+    for eni in enisBySubnet[index] ?? [] {
       let facts = [
         eni.mac?.description, list(eni.addresses),
         eni.publicAddresses.isEmpty ? nil : "public \(list(eni.publicAddresses))",
-        eni.interface.map { "on \($0)" }, eni.bandwidthMbps.map { "\($0) Mbit/s" },
+        eni.interface.map { "on \($0.cleanLine())" }, eni.bandwidthMbps.map { "\($0) Mbit/s" },
       ].compactMap { $0 }
       text += "      \(label(eni.id, eni.name))  \(facts.joined(separator: "  "))" + tags(eni.tags) + "\n"
     }
@@ -58,7 +65,8 @@ struct InventoryText {
 
   private func describe(_ route: Route) -> String {
     let (type, id) = route.nextHop.words(in: inventory)
-    return "\(route.destination) → \(type)" + (id.map { " " + $0 } ?? "") + (route.isEnabled ? "" : " (disabled)")
+    return "\(route.destination) → \(type)" + (id.map { " " + $0.cleanLine() } ?? "")
+      + (route.isEnabled ? "" : " (disabled)")
   }
 
   /// The VPC's own CIDRs are routes too, also when the file leaves them out (semantics section 2).
@@ -68,14 +76,15 @@ struct InventoryText {
     }
   }
 
-  private func label(_ id: String, _ name: String?) -> String { name.map { "\(id) (\($0))" } ?? id }
+  private func label(_ id: String, _ name: String?) -> String { name.map { "\(id) (\($0.cleanLine()))" } ?? id }
 
   private func list<Item: CustomStringConvertible>(_ items: [Item]) -> String {
     items.map(\.description).joined(separator: ", ")
   }
 
   private func tags(_ tags: [String: String]) -> String {
-    tags.isEmpty ? "" : "  " + tags.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+    tags.isEmpty
+      ? "" : "  " + tags.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)".cleanLine() }.joined(separator: " ")
   }
 
   var json: JSONValue { inventory.json { vpc == nil || $0.id == vpc } }

@@ -1,6 +1,7 @@
 import LuaRuntime
 import Mirroring
 import Policy
+import SeededRandom
 
 /// One generated policy: loaded and run twice, then with allocations that fail; after each failure it must still work.
 struct PolicyTrial {
