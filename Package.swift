@@ -31,14 +31,16 @@ let package = Package(
   name: "moontap",
   products: [.executable(name: "moontap", targets: ["moontap"])],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     // 7: the commands; the only place where the parts meet
     .executableTarget(
       name: "moontap",
       dependencies: [
-        "Interactive", "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire",
+        "Interactive", "Capture", "Policy", "DataPath", "Store", "Cloud", "LuaRuntime", "Mirroring", "Inventory",
+        "JSONText", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -67,10 +69,15 @@ let package = Package(
     // 4: frames in, copies out | Lua to domain
     floor("DataPath", ["Mirroring", "Inventory", "Wire"], loop),
     floor("Policy", ["LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"], loop, exclude: ["README.md"]),
+    .target(
+      name: "Store",
+      dependencies: ["Mirroring", "Inventory", "JSONText", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: strict),
     // 3: what a mirror is, what makes one valid, what a verdict is
     floor("Mirroring", ["Inventory", "JSONText", "Wire"]),
     // 2: whose address is this, what is the next hop | one sandboxed interpreter
     floor("Inventory", ["JSONText", "Wire"]),
+    floor("Cloud", ["JSONText"]),
     .target(name: "LuaRuntime", dependencies: ["CLuaShims"], exclude: ["README.md"], swiftSettings: loop),
     // 1: bytes <-> values | text <-> values | numbers that repeat, for tools and tests
     floor("Wire", []),
@@ -95,6 +102,11 @@ let package = Package(
     tests(
       "Interactive",
       ["Interactive", "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
+    tests("Cloud", ["Cloud", "Inventory", "JSONText", "Wire"]),
+    .testTarget(
+      name: "StoreTests",
+      dependencies: ["Store", "Mirroring", "Inventory", "JSONText", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: strict),
     tests("Capture", ["Capture", "DataPath", "Mirroring", "SeededRandom", "Wire", "CPcap"]),
     tests(
       "Moontap",

@@ -24,7 +24,7 @@ struct Moontap: ParsableCommand {
     version: "moontap 0.1.0",
     subcommands: [
       RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, ReplCommand.self, InitCommand.self,
-      InventoryCommand.self,
+      MirrorCommand.self, InventoryCommand.self, StoreCommand.self,
     ])
 }
 
@@ -57,9 +57,10 @@ extension Moontap {
     Foundation.exit(code.rawValue)
   }
 
-  /// Nothing has an empty name; as a folder it would be the root.
+  /// Nothing has an empty name; as a folder it would be the root. Of a mirror's definition the rules say what may be empty.
   static func emptyWord(_ words: [String]) -> String? {
-    words.firstIndex(of: "").map { "argument \($0 + 1) is empty: is a variable of the shell not set?" }
+    guard words.first != "mirror" else { return nil }
+    return words.firstIndex(of: "").map { "argument \($0 + 1) is empty: is a variable of the shell not set?" }
   }
 
   /// What to say of words that should name a command and do not: the parser knows no near ones.
