@@ -1,20 +1,18 @@
-import JSONText
-
+// A filter alone, outside of a mirror: for looking for packets.
 extension MirrorValidator {
-  /// Reads a filter that stands alone, outside of any mirror: of no VPC, and so without `nat`.
+  /// The filter, or what is wrong with it.
   ///
-  /// - Returns: nil, with at least one violation, if it is wrong.
-  public func read(
-    filter draft: FilterDraft, at location: SourceLocation
-  ) -> (filter: FilterExpression?, violations: [MirrorViolation]) {
-    let mirror = MirrorDraft([], spelling: .snakeCase, location: location)
+  /// Without a VPC there are no NAT gateways to name.
+  public func filter(_ draft: FilterDraft) -> (filter: FilterExpression?, violations: [MirrorViolation]) {
+    let location = draft.location ?? SourceLocation(file: "")
+    let members = [DraftMember("filter", DraftValue(.filter(draft), at: location))]
     var reading = MirrorReading(
-      mirror, inventory: inventory, bpf: bpf, neighbours: MirrorNeighbours(), identifiers: NetworkIdentifiers(taken: [])
-    )
-    reading.members["filter"] = DraftField(
-      value: DraftValue(.filter(draft), at: location), path: "filter", location: location, spelling: .snakeCase)
+      MirrorDraft(members, spelling: .snakeCase, location: location), inventory: inventory, bpf: bpf,
+      neighbours: MirrorNeighbours(),
+      identifiers: NetworkIdentifiers(taken: []))
+    reading.members["filter"] = reading.draft.root.member("filter", members[0].value)
     reading.readFilter()
-    let errors = reading.violations.filter { !$0.isWarning }
-    return (errors.isEmpty ? reading.filter : nil, errors)
+    let violations = reading.sortedViolations
+    return (violations.contains { !$0.isWarning } ? nil : reading.filter, violations)
   }
 }

@@ -25,8 +25,8 @@ struct Moontap: ParsableCommand {
       """,
     version: "moontap \(number)",
     subcommands: [
-      RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, AuditCommand.self, InitCommand.self,
-      InventoryCommand.self,
+      RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, AuditCommand.self, ReplCommand.self,
+      InitCommand.self, MirrorCommand.self, InventoryCommand.self, StoreCommand.self,
     ])
 }
 
@@ -59,9 +59,10 @@ extension Moontap {
     Foundation.exit(code.rawValue)
   }
 
-  /// Nothing has an empty name; as a folder it would be the root.
+  /// Nothing has an empty name; as a folder it would be the root. Of a mirror's definition the rules say what may be empty.
   static func emptyWord(_ words: [String]) -> String? {
-    words.firstIndex(of: "").map { "argument \($0 + 1) is empty: is a variable of the shell not set?" }
+    guard words.first != "mirror" else { return nil }
+    return words.firstIndex(of: "").map { "argument \($0 + 1) is empty: is a variable of the shell not set?" }
   }
 
   /// What to say of words that should name a command and do not: the parser knows no near ones.

@@ -140,8 +140,8 @@ extension PolicyContext {
     if case .function = value {
       throw HostFailure(argument: 1, "where: a filter expected, which is native; a function goes into packet = ...")
     }
-    let read = validator.read(filter: try filter(value, argument: 1), at: location(call))
-    if let what = read.violations.first {
+    let read = validator.filter(try filter(value, argument: 1))
+    if let what = read.violations.first(where: { !$0.isWarning }) {
       throw HostFailure(argument: 1, "where: \(what.message)\(what.hint.map { "; " + $0 } ?? "")")
     }
     guard let expression = read.filter else {

@@ -119,13 +119,13 @@ public enum PolicyReference {
   /// Types that have no entries: only passed on, or indexed with keys of the script's own.
   private static var memberless: String {
     let entries = APIEntry.all + APIEntry.onlyOfAudits
-    return APITypeName.allCases.filter { type in !entries.contains { $0.owner == .type(type) } }.map { type in
+    return APITypeName.ofPolicies.filter { type in !entries.contains { $0.owner == .type(type) } }.map { type in
       "\n---@class \(type.name)\n" + (type.indexed.map { "---@field \($0)\n" } ?? "") + "local \(type.name)_type = {}\n"
     }.joined()
   }
 
   /// Names of the types of host objects.
-  public static var typeNames: [String] { APITypeName.allCases.map(\.name) }
+  public static var typeNames: [String] { APITypeName.ofPolicies.map(\.name) }
 
   static func sections(_ entries: [APIEntry]) -> [ReferenceSection] {
     var sections: [ReferenceSection] = []
@@ -210,7 +210,7 @@ extension APIEntry {
     return inTests == .too ? "while loading, and in tests" : "while loading"
   }
 
-  private var signature: String {
+  package var signature: String {
     let result = returns.map { " -> \($0)" } ?? ""
     switch binding {
     case .function, .method:

@@ -133,11 +133,9 @@ public import Wire
   }
 
   /// All structs are trivial, so that plain assignment needs no clean-up.
-  func place(
-    _ conversation: ObservedConversation, arena: PacketArena
-  ) -> UnsafePointer<ConversationRecord> {
-    unsafe placePayload(0, conversation.client.payload, arena)
-    unsafe placePayload(1, conversation.server.payload, arena)
+  func place(_ conversation: ObservedConversation) -> UnsafePointer<ConversationRecord> {
+    unsafe placePayload(0, conversation.client.payload)
+    unsafe placePayload(1, conversation.server.payload)
     let hasPorts = conversation.hasPorts
     unsafe record.initialize(
       to: ConversationRecord(
@@ -151,7 +149,7 @@ public import Wire
     return unsafe UnsafePointer(record)
   }
 
-  private func placePayload(_ end: Int, _ bytes: UnsafeRawBufferPointer, _ arena: PacketArena) {
+  private func placePayload(_ end: Int, _ bytes: UnsafeRawBufferPointer) {
     // An empty payload may have no address.
     let empty = unsafe UnsafeRawPointer(bitPattern: 8)!
     unsafe (packets + end).initialize(
@@ -160,6 +158,6 @@ public import Wire
         summary: PacketSummary(), vpc: -1, eni: nil, subnet: -1, isOutbound: false,
         flow: ObservedPacket.Flow(id: 0, packets: 0, bytes: 0, firstSeen: 0)))
     unsafe (payloads + end).initialize(
-      to: PacketRecord(packets + end, arena: Unmanaged.passUnretained(arena), isObserved: false))
+      to: PacketRecord(packets + end, depth: 0, roomDepth: 1, isObserved: false))
   }
 }

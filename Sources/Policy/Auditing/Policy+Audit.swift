@@ -42,7 +42,7 @@ extension Policy {
   ) throws(AuditFailure) {
     guard let auditing = context.auditing, let function = auditing.conversation else { return }
     unsafe context.clock = max(context.clock, conversation.pointee.lastTime)
-    let record = unsafe auditing.conversations.place(conversation.pointee, arena: context.arena)
+    let record = unsafe auditing.conversations.place(conversation.pointee)
     try run(auditing) { () throws(LuaError) in
       _ = try unsafe state.call(
         function, record: context.types.record(.conversation), at: UnsafeRawPointer(record), limits: limits)
