@@ -39,7 +39,8 @@ let package = Package(
     .executableTarget(
       name: "moontap",
       dependencies: [
-        "Audit", "Interactive", "Capture", "Policy", "DataPath", "Store", "Cloud", "LuaRuntime", "Mirroring", "Inventory",
+        "Audit", "Interactive", "Capture", "Policy", "DataPath", "Store", "Cloud", "LuaRuntime", "Mirroring",
+        "Inventory",
         "JSONText", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
