@@ -11,6 +11,8 @@ struct AuditCommand: ParsableCommand {
         moontap audit audits --read *.pcap --json > monday.json
         moontap audit merge part1.json part2.json --report all.html
 
+      All options: moontap audit run --help
+
       The exit code is 0 without findings, 1 with findings, 2 if something was not evaluated: a script that failed or took too
       long, a damaged capture. See docs/audits.md.
       """,

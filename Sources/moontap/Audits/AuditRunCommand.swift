@@ -7,7 +7,7 @@ import Policy
 
 struct AuditRunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "run", abstract: "Run audit scripts (the default).", shouldDisplay: false)
+    commandName: "run", abstract: "Run audit scripts; the word may be left out.")
 
   @Argument(
     help: ArgumentHelp(
