@@ -68,11 +68,13 @@ int mt_call_host(lua_State *L, uint32_t function, int first, int count) {
   if (count > MT_MAX_ARGUMENTS) luaL_error(L, "too many arguments (at most %d)", MT_MAX_ARGUMENTS);
   for (;;) {
     mt_take_arguments(L, first, count);
+    mt_note_host_call(st, function);
     mt_begin(st);
     int answer = st->host.call(st->host.context, function, token, st->in, (uint32_t)count);
     mt_charge_or_raise(L, 4);
     if (answer == MT_RAISE) raise_failure(L);
     if (!st->next_wanted) return mt_give_all(L, 0);
+    st->written++; /* a function of Lua that nobody examined */
     token = st->next_token;
     bool is_chunk = st->next_is_chunk;
     lua_settop(L, base);
@@ -189,9 +191,11 @@ static int handle_unary(lua_State *L) { /* Lua passes the operand twice */
   return mt_call_host(L, (uint32_t)lua_tointeger(L, lua_upvalueindex(1)), 1, 1);
 }
 
-/* `pairs` over a handle. Upvalues: handle, position. */
+/* `pairs` over a handle. Upvalues: handle, position, serial of the call that made it: one from an earlier call has gone on
+   since. */
 int mt_enumerate(lua_State *L) {
   mt_state *st = mt_of(L);
+  if (st->track.on && lua_tointeger(L, lua_upvalueindex(3)) != (lua_Integer)st->serial) mt_note_unsteady(st, "pairs");
   const mt_handle *handle = lua_touserdata(L, lua_upvalueindex(1));
   lua_Integer position = lua_tointeger(L, lua_upvalueindex(2));
   lua_settop(L, 0);

@@ -97,6 +97,7 @@ static int record_index(lua_State *L) {
   if (!mt_is_fresh(st, record)) mt_raise_stale(L, record);
   const mt_field_entry *field = find(kind, lua_topointer(L, 2)); /* a string's object, whatever 5.4.x */
   if (!field) raise_unknown_field(L, kind);
+  if (st->track.on) mt_note_read(st, record, kind, field);
   if (field->presence_mask && !(record->base[field->presence_offset] & field->presence_mask)) {
     lua_pushnil(L);
     return 1;
@@ -162,6 +163,7 @@ static void remember_name(lua_State *L, mt_record_kind *kind, int constants, con
     if (slot->string == interned) luaL_error(L, "the field '%s' is defined twice", name);
     if (slot->string) continue;
     *slot = (mt_name_slot){interned, text, entry};
+    kind->entries[entry].name = text;
     return;
   }
 }
@@ -178,6 +180,9 @@ static int make_names(lua_State *L, const mt_field *field) {
 static void define_field(lua_State *L, mt_record_kind *kind, const mt_field *field, uint32_t number) {
   mt_field_entry *entry = &kind->entries[number];
   entry->kind = field->kind;
+  entry->is_unsteady = field->is_unsteady;
+  entry->key_count = field->key_count;
+  memcpy(entry->keys, field->keys, sizeof entry->keys);
   entry->presence_mask = field->presence_mask;
   entry->presence_offset = field->presence_offset;
   entry->offset = field->offset;

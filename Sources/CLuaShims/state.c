@@ -47,7 +47,7 @@ mt_state *mt_open(const mt_host *host, size_t memory, uint64_t fail_from) {
   st->live_limit = memory;
   st->fail_from = fail_from;
   st->allocated_limit = INT64_MAX;
-  st->serial = 1;
+  st->serial = st->written = 1;
   st->random = 0x4D6F6F6E746170; /* fixed: audits repeat */
   st->print_left = MT_PRINT_QUOTA;
   lua_State *L = lua_newstate(mt_allocate, st);
@@ -79,7 +79,9 @@ void mt_close(mt_state *st) {
   free(st->out);
   free(st->out_bytes);
   free(st->chunks);
-  free(st->cannot_keep);
+  free(st->known);
+  for (uint32_t i = 0; i < st->native_count; i++) free(st->natives[i].name);
+  free(st->natives);
   free(st);
 }
 
@@ -180,6 +182,12 @@ static void enter(mt_state *st, const mt_limits *limits) {
   st->serial++;
 }
 
+/* A call that may change anything in Lua's memory. */
+static void enter_freely(mt_state *st, const mt_limits *limits) {
+  enter(st, limits);
+  st->written++;
+}
+
 static int collect(lua_State *L) {
   lua_gc(L, LUA_GCCOLLECT);
   return 0;
@@ -188,6 +196,7 @@ static int collect(lua_State *L) {
 static int leave(mt_state *st, int status, mt_value *result) {
   lua_State *L = st->L;
   st->running = false;
+  st->track.on = false;
   st->serial++; /* what was lent is stale now */
   if (status == LUA_OK) {
     mt_read_result(L, RESULT, result);
@@ -235,7 +244,7 @@ int mt_load(mt_state *st, const char *source, size_t length, const char *chunk, 
   }
   mt_remember_chunk(st, chunk);
   load_request request = {source ? source : "", chunk, length};
-  enter(st, limits);
+  enter_freely(st, limits);
   mt_start_clock(st); /* compiling takes time, too */
   lua_pushcfunction(st->L, load_and_run);
   lua_pushlightuserdata(st->L, &request);
@@ -252,7 +261,7 @@ static int call_with_values(lua_State *L) {
 int mt_call(mt_state *st, int32_t function, const mt_limits *limits, mt_value *result) {
   memset(result, 0, sizeof *result);
   if (st->running) return MT_BUSY;
-  enter(st, limits);
+  enter_freely(st, limits);
   lua_pushcfunction(st->L, call_with_values);
   lua_pushlightuserdata(st->L, &function);
   return leave(st, lua_pcall(st->L, 1, 1, HANDLER), result);
@@ -292,12 +301,17 @@ int mt_call_record(mt_state *st, int32_t function, uint32_t type, const void *ba
                    const mt_limits *limits, mt_value *result) {
   lua_State *L = st->L;
   if (st->running || type >= st->record_count) {
+    st->track.base = NULL;
     memset(result, 0, sizeof *result);
     return MT_BUSY;
   }
   enter(st, limits);
+  st->track.on = st->track.base == &st->track;
+  st->track.base = base;
   record_call request = {function, pinned, type, base};
-  if (mt_cannot_keep(st, function)) return leave(st, call_with_lent_record(st, &request), result);
+  bool is_sure = mt_is_sure(st, function);
+  if (!is_sure) st->written++;
+  if (is_sure || mt_cannot_keep(st, function)) return leave(st, call_with_lent_record(st, &request), result);
   lua_pushcfunction(L, call_with_fresh_record);
   lua_pushlightuserdata(L, &request);
   return leave(st, lua_pcall(L, 1, 1, HANDLER), result);

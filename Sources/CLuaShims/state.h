@@ -21,7 +21,8 @@ enum {
   MT_MAX_NAME = 40,               /* longer strings are not interned by Lua */
   MT_PRINT_LINE = 1024,
   MT_PRINT_QUOTA = 1 << 20,
-  MT_STOCK_FUNCTIONS = 64
+  MT_STOCK_FUNCTIONS = 64,
+  MT_MAX_KEYS = 64                /* that an answer may hang on */
 };
 
 /* Every userdata a script can hold begins with this (invariant 4). */
@@ -49,12 +50,15 @@ typedef struct mt_record {
 
 typedef struct mt_field_entry {
   uint8_t kind;
+  bool is_unsteady; /* differs from packet to packet: an answer that hangs on it is not remembered */
+  uint8_t key_count, keys[MT_FIELD_KEYS];
   uint8_t presence_mask;
   uint16_t slot; /* user value that caches: a text, an inner record */
   uint32_t presence_offset;
   uint32_t offset;
   uint32_t detail;
   uint32_t function;
+  const char *name;
   int constant; /* position in the type's constants: method closure or table of names */
 } mt_field_entry;
 
@@ -92,6 +96,27 @@ typedef struct mt_chunk {
   char id[LUA_IDSIZE];      /* as Lua writes it into messages */
 } mt_chunk;
 
+/* What is known of a function that the script handed over, see keep.c and examine.c. */
+typedef struct mt_known_function {
+  bool cannot_keep;
+  uint64_t sure_at; /* `written` for which it is proved to change nothing; 0: never */
+} mt_known_function;
+
+typedef struct mt_native {
+  char *name; /* as scripts call it */
+  uint8_t nature;
+} mt_native;
+
+/* What the present call has read, see track.c. */
+typedef struct mt_track {
+  bool on, is_steady;
+  const void *base; /* the record it was lent */
+  const char *why;  /* not steady: the first name that made it so */
+  uint32_t count;
+  uint8_t keys[MT_MAX_KEYS];
+  uint64_t seen[256 / 64];
+} mt_track;
+
 struct mt_state {
   lua_State *L;
   mt_host host;
@@ -110,8 +135,12 @@ struct mt_state {
   uint64_t serial;
 
   int functions, id_tables, spaces, pristine; /* references to tables */
-  bool *cannot_keep; /* by reference of a function: see keep.c */
-  int cannot_keep_count;
+  mt_known_function *known; /* by reference */
+  int known_count;
+  uint64_t written; /* grows whenever Lua's memory may have changed, see track.c */
+  mt_track track;
+  mt_native *natives; /* by number of the host's function */
+  uint32_t native_count;
   uint64_t id_table_count;
   mt_record_kind *records;
   mt_handle_kind *handles;
@@ -183,7 +212,16 @@ mt_record *mt_new_record(lua_State *L, uint32_t type);
 bool mt_is_fresh(const mt_state *st, const mt_record *record);
 _Noreturn void mt_raise_stale(lua_State *L, const mt_record *record);
 
+/* track.c */
+void mt_note_read(mt_state *st, const mt_record *record, const mt_record_kind *kind, const mt_field_entry *field);
+void mt_note_unsteady(mt_state *st, const char *name);
+void mt_note_host_call(mt_state *st, uint32_t function);
+const char *mt_native_name(lua_State *L, int index); /* of a function in C, as scripts call it; "" if it has no name */
+int mt_native_nature(lua_State *L, int index);
+
 /* keep.c */
+void mt_trust(mt_state *st, int reference, bool trust);
+bool mt_is_sure(const mt_state *st, int reference);
 void mt_note_function(lua_State *L, int index, int reference);
 void mt_forget_function(mt_state *st, int reference);
 bool mt_cannot_keep(const mt_state *st, int reference);
@@ -209,6 +247,8 @@ extern const luaL_Reg mt_string_functions[];
 extern const luaL_Reg mt_pattern_functions[];
 extern const luaL_Reg mt_table_functions[];
 int mt_string_format(lua_State *L);
+const char *mt_library_name(lua_State *L, int index); /* of one of these, NULL for others */
+bool mt_is_text_method(const char *path);
 
 /* source.c */
 const char *mt_check_source(const char *source, size_t length, int32_t *line);

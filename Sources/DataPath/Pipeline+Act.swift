@@ -23,13 +23,14 @@ extension Pipeline {
       if action.isDecided {
         let state = action.out.isPresent ? action.out : action.in
         let mirror = Int(action.mirror)
-        let receiver = chooseReceiver(mirror, state, subject)
+        let receiver = action.receiver >= 0 ? Int(action.receiver) : chooseReceiver(mirror, state, subject)
         note(subject, mirror, receiver, state, isOutbound: action.out.isPresent)
         if trace != nil { trace!.conclude(mirror, .collected, receiver, state, isOutbound: action.out.isPresent) }
       } else {
         ask(subject, action)
       }
     }
+    if mustLookAgain { lookAgain(subject) }
   }
 
   /// The record's fields: of a fragment with what is known from its first.
@@ -98,7 +99,7 @@ extension Pipeline {
   ) -> (Verdict, receiver: Int) {
     guard state.isPending else {
       guard state.verdict == .collected else { return (state.verdict, -1) }
-      return (.collected, chooseReceiver(mirror, state, subject))
+      return (.collected, state.receiver >= 0 ? Int(state.receiver) : chooseReceiver(mirror, state, subject))
     }
     switch runFilter(subject, mirror, state, isOutbound: isOutbound) {
     case .reject: return (.filtered, -1)
@@ -124,6 +125,7 @@ extension Pipeline {
         var packet = observed(subject, mirror, state, isOutbound: isOutbound)
         let said = unsafe scripts[function.host].judge(
           function: function.function, mirror: mirror, packet: &packet)
+        noteAsked(function.host, state.isRecallable && operation == state.operation)
         if said == .failed {
           trace?.step(mirror, isOutbound, plan.program.descriptions[Int(operation)], .failed)
           return .failed
@@ -161,7 +163,7 @@ extension Pipeline {
   }
 
   /// The packet as scripts may see it.
-  private func observed(_ subject: Subject, _ mirror: Int, _ state: SideState, isOutbound: Bool) -> ObservedPacket {
+  func observed(_ subject: Subject, _ mirror: Int, _ state: SideState, isOutbound: Bool) -> ObservedPacket {
     let origin = Int(state.origin)
     let eniCount = plan.inventory.enis.count
     let conversation = unsafe conversations.entries + subject.entry
@@ -175,7 +177,7 @@ extension Pipeline {
       vpc: plan.entries[mirror].vpc,
       eni: origin < eniCount ? origin : nil,
       subnet: origin < eniCount ? plan.inventory.enis[origin].subnet : origin - eniCount, isOutbound: isOutbound,
-      flow: flow)
+      flow: flow, clock: clock)
   }
 
   // MARK: Balance
@@ -188,7 +190,9 @@ extension Pipeline {
       return (.collected, chooseReceiver(mirror, state, subject))
     }
     var packet = observed(subject, mirror, state, isOutbound: isOutbound)
-    switch unsafe scripts[Int(host)].choose(function: Int(function), mirror: mirror, packet: &packet) {
+    let choice = unsafe scripts[Int(host)].choose(function: Int(function), mirror: mirror, packet: &packet)
+    noteAsked(Int(host), state.isRecallable && state.operation == FilterProgram.accept)
+    switch choice {
     case .receiver(let receiver) where receiver >= 0 && receiver < plan.entries[mirror].receiverCount:
       return (.collected, receiver)
     case .none: return (.noReceiver, -1)

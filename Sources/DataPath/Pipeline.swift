@@ -54,6 +54,18 @@ internal import Wire
   var followed: PacketSummary?
   var recordNumber: UInt64 = 0
 
+  /// The record that is classified, for whoever recalls answers.
+  var classified: Subject?
+  /// Classes rely on answers that scripts' hosts remember; see Pipeline+Recall.swift.
+  var recalls = true
+  var restarts: UInt64 = 0
+  var generations: [UInt64] = []
+  /// A host's generation may have changed, or an answer may now be recalled: seen to when the record is done.
+  var mustLookAgain = false
+  var isNewlyKnown = false
+  var untilVerified = Pipeline.verifiedEvery
+  var isVerifying = false
+
   /// Set while a frame is explained: the slow functions write down what they find.
   var trace: Trace?
 
@@ -88,6 +100,7 @@ internal import Wire
     let ids = Self.eniIDs(plan)
     self.boundENIs = boundENIs.compactMapValues { ids[$0] }
     capturedENIs = Set(self.boundENIs.values)
+    beginRecalling()
   }
 
   // MARK: Interfaces
@@ -140,6 +153,9 @@ internal import Wire
     wantsCopies = sink != nil
     unsafe prepare(batch.frames, batch.count)
     unsafe conversations.touch(prepared.frames, count: batch.count)
+    if !scripts.isEmpty { checkGenerations() }
+    untilVerified -= batch.count
+    if untilVerified <= 0 { unsafe verifyOne(batch.frames, prepared.frames, batch.count) }
     for position in 0..<batch.count { unsafe process(batch.frames + position, position) }
     if copies.count > 0, let sink { try deliver(batch, interfaces, sink) }
     copies.removeAll()
@@ -205,6 +221,7 @@ internal import Wire
 
   private func runTimers(_ time: Int64) {
     for script in scripts where script.nextTimer <= time { script.runTimers(at: time) }
+    checkGenerations()
     nextTimer = scripts.map(\.nextTimer).min() ?? .max
   }
 
@@ -281,7 +298,9 @@ internal import Wire
     let link = unsafe links[Int(subject.frame.pointee.interface)]
     let record = unsafe Record(
       summary: summary, binding: link.binding, captureDirection: subject.frame.pointee.direction)
+    classified = subject
     let number = classify(record, flowHash: unsafe conversations.entries[subject.entry].key.hash(.fixed))
+    classified = nil
     if trace != nil { trace!.settle(outcome, cells.keys) }
     let path = Path(
       source: PreparedFrame.sourceWord(summary, link: link.number),

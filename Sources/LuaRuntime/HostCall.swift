@@ -87,6 +87,9 @@ internal import CLuaShims
   /// Counts work that the function did against the script's step budget; one step is worth about 4 ns.
   public func charge(_ steps: Int) { unsafe mt_charge(c, Int64(steps)) }
 
+  /// For pure functions that are given a record: the answer hangs on this key of it, see `RecordField.keys`.
+  public func depends(on key: UInt8, of record: UnsafeRawPointer) { unsafe mt_note_key(c, record, key) }
+
   public func push(_ value: LuaValue) { unsafe LuaRuntime.push(value, to: c) }
   public func push(_ value: Bool) { unsafe mt_push_boolean(c, value) }
   public func push(_ value: Int64) { unsafe mt_push_integer(c, value) }

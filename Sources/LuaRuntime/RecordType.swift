@@ -41,8 +41,12 @@ public struct RecordField {
   public var kind: Kind
   /// The field is `nil` unless this bit is set; nil: always there.
   public var presence: RecordBit?
+  /// The host's numbers, at most 4, of what the field's value and presence hang on, so that equal keys mean an equal field;
+  /// nil: it may differ from record to record, and an answer that hangs on it is not remembered.
+  public var keys: [UInt8]?
 
-  public init(_ name: String, _ kind: Kind, presence: RecordBit? = nil) {
+  public init(_ name: String, _ kind: Kind, presence: RecordBit? = nil, keys: [UInt8]? = nil) {
+    self.keys = keys
     self.name = name
     self.kind = kind
     self.presence = presence
@@ -63,6 +67,8 @@ public struct RecordType {
   public var length: HostFunction?
   /// For `tostring` and `print`: pushes a string. Nil: the type's name.
   public var describe: HostFunction?
+  /// Of methods by name, of the length as `#`; whatever is not named acts.
+  public var natures: [String: HostNature] = [:]
 
   public init(_ name: String) { self.name = name }
 }

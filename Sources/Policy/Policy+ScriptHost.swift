@@ -5,44 +5,66 @@ internal import Wire
 // What the pipeline asks, in the order in which it asks. Nothing here throws or traps, whatever a script does.
 extension Policy {
   public func judge(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptAnswer {
-    guard let script = callable(function, .filter, mirror) else { return .failed }
-    unsafe advanceClock(packet.pointee.time)
-    let record = unsafe context.arena.place(packet.pointee, isObserved: true)
-    do throws(LuaError) {
-      let result = try unsafe state.call(
-        script.reference, record: context.types.record(.packet), at: UnsafeRawPointer(record),
-        limits: context.options.callback)
-      guard case .boolean(let answer) = result else {
-        throw LuaError(.verdict, "a filter must return true or false, got \(result.words)", at: script.place)
-      }
-      breakers[mirror].succeed()
-      return answer ? .yes : .no
-    } catch {
-      fail(function, error, mirror)
-      return .failed
-    }
+    unsafe ask(function, .filter, mirror, packet).map { $0 == 1 ? .yes : .no } ?? .failed
   }
 
   public func choose(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptChoice {
-    guard let script = callable(function, .balancer, mirror) else { return .failed }
-    unsafe advanceClock(packet.pointee.time)
+    unsafe ask(function, .balancer, mirror, packet).map { ScriptChoice($0) } ?? .failed
+  }
+
+  /// From memory, else from the function itself; nil: it failed.
+  private func ask(
+    _ function: Int, _ kind: FunctionObject.Kind, _ mirror: Int, _ packet: UnsafePointer<ObservedPacket>
+  ) -> UInt32? {
+    isRecallable = false
+    guard let script = callable(function, kind, mirror) else { return nil }
+    unsafe advanceClock(packet.pointee.clock)
     let record = unsafe context.arena.place(packet.pointee, isObserved: true)
+    let use = use(function, mirror)
+    if let answer = unsafe known(use, record), unsafe give(answer, use, mirror, record) { return answer.code }
+    let isTracked = remembers(function)
+    if isTracked { state.trackNext() }
+    use.calls += 1
+    if isTracked { use.misses += 1 }
     do throws(LuaError) {
-      let receivers = try receivers(mirror)
-      let result = try unsafe state.call(
-        script.reference, record: context.types.record(.packet), at: UnsafeRawPointer(record), pinned: receivers,
-        limits: context.options.callback)
-      let choice = try choice(result, mirror, script)
+      let answer = try unsafe timedCode(script, use, mirror, record)
       breakers[mirror].succeed()
-      return choice
+      if isTracked { unsafe learn(answer, use, record) }
+      return answer
     } catch {
       fail(function, error, mirror)
-      return .failed
+      return nil
     }
   }
 
+  private func timedCode(
+    _ script: FunctionObject, _ use: ScriptUse, _ mirror: Int, _ record: UnsafePointer<PacketRecord>
+  ) throws(LuaError) -> UInt32 {
+    guard use.calls % ScriptUse.timedEvery == 1 else { return try unsafe code(script, mirror, record) }
+    let start = ContinuousClock.now
+    let answer = try unsafe code(script, mirror, record)
+    use.timed += 1
+    use.nanoseconds += UInt64(clamping: (ContinuousClock.now - start).components.attoseconds / 1_000_000_000)
+    return answer
+  }
+
+  /// Calls the function: what it answered, as `RememberedAnswer.code`.
+  func code(
+    _ script: FunctionObject, _ mirror: Int, _ record: UnsafePointer<PacketRecord>
+  ) throws(LuaError) -> UInt32 {
+    let receivers = script.kind == .balancer ? try receivers(mirror) : nil
+    let result = try unsafe state.call(
+      script.reference, record: context.types.record(.packet), at: UnsafeRawPointer(record), pinned: receivers,
+      limits: context.options.callback)
+    if script.kind == .balancer { return try choice(result, mirror, script).code }
+    guard case .boolean(let answer) = result else {
+      throw LuaError(.verdict, "a filter must return true or false, got \(result.words)", at: script.place)
+    }
+    return answer ? 1 : 0
+  }
+
   /// The function, if it is one of that kind and its mirror's scripts have not failed too often.
-  private func callable(_ function: Int, _ kind: FunctionObject.Kind, _ mirror: Int) -> FunctionObject? {
+  func callable(_ function: Int, _ kind: FunctionObject.Kind, _ mirror: Int) -> FunctionObject? {
     guard context.functions.indices.contains(function), context.functions[function].kind == kind, mirror >= 0 else {
       return nil
     }
@@ -97,7 +119,9 @@ extension Policy {
 
   private func fail(_ function: Int, _ error: LuaError, _ entry: Int) {
     note(function, error)
+    beforeFailure?()
     guard breakers[entry].fail() else { return }
+    generationNow += 1
     let mirror = entries[entry].mirror.flatMap { context.mirrors[$0].mirror.name } ?? "\(entry)"
     context.options.log(
       PolicyLogLine(

@@ -25,6 +25,19 @@ public final class Policy: ScriptHost {
   var breakers: [Breaker] = []
   var failureLog = FailureLog()
 
+  /// By number of the function.
+  var memories: [FunctionMemory] = []
+  /// By entry of the plan: each function in its service, made when first asked.
+  var uses: [[ScriptUse]] = []
+  /// No filter and no balancer may change Lua's memory.
+  var isQuiet = false
+  public internal(set) var isRecallable = false
+  var generationNow: UInt64 = 0
+  public var beforeFailure: (() -> Void)?
+  /// Remembered answers that were asked again, and those that differed.
+  public internal(set) var verified = 0
+  public internal(set) var mismatches = 0
+
   /// A mirror of this policy in the plan.
   struct PlanEntry {
     /// Position in `mirrors`; nil: another policy's.
@@ -88,6 +101,7 @@ public final class Policy: ScriptHost {
       throw PolicyError(error, context, path: file)
     }
     context.isLoading = false
+    examineFunctions()
   }
 
   // MARK: What was declared
@@ -113,6 +127,8 @@ public final class Policy: ScriptHost {
     let count = (mirrors.map(\.entry).max() ?? -1) + 1
     entries = Array(repeating: PlanEntry(), count: count)
     breakers = Array(repeating: Breaker(), count: count)
+    uses = Array(repeating: [], count: count)
+    generationNow += 1
     for (entry, mirror) in mirrors where entry >= 0 { entries[entry].mirror = mirror }
     let byMirror = Dictionary(mirrors.map { ($0.mirror, $0.entry) }, uniquingKeysWith: { first, _ in first })
     context.isFaulted = { [unowned self] mirror in byMirror[mirror].map { breakers[$0].isFaulted } ?? false }

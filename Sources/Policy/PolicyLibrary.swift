@@ -51,7 +51,7 @@ struct PolicyLibrary {
 
   private mutating func add(_ entry: APIEntry, in space: String?) {
     if case .function(let body) = entry.binding {
-      library.add(entry.name, in: space, bind(entry, body, offset: 0))
+      library.add(entry.name, in: space, nature: entry.nature, bind(entry, body, offset: 0))
     } else if case .value(let value) = entry.binding {
       library.add(entry.name, in: space, value: value(context))
     }
@@ -59,6 +59,7 @@ struct PolicyLibrary {
 
   private mutating func addToHandle(_ entry: APIEntry, _ type: APITypeName) {
     guard var handle = handles[type] else { return }
+    handle.natures[entry.name] = entry.nature
     switch entry.binding {
     case .method(let body): handle.methods.append((entry.name, bindMethod(entry, body, of: type)))
     case .property(let body): handle.fields.append((entry.name, bind(entry, body, offset: 1)))
@@ -70,9 +71,13 @@ struct PolicyLibrary {
 
   private mutating func addToRecord(_ entry: APIEntry, _ type: APITypeName) {
     guard var record = records[type] else { return }
+    record.natures[entry.name] = entry.nature
     switch entry.binding {
     case .record(let kind, let presence):
-      record.fields.append(RecordField(entry.name, kind(context), presence: presence.map { PacketRecord.bit($0) }))
+      record.fields.append(
+        RecordField(
+          entry.name, kind(context), presence: presence.map { PacketRecord.bit($0) },
+          keys: entry.keys.isEmpty ? nil : entry.keys.map(\.rawValue)))
     case .method(let body): record.methods.append((entry.name, bindMethod(entry, body, of: type)))
     case .operation(.length, let body): record.length = bind(entry, body, offset: 1)
     case .function, .value, .property, .operation: break
@@ -116,6 +121,7 @@ struct PolicyLibrary {
     handles[.mirrors]?.index = { call throws(HostFailure) in try context.pushMirror(named: call) }
     handles[.mirrors]?.enumerate = { call throws(HostFailure) in context.pushMirror(at: call) }
     handles[.mirrors]?.operators = [(.length, { call throws(HostFailure) in call.push(Int64(context.mirrors.count)) })]
+    for of in ["[]", "pairs", "#"] { handles[.list]?.natures[of] = .pure }
     handles[.list]?.index = { call throws(HostFailure) in context.pushElement(named: call) }
     handles[.list]?.enumerate = { call throws(HostFailure) in context.pushElement(at: call) }
     handles[.list]?.operators = [

@@ -150,9 +150,13 @@ enum mt_field_kind {
   MT_FIELD_VALUE      /* detail: host function */
 };
 
+enum { MT_FIELD_KEYS = 4 };
+
 typedef struct mt_field {
   const char *name;
   uint8_t kind;
+  bool is_unsteady; /* see Remembering */
+  uint8_t key_count, keys[MT_FIELD_KEYS];
   uint8_t presence_mask; /* 0: always there */
   uint32_t presence_offset;
   uint32_t offset;
@@ -220,6 +224,47 @@ int mt_call_record(mt_state *state, int32_t function, uint32_t type, const void 
                    const mt_limits *limits, mt_value *result);
 
 bool mt_is_running(const mt_state *state);
+
+/* Remembering answers. Keys are the host's numbers for what an answer may hang on, such as a field of a record. */
+enum mt_nature { MT_ACTS, MT_CHANGES, MT_PURE }; /* of a host function: its effect, or its answer, is more than its arguments */
+enum { MT_REASON_SIZE = 256, MT_FIELDS_SIZE = 512, MT_NO_FACTS = -2 };
+
+/* What is known of a function before it runs, see examine.c. Texts are clean UTF-8 but for names, which are the script's. */
+typedef struct mt_examination {
+  bool writes;    /* it may change what outlives the call: never to be remembered */
+  bool open;      /* it reads of Lua's memory more than the facts list */
+  int32_t facts;  /* a reference: what the proof hangs on */
+  uint32_t fact_count;
+  char reason[MT_REASON_SIZE];   /* why `writes` */
+  char unsteady[MT_REASON_SIZE]; /* which runs are not to be remembered: the first place */
+  char fields[MT_FIELDS_SIZE];   /* names of fields that it may read, with commas between */
+} mt_examination;
+
+static inline const char *mt_examination_reason(const mt_examination *e) { return e->reason; }
+static inline const char *mt_examination_unsteady(const mt_examination *e) { return e->unsteady; }
+static inline const char *mt_examination_fields(const mt_examination *e) { return e->fields; }
+
+int mt_describe_function(mt_state *state, uint32_t function, const char *name, enum mt_nature nature);
+int mt_examine(mt_state *state, int32_t function, uint32_t record, mt_examination *result);
+/* Whether the facts still hold; if not, the function must be examined anew. */
+bool mt_holds(mt_state *state, int32_t function, const mt_examination *examination);
+void mt_drop_facts(mt_state *state, int32_t facts);
+/* Grows whenever a call may have changed Lua's memory. */
+uint64_t mt_written(const mt_state *state);
+/* Whether the function is proved to change nothing, for Lua's memory as it is now. */
+bool mt_is_proved(const mt_state *state, int32_t function);
+
+/* The next mt_call_record notes what its record is asked for. */
+void mt_track_next(mt_state *state);
+/* Afterwards: the keys in the order of their first reading; -1: the answer hangs on more than keys. */
+int32_t mt_keys_read(const mt_state *state, const uint8_t *_Nullable *_Nonnull keys);
+/* The first thing that is no key; empty if there is none. */
+const char *mt_unsteady_read(const mt_state *state);
+/* For use inside `call`: the answer hangs on this key of the record. */
+void mt_note_key(mt_state *state, const void *base, uint8_t key);
+/* The generator of math.random, so that a call can be made as if it had not been. */
+uint64_t mt_random_state(const mt_state *state);
+void mt_set_random_state(mt_state *state, uint64_t random);
 
 /* References. */
 int mt_pin(mt_state *state, int32_t *reference); /* the value pushed since mt_begin */

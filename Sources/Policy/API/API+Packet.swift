@@ -7,13 +7,13 @@ extension APIEntry {
   static let packetEntries: [APIEntry] = [
     field(
       "eni", "string?", "The network interface where it is observed, by id; an unlisted one by its address.",
-      isPure: true, presence: .observation
+      keys: [.eni], presence: .observation
     ) {
       context in
       unsafe .text { base, buffer in unsafe context.eniText(PacketRecord.at(base), buffer) }
     },
     field(
-      "direction", "string?", #""out" leaves the network interface, "in" enters it."#, isPure: true,
+      "direction", "string?", #""out" leaves the network interface, "in" enters it."#, keys: [.direction],
       presence: .observation
     ) { _ in
       .named(offset: PacketRecord.offset(\.isOutbound), names: [0: "in", 1: "out"])
@@ -27,58 +27,63 @@ extension APIEntry {
     field("captured_length", "integer", "Bytes of the frame that were captured.") { _ in
       .unsigned32(offset: PacketRecord.offset(\.capturedLength))
     },
-    field("source_mac", "string?", "As 02:00:0a:14:01:0b.", isPure: true, presence: .sourceMAC) { _ in
+    field("source_mac", "string?", "As 02:00:0a:14:01:0b.", keys: [.sourceMAC], presence: .sourceMAC) { _ in
       unsafe .text { base, buffer in
         unsafe buffer.fill(MACAddress(value: PacketRecord.at(base).pointee.observed.pointee.summary.sourceMAC))
       }
     },
-    field("destination_mac", "string?", "As 02:00:0a:14:01:0b.", isPure: true, presence: .destinationMAC) { _ in
+    field("destination_mac", "string?", "As 02:00:0a:14:01:0b.", keys: [.destinationMAC], presence: .destinationMAC) {
+      _ in
       unsafe .text { base, buffer in
         unsafe buffer.fill(MACAddress(value: PacketRecord.at(base).pointee.observed.pointee.summary.destinationMAC))
       }
     },
-    field("vlan", "integer?", "The id of the outermost VLAN tag.", isPure: true, presence: .vlan) { _ in
+    field("vlan", "integer?", "The id of the outermost VLAN tag.", keys: [.vlan], presence: .vlan) { _ in
       .unsigned16(offset: PacketRecord.offset(\.vlan))
     },
-    field("ethertype", "integer?", "After all tags; 0x0800 is IPv4.", isPure: true, presence: .etherType) { _ in
+    field("ethertype", "integer?", "After all tags; 0x0800 is IPv4.", keys: [.etherType], presence: .etherType) { _ in
       .unsigned16(offset: PacketRecord.offset(\.etherType))
     },
-    field("ip_version", "integer?", "4 or 6; nil if it is not IP, or malformed.", isPure: true, presence: .ip) { _ in
+    field("ip_version", "integer?", "4 or 6; nil if it is not IP, or malformed.", keys: [.ipVersion], presence: .ip) {
+      _ in
       .unsigned8(offset: PacketRecord.offset(\.ipVersion))
     },
     field(
       "protocol", "string|integer|nil", #""tcp", "udp", "icmp", "icmpv6", ...; the number if it has no name here."#,
-      isPure: true, presence: .protocol
+      keys: [.protocol], presence: .protocol
     ) { _ in
       .named(offset: PacketRecord.offset(\.protocolNumber), names: protocolNames)
     },
-    field("source", "string?", "The source IP address.", isPure: true, presence: .ip) { _ in
+    field("source", "string?", "The source IP address.", keys: [.source], presence: .ip) { _ in
       unsafe .text { base, buffer in unsafe buffer.fill(PacketRecord.at(base).pointee.observed.pointee.summary.source) }
     },
-    field("destination", "string?", "The destination IP address.", isPure: true, presence: .ip) { _ in
+    field("destination", "string?", "The destination IP address.", keys: [.destination], presence: .ip) { _ in
       unsafe .text { base, buffer in
         unsafe buffer.fill(PacketRecord.at(base).pointee.observed.pointee.summary.destination)
       }
     },
     field(
-      "source_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.", isPure: true,
+      "source_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.", keys: [.sourcePort],
       presence: .ports
     ) { _ in
       .unsigned16(offset: PacketRecord.offset(\.sourcePort))
     },
     field(
-      "destination_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.", isPure: true,
-      presence: .ports
+      "destination_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.",
+      keys: [.destinationPort], presence: .ports
     ) { _ in
       .unsigned16(offset: PacketRecord.offset(\.destinationPort))
     },
-    field("ttl", "integer?", "Time to live, or hop limit.", presence: .ip) { _ in
+    field("ttl", "integer?", "Time to live, or hop limit.", keys: [.ttl], presence: .ip) { _ in
       .unsigned8(offset: PacketRecord.offset(\.ttl))
     },
-    field("dscp", "integer?", "Differentiated services code point, 0 to 63.", isPure: true, presence: .ip) { _ in
+    field("dscp", "integer?", "Differentiated services code point, 0 to 63.", keys: [.dscp], presence: .ip) { _ in
       .unsigned8(offset: PacketRecord.offset(\.dscp))
     },
-    field("fragment", "boolean?", "It is one of several pieces of a datagram, the first included.", presence: .ip) {
+    field(
+      "fragment", "boolean?", "It is one of several pieces of a datagram, the first included.", keys: [.fragment],
+      presence: .ip
+    ) {
       _ in
       .boolean(RecordBit(offset: PacketRecord.offset(\.isFragment), bit: 0))
     },
@@ -92,15 +97,15 @@ extension APIEntry {
     field(
       "next_hop", "string?",
       #"The route table's answer for a packet going out: a gateway's id, or the type of next hop ("local", "eip", ...) if it has none."#,
-      isPure: true, presence: .observation
+      keys: [.direction, .site, .destination, .source], presence: .observation
     ) {
       context in
       unsafe .text { base, buffer in unsafe context.nextHopText(PacketRecord.at(base).pointee.observed, buffer) }
     },
-    field("tcp", "tcp?", "The TCP header; nil where there is none, or it is cut short.", presence: .tcp) {
+    field("tcp", "tcp?", "The TCP header; nil where there is none, or it is cut short.", keys: [.tcp], presence: .tcp) {
       .record($0.types.record(.tcp), offset: 0)
     },
-    field("icmp", "icmp?", "The ICMP or ICMPv6 header.", presence: .icmp) {
+    field("icmp", "icmp?", "The ICMP or ICMPv6 header.", keys: [.icmp], presence: .icmp) {
       .record($0.types.record(.icmp), offset: 0)
     },
     field("flow", "flow?", "Its conversation so far, both directions.", presence: .flow) {
@@ -131,13 +136,16 @@ extension APIEntry {
         call.charge(frame.count)
         call.push(unsafe hexadecimal(frame))
       }),
-    sub(.tcp, "syn", "boolean", "The flag.") { _ in flag(1) },
-    sub(.tcp, "ack", "boolean", "The flag.") { _ in flag(4) },
-    sub(.tcp, "fin", "boolean", "The flag.") { _ in flag(0) },
-    sub(.tcp, "rst", "boolean", "The flag.") { _ in flag(2) },
-    sub(.tcp, "psh", "boolean", "The flag.") { _ in flag(3) },
-    sub(.tcp, "urg", "boolean", "The flag.") { _ in flag(5) },
-    sub(.tcp, "flags", "integer", "All eight flags: CWR ECE URG ACK PSH RST SYN FIN from the highest bit.") { _ in
+    sub(.tcp, "syn", "boolean", "The flag.", keys: [.syn]) { _ in flag(1) },
+    sub(.tcp, "ack", "boolean", "The flag.", keys: [.ack]) { _ in flag(4) },
+    sub(.tcp, "fin", "boolean", "The flag.", keys: [.fin]) { _ in flag(0) },
+    sub(.tcp, "rst", "boolean", "The flag.", keys: [.rst]) { _ in flag(2) },
+    sub(.tcp, "psh", "boolean", "The flag.", keys: [.psh]) { _ in flag(3) },
+    sub(.tcp, "urg", "boolean", "The flag.", keys: [.urg]) { _ in flag(5) },
+    sub(
+      .tcp, "flags", "integer", "All eight flags: CWR ECE URG ACK PSH RST SYN FIN from the highest bit.",
+      keys: [.tcpFlags]
+    ) { _ in
       .unsigned8(offset: PacketRecord.offset(\.tcpFlags))
     },
     sub(.tcp, "seq", "integer", "The sequence number.") { _ in .unsigned32(offset: PacketRecord.offset(\.tcpSequence))
@@ -145,8 +153,12 @@ extension APIEntry {
     sub(.tcp, "window", "integer", "The window, not scaled.") { _ in
       .unsigned16(offset: PacketRecord.offset(\.tcpWindow))
     },
-    sub(.icmp, "type", "integer", "The type.") { _ in .unsigned8(offset: PacketRecord.offset(\.icmpType)) },
-    sub(.icmp, "code", "integer", "The code.") { _ in .unsigned8(offset: PacketRecord.offset(\.icmpCode)) },
+    sub(.icmp, "type", "integer", "The type.", keys: [.icmpType]) { _ in
+      .unsigned8(offset: PacketRecord.offset(\.icmpType))
+    },
+    sub(.icmp, "code", "integer", "The code.", keys: [.icmpCode]) { _ in
+      .unsigned8(offset: PacketRecord.offset(\.icmpCode))
+    },
     sub(.flow, "packets", "integer", "Packets so far, this one included.") { _ in
       .unsigned64(offset: PacketRecord.offset(\.flowPackets))
     },
@@ -169,19 +181,21 @@ extension APIEntry {
   }
 
   private static func field(
-    _ name: String, _ type: String, _ doc: String, isPure: Bool = false, presence: PacketRecord.Presence? = nil,
+    _ name: String, _ type: String, _ doc: String, keys: [PacketKey] = [], presence: PacketRecord.Presence? = nil,
     kind: @escaping @Sendable (PolicyContext) -> RecordField.Kind
   ) -> APIEntry {
     APIEntry(
-      owner: .type(.packet), name: name, returns: type, doc: doc, isPure: isPure,
+      owner: .type(.packet), name: name, returns: type, doc: doc, isPure: !keys.isEmpty, keys: keys,
       binding: .record(kind, presence: presence))
   }
 
   private static func sub(
-    _ type: APITypeName, _ name: String, _ returns: String, _ doc: String,
+    _ type: APITypeName, _ name: String, _ returns: String, _ doc: String, keys: [PacketKey] = [],
     kind: @escaping @Sendable (PolicyContext) -> RecordField.Kind
   ) -> APIEntry {
-    APIEntry(owner: .type(type), name: name, returns: returns, doc: doc, binding: .record(kind, presence: nil))
+    APIEntry(
+      owner: .type(type), name: name, returns: returns, doc: doc, isPure: !keys.isEmpty, keys: keys,
+      binding: .record(kind, presence: nil))
   }
 
   private static func member(
@@ -197,9 +211,12 @@ extension APIEntry {
           throw HostFailure(argument: 1, "a set of CIDRs expected")
         }
         call.charge(8)
-        guard let base = unsafe call.record(0, of: context.types.record(.packet)),
-          let found = unsafe address(PacketRecord.at(base).pointee.observed.pointee.summary)
-        else { return call.push(false) }
+        guard let base = unsafe call.record(0, of: context.types.record(.packet)) else { return call.push(false) }
+        let number = call.handle(1, of: context.types.handle(.set)) ?? 0
+        unsafe call.depends(on: PacketKey.isHeld(bySet: number, isSource: end == "source"), of: base)
+        guard let found = unsafe address(PacketRecord.at(base).pointee.observed.pointee.summary) else {
+          return call.push(false)
+        }
         call.push(set.contains(found))
       })
   }

@@ -35,6 +35,8 @@ struct APIEntry: Sendable {
   var example: String?
   /// The answer depends on the arguments only, and on nothing that changes while packets are judged.
   var isPure = false
+  /// Of a record's field: what it hangs on; empty: it differs from packet to packet, and what reads it is not remembered.
+  var keys: [PacketKey] = []
   /// May be called only while the policy loads.
   var isDeclaration = false
   var binding: Binding
@@ -135,6 +137,8 @@ extension APIParameter.Kind {
 }
 
 extension APIEntry {
+  var nature: HostNature { isPure ? .pure : returns == nil ? .acts : .changes }
+
   /// Checks the arguments against the parameters.
   ///
   /// - Parameter offset: 1 for methods, whose argument 0 is the object.
