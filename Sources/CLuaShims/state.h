@@ -201,6 +201,7 @@ void mt_push_id_table_value(lua_State *L, uint32_t id);
 int mt_function_reference(lua_State *L, int index);
 
 /* host.c */
+int mt_record_predicate(lua_State *L);
 int mt_host_function(lua_State *L); /* closure: number of the function, what it is called */
 void mt_push_host_function(lua_State *L, uint32_t function);
 void mt_see_names(lua_State *L, int index);

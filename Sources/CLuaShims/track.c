@@ -93,9 +93,15 @@ int mt_describe_function(mt_state *st, uint32_t function, const char *name, enum
   return native->name ? MT_OK : MT_MEMORY;
 }
 
+/* Both have the function's number as their first upvalue. */
+static bool is_host_function(lua_State *L, int index) {
+  lua_CFunction function = lua_tocfunction(L, index);
+  return function == mt_host_function || function == mt_record_predicate;
+}
+
 static const mt_native *host_function(lua_State *L, int index) {
   const mt_state *st = mt_of(L);
-  if (lua_tocfunction(L, index) != mt_host_function || !lua_getupvalue(L, index, 1)) return NULL;
+  if (!is_host_function(L, index) || !lua_getupvalue(L, index, 1)) return NULL;
   lua_Integer number = lua_tointeger(L, -1);
   lua_pop(L, 1);
   return number >= 0 && number < (lua_Integer)st->native_count ? &st->natives[number] : NULL;
@@ -108,7 +114,7 @@ const char *mt_native_name(lua_State *L, int index) {
 }
 
 int mt_native_nature(lua_State *L, int index) {
-  if (lua_tocfunction(L, index) == mt_host_function) {
+  if (is_host_function(L, index)) {
     const mt_native *native = host_function(L, index);
     return native ? native->nature : MT_ACTS;
   }

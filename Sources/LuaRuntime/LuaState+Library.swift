@@ -24,9 +24,17 @@ private struct NamePool {
 /// Members of a type on their way to C: offset of the name, number of the function.
 private struct Members {
   var entries: [(name: Int, function: UInt32)] = []
+  /// By position in `entries`.
+  var predicates: [Int: (number: UInt32, RecordPredicate)] = [:]
 
   func c(_ names: UnsafePointer<CChar>) -> [mt_member] {
-    unsafe entries.map { unsafe mt_member(name: names + $0.name, function: $0.function) }
+    unsafe entries.enumerated().map { position, entry in
+      let (number, predicate) = predicates[position] ?? (UInt32(MT_NO_FUNCTION), nil)
+      return unsafe mt_member(
+        name: names + entry.name, function: entry.function, predicate: number,
+        handle_type: predicate.map { UInt32($0.handle.index) } ?? 0, first_key: predicate?.firstKey ?? 0,
+        key_step: predicate?.keyStep ?? 0)
+    }
   }
 }
 
@@ -35,6 +43,7 @@ private struct Members {
   private(set) var functions: [HostFunction]
   private(set) var texts: [(UnsafeRawPointer, UnsafeMutableRawBufferPointer) -> Int?] = unsafe []
   private(set) var elsewheres: [(UnsafeRawPointer) -> UnsafeRawPointer?] = unsafe []
+  private(set) var predicates: [(UnsafeRawPointer, Int) -> Bool?] = unsafe []
   /// What C is told of functions: number, name as scripts write it, nature.
   private var described: [(function: UInt32, name: String, nature: HostNature)] = []
 
@@ -138,6 +147,10 @@ private struct Members {
     var methods = Members()
     for method in type.methods {
       let function = number(method.call, type.name + ":" + method.name, type.natures[method.name])
+      if let predicate = type.predicates[method.name] {
+        methods.predicates[methods.entries.count] = (UInt32(unsafe predicates.count), predicate)
+        unsafe predicates.append(predicate.test)
+      }
       methods.entries.append((pool.add(method.name), function))
     }
     var fields: [FieldDescription] = []

@@ -53,6 +53,25 @@ public struct RecordField {
   }
 }
 
+/// A method of one handle, asked so often that it has a way of its own past arguments and results.
+@safe public struct RecordPredicate {
+  public var handle: HandleTypeID
+  /// The answer hangs on this key, by the handle's number.
+  public var firstKey: UInt8
+  public var keyStep: UInt8
+  /// Gets the record's first byte and the handle's number; nil: the method must be asked. It must not call into Lua.
+  public var test: (UnsafeRawPointer, Int) -> Bool?
+
+  public init(
+    of handle: HandleTypeID, firstKey: UInt8, keyStep: UInt8, test: @escaping (UnsafeRawPointer, Int) -> Bool?
+  ) {
+    self.handle = handle
+    self.firstKey = firstKey
+    self.keyStep = keyStep
+    unsafe self.test = unsafe test
+  }
+}
+
 /// What scripts see of a struct that is lent to them for one call, such as a packet. Read-only; reading a field allocates
 /// nothing, and a field name that does not exist is an error that suggests the nearest.
 ///
@@ -69,6 +88,8 @@ public struct RecordType {
   public var describe: HostFunction?
   /// Of methods by name, of the length as `#`; whatever is not named acts.
   public var natures: [String: HostNature] = [:]
+  /// Of methods that ask whether a handle holds of the record: the quick way to the same answer.
+  public var predicates: [String: RecordPredicate] = [:]
 
   public init(_ name: String) { self.name = name }
 }

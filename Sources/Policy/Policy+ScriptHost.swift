@@ -17,7 +17,7 @@ extension Policy {
     _ function: Int, _ kind: FunctionObject.Kind, _ mirror: Int, _ packet: UnsafePointer<ObservedPacket>
   ) -> UInt32? {
     isRecallable = false
-    guard let script = callable(function, kind, mirror) else { return nil }
+    guard isCallable(function, kind, mirror) else { return nil }
     unsafe advanceClock(packet.pointee.clock)
     let record = unsafe context.arena.place(packet.pointee, isObserved: true)
     let use = use(function, mirror)
@@ -27,7 +27,7 @@ extension Policy {
     use.calls += 1
     if isTracked { use.misses += 1 }
     do throws(LuaError) {
-      let answer = try unsafe timedCode(script, use, mirror, record)
+      let answer = try unsafe timedCode(function, use, mirror, record)
       breakers[mirror].succeed()
       if isTracked { unsafe learn(answer, use, record) }
       return answer
@@ -38,11 +38,11 @@ extension Policy {
   }
 
   private func timedCode(
-    _ script: FunctionObject, _ use: ScriptUse, _ mirror: Int, _ record: UnsafePointer<PacketRecord>
+    _ function: Int, _ use: ScriptUse, _ mirror: Int, _ record: UnsafePointer<PacketRecord>
   ) throws(LuaError) -> UInt32 {
-    guard use.calls % ScriptUse.timedEvery == 1 else { return try unsafe code(script, mirror, record) }
+    guard use.calls % ScriptUse.timedEvery == 1 else { return try unsafe code(function, mirror, record) }
     let start = ContinuousClock.now
-    let answer = try unsafe code(script, mirror, record)
+    let answer = try unsafe code(function, mirror, record)
     use.timed += 1
     use.nanoseconds += UInt64(clamping: (ContinuousClock.now - start).components.attoseconds / 1_000_000_000)
     return answer
@@ -50,29 +50,30 @@ extension Policy {
 
   /// Calls the function: what it answered, as `RememberedAnswer.code`.
   func code(
-    _ script: FunctionObject, _ mirror: Int, _ record: UnsafePointer<PacketRecord>
+    _ function: Int, _ mirror: Int, _ record: UnsafePointer<PacketRecord>
   ) throws(LuaError) -> UInt32 {
-    let receivers = script.kind == .balancer ? try receivers(mirror) : nil
+    let isBalancer = context.functions[function].kind == .balancer
+    let receivers = isBalancer ? try receivers(mirror) : nil
     let result = try unsafe state.call(
-      script.reference, record: context.types.record(.packet), at: UnsafeRawPointer(record), pinned: receivers,
+      context.functions[function].reference, record: context.types.record(.packet), at: UnsafeRawPointer(record), pinned: receivers,
       limits: context.options.callback)
-    if script.kind == .balancer { return try choice(result, mirror, script).code }
+    if isBalancer { return try choice(result, mirror, context.functions[function]).code }
     guard case .boolean(let answer) = result else {
-      throw LuaError(.verdict, "a filter must return true or false, got \(result.words)", at: script.place)
+      throw LuaError(.verdict, "a filter must return true or false, got \(result.words)", at: context.functions[function].place)
     }
     return answer ? 1 : 0
   }
 
-  /// The function, if it is one of that kind and its mirror's scripts have not failed too often.
-  func callable(_ function: Int, _ kind: FunctionObject.Kind, _ mirror: Int) -> FunctionObject? {
+  /// Whether the function is one of that kind and its mirror's scripts have not failed too often.
+  func isCallable(_ function: Int, _ kind: FunctionObject.Kind, _ mirror: Int) -> Bool {
     guard context.functions.indices.contains(function), context.functions[function].kind == kind, mirror >= 0 else {
-      return nil
+      return false
     }
     while mirror >= breakers.count {
       breakers.append(Breaker())
       entries.append(PlanEntry())
     }
-    return breakers[mirror].isFaulted ? nil : context.functions[function]
+    return !breakers[mirror].isFaulted
   }
 
   private func advanceClock(_ time: Int64) { context.clock = max(context.clock, time) }

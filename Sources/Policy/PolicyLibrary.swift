@@ -35,6 +35,7 @@ struct PolicyLibrary {
     for entry in APIEntry.all { builder.add(entry) }
     builder.addCollections()
     builder.addTexts()
+    builder.addPredicates()
     for (type, handle) in builder.handles { builder.library.define(context.types.handle(type), as: handle) }
     for (type, record) in builder.records { builder.library.define(context.types.record(type), as: record) }
     return builder.library
@@ -127,6 +128,18 @@ struct PolicyLibrary {
     handles[.list]?.operators = [
       (.length, { call throws(HostFailure) in call.push(Int64(context.count(ofList: call))) })
     ]
+  }
+
+  /// Sets are asked so often that they have a way of their own.
+  private mutating func addPredicates() {
+    for isSource in [true, false] {
+      records[.packet]?.predicates[isSource ? "source_in" : "destination_in"] = unsafe RecordPredicate(
+        of: context.types.handle(.set), firstKey: PacketKey.isHeld(bySet: 0, isSource: isSource), keyStep: 2
+      ) { [unowned context] base, number in
+        let packet = unsafe PacketRecord.at(base).pointee.observed
+        return unsafe context.holds(set: number, isSource ? packet.pointee.summary.source : packet.pointee.summary.destination)
+      }
+    }
   }
 
   private mutating func addTexts() {

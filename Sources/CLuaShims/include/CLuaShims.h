@@ -97,6 +97,8 @@ typedef struct mt_host {
   /* Fills `buffer` (MT_TEXT_SIZE bytes); returns the length, negative for nil. */
   int32_t (*text)(void *_Nullable context, uint32_t function, const void *base, char *buffer);
   const void *_Nullable (*_Nonnull elsewhere)(void *_Nullable context, uint32_t function, const void *base);
+  /* Whether the handle with this number holds of the record: 0, 1, or negative: ask the method's function. */
+  int (*predicate)(void *_Nullable context, uint32_t predicate, const void *base, int64_t handle);
   /* One line of print: no control characters, at most 1 KiB. */
   void (*print)(void *_Nullable context, const char *line, uint32_t length);
 } mt_host;
@@ -121,6 +123,10 @@ enum mt_operator { MT_BAND, MT_BOR, MT_BXOR, MT_BNOT, MT_LEN, MT_OPERATORS };
 typedef struct mt_member {
   const char *name;
   uint32_t function;
+  /* Of methods of records that ask whether a handle holds of it: the quick way, or MT_NO_FUNCTION; the handle's type; the
+     key of the answer is `first_key` and `key_step` for each number of the handle. */
+  uint32_t predicate, handle_type;
+  uint8_t first_key, key_step;
 } mt_member;
 
 typedef struct mt_handle_type {

@@ -65,8 +65,8 @@ extension PolicyContext {
   private func held(by key: UInt8, _ record: UnsafePointer<PacketRecord>) -> PacketKeyValue {
     let number = Int(key &- PacketKey.firstOfSets)
     let summary = unsafe record.pointee.observed.pointee.summary
-    guard let address = number & 1 == 0 ? summary.source : summary.destination else { return PacketKeyValue(0) }
-    return PacketKeyValue(sets[number >> 1].contains(address) ? 1 : 0)
+    let address = number & 1 == 0 ? summary.source : summary.destination
+    return PacketKeyValue(holds(set: number >> 1, address) == true ? 1 : 0)
   }
 
   private func observedValue(of key: PacketKey, _ record: UnsafePointer<PacketRecord>) -> PacketKeyValue {

@@ -139,7 +139,7 @@ extension Policy {
   private func answerOfPath(
     _ function: Int, _ kind: FunctionObject.Kind, _ mirror: Int, _ packet: UnsafePointer<ObservedPacket>
   ) -> RememberedAnswer? {
-    guard isQuiet, callable(function, kind, mirror) != nil else { return nil }
+    guard isQuiet, isCallable(function, kind, mirror) else { return nil }
     let record = unsafe context.arena.place(packet.pointee, isObserved: true)
     guard let answer = unsafe known(use(function, mirror), record), answer.isOfPath, isQuiet else { return nil }
     return answer
@@ -171,11 +171,10 @@ extension Policy {
   private func isConfirmed(
     _ answer: RememberedAnswer, _ use: ScriptUse, _ mirror: Int, _ record: UnsafePointer<PacketRecord>
   ) -> Bool {
-    let script = context.functions[use.function]
     verified += 1
     let found: UInt32? = state.keepingRandom {
       do throws(LuaError) {
-        return try unsafe code(script, mirror, record)
+        return try unsafe code(use.function, mirror, record)
       } catch {
         switch error.kind {
         case .cpu, .wall, .memory: return answer.code
