@@ -2,31 +2,60 @@
 //
 // Invariants
 // 1. `index` has at most half of its slots taken, so a probe always meets an empty one.
-// 2. A taken slot of `index` holds the upper 32 bits of its key's hash and the position of a live entry, plus one.
-// 3. `entries[0 ..< used]` are initialised; those not live are on the free list, linked through `slots`.
+// 2. A taken slot of `index` holds the position of a live entry, plus one, in as many low bits as `mask` has, and bits of
+//    its key's hash in those above.
+// 3. `entries[0 ..< used]` are initialised; those not live are on the free list, linked through `slots`, and are
+//    vacant.
 // 4. Positions are stable while an entry lives: growth keeps them.
 // 5. What is evicted, and when, depends on the packets alone, never on the random seed: the clock hand walks
 //    `entries` in order of position.
 
-/// One conversation: about 100 bytes.
+/// One conversation: what a packet of it needs, in one cache line. What few need stands in tables beside this one.
 struct Conversation {
-  var key: FlowKey
-  /// Nanoseconds since 1970 of the first packet.
-  var firstSeen: Int64
-  var bytes: UInt64
+  var name: FlowName
   /// What the last packet of each direction looked like on its link, and its verdict class (`Path`).
   var path0: Path
   var path1: Path
   /// Ticks of the engine's clock, see `ConversationTable.tick`.
   var lastSeen: UInt32
-  var packets: UInt32
   /// First overflow slot plus one; 0: none. On the free list: the next free entry plus one.
   var slots: UInt32
   /// The first mirror that keeps this conversation at a receiver; `Conversation.noMirror`: none yet.
   var mirror: UInt16
   var receiver: UInt16
+  /// Outer UDP source port of copies, 49152 to 65535 (RFC 7348 section 5), from the fixed hash of the key.
+  var sourcePort: UInt16
 
   static let noMirror: UInt16 = .max
+}
+
+extension UnsafeMutablePointer<Conversation> {
+  /// By arithmetic, not by a branch: which direction comes next is as good as random.
+  @inline(__always)
+  func path(isSwapped: UInt8) -> UnsafeMutablePointer<Path> {
+    let paths = unsafe UnsafeMutableRawPointer(self) + MemoryLayout<FlowName>.stride
+    return unsafe paths.assumingMemoryBound(to: Path.self) + Int(isSwapped)
+  }
+}
+
+extension UInt64 {
+  /// 1 if it is below the limit, 0 if not: a borrow. Both are less than 2^63.
+  @inline(__always)
+  fileprivate func isBelow(_ limit: UInt64) -> UInt64 { (self &- limit) &>> 63 }
+}
+
+/// What scripts may ask of a conversation; kept only where there are any.
+struct ConversationAccount: BitwiseCopyable {
+  /// Nanoseconds since 1970 of the first packet.
+  var firstSeen: Int64
+  var bytes: UInt64
+  var packets: UInt64
+
+  @inline(__always)
+  mutating func count(_ length: UInt32) {
+    packets &+= 1
+    bytes &+= UInt64(length)
+  }
 }
 
 /// The link's part of what a verdict depends on: MACs and interface; and the verdict class that was found for it.
@@ -39,27 +68,18 @@ struct Path {
   static let empty = Path(source: 0, destination: 0)
 }
 
-/// What one mirror or one `first` filter remembers of a conversation beyond the entry itself.
-struct ConversationSlot {
-  /// Mirror index, or `first` filter id plus `ConversationSlot.firstFilter`.
-  var owner: UInt32
-  var receiver: UInt32
-  var packets: UInt64
-  var bytes: UInt64
-  /// Number of the record that was counted last, so that one record counts once.
-  var record: UInt64
-  /// Answer for that record.
-  var isWithin: Bool
-  var next: UInt32
-
-  static let firstFilter: UInt32 = 1 << 31
-}
-
 /// Safe because: pointers are owned, bounds follow from the invariants, and nothing escapes but positions.
 @safe final class ConversationTable {
   let entries: UnsafeMutablePointer<Conversation>
-  private(set) var index: UnsafeMutablePointer<UInt64>
-  private let room: ReservedMemory
+  /// Of conversations whose name is not whole, where that says.
+  let wideKeys: UnsafeMutablePointer<WideKey>
+  private var wideUsed = 0
+  /// Places of `wideKeys` that are free again.
+  private var wideFree: [UInt32] = []
+  /// By position, if `keepsAccounts`.
+  let accounts: UnsafeMutablePointer<ConversationAccount>
+  private(set) var index: UnsafeMutablePointer<UInt32>
+  private let room: [ReservedMemory]
   private var indexRoom: ReservedMemory
   private(set) var mask: Int
   private var used = 0
@@ -70,13 +90,14 @@ struct ConversationSlot {
   private var hand = 0
   let seed: HashSeed
   let idleTicks: UInt32
-  private var slots: [ConversationSlot] = []
-  private var freeSlot: UInt32 = 0
+  var slots: [ConversationSlot] = []
+  var freeSlot: UInt32 = 0
   /// Conversations that were dropped for room although not idle.
   private(set) var evicted: UInt64 = 0
-  /// Positions whose conversation ended; scripts release what they kept for it. Filled only if `reportsEnded`.
+  /// Positions whose conversation ended; scripts release what they kept for it. Filled only if `hasWatchers`.
   var ended: [UInt32] = []
-  var reportsEnded = false
+  /// Scripts look on: they may ask for `accounts`, and are told what has `ended`.
+  var hasWatchers = false
   /// Where `touch` leaves what it loads, so that the loads are not optimised away.
   private var touched: UInt64 = 0
 
@@ -84,21 +105,28 @@ struct ConversationSlot {
   ///   - limit: conversations kept at most.
   ///   - idle: nanoseconds without a packet after which a conversation is over.
   init(limit: Int, idle: Int64, seed: HashSeed) {
-    self.limit = max(16, limit)
+    self.limit = min(max(16, limit), 1 << 30)
     self.seed = seed
     idleTicks = UInt32(clamping: Self.tick(max(0, idle)))
     capacity = min(1024, self.limit)
-    room = ReservedMemory(byteCount: self.limit * MemoryLayout<Conversation>.stride)
-    unsafe entries = room.base.assumingMemoryBound(to: Conversation.self)
+    room = [
+      ReservedMemory(byteCount: self.limit * MemoryLayout<Conversation>.stride),
+      ReservedMemory(byteCount: self.limit * MemoryLayout<WideKey>.stride),
+      ReservedMemory(byteCount: self.limit * MemoryLayout<ConversationAccount>.stride),
+    ]
+    unsafe entries = room[0].base.assumingMemoryBound(to: Conversation.self)
+    unsafe wideKeys = room[1].base.assumingMemoryBound(to: WideKey.self)
+    unsafe accounts = room[2].base.assumingMemoryBound(to: ConversationAccount.self)
     let size = Self.indexSize(capacity)
-    indexRoom = ReservedMemory(byteCount: size * 8)
-    unsafe index = indexRoom.base.assumingMemoryBound(to: UInt64.self)
+    indexRoom = ReservedMemory(byteCount: size * 4)
+    unsafe index = indexRoom.base.assumingMemoryBound(to: UInt32.self)
     mask = size - 1
   }
 
   /// Nanoseconds to ticks of 16.8 ms.
   @inline(__always)
-  static func tick(_ nanoseconds: Int64) -> Int64 { nanoseconds >> 24 }
+  static func tick(_ nanoseconds: Int64) -> Int64 { nanoseconds >> tickBits }
+  static let tickBits: Int64 = 24
 
   private static func indexSize(_ capacity: Int) -> Int {
     var size = 16
@@ -106,71 +134,123 @@ struct ConversationSlot {
     return size
   }
 
-  /// Position of the key's conversation, or -1. An idle one is found too: see `isOver`.
+  // MARK: Finding
+
+  /// What a slot of the index has above the position: bits of the hash.
   @inline(__always)
-  func find(_ key: FlowKey, hash: UInt64) -> Int {
-    var position = Int(truncatingIfNeeded: hash) & mask
-    let tag = hash >> 32
-    while true {
-      let slot = unsafe index[position]
-      if slot == 0 { return -1 }
-      if slot >> 32 == tag {
-        let entry = Int(slot & 0xffff_ffff) &- 1
-        if unsafe entries[entry].key == key { return entry }
-      }
-      position = (position &+ 1) & mask
-    }
+  private func tag(_ hash: UInt64) -> UInt32 {
+    UInt32(truncatingIfNeeded: hash >> 32) & ~UInt32(truncatingIfNeeded: mask)
   }
 
-  /// Loads what the next look-ups will need: the first slot of each, then the conversation it points at. The loads of
+  /// For each frame the conversation that the first two slots of its probe point at: nearly always its own. The loads of
   /// one loop do not depend on each other, so that their cache misses overlap instead of adding up.
   @inline(__always)
-  func touch(_ frames: UnsafeMutablePointer<PreparedFrame>, count: Int) {
-    guard mask > Self.cachedMask else { return }
-    unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: FrameBatch.capacity) { slots in
-      for position in 0..<count {
-        unsafe slots[position] = unsafe index[Int(truncatingIfNeeded: frames[position].hash) & mask]
-      }
-      var sum: UInt64 = 0
-      for position in 0..<count where unsafe slots[position] != 0 {
-        let conversation = unsafe entries + (Int(slots[position] & 0xffff_ffff) &- 1)
-        // A conversation lies across two or three cache lines: its start, middle and end are in all of them.
-        unsafe sum &+=
-          conversation.pointee.key.lowHigh &+ conversation.pointee.path0.source
-          &+ UInt64(conversation.pointee.receiver)
-      }
-      touched &+= sum
+  func seek(_ frames: UnsafeMutablePointer<PreparedFrame>, count: Int) {
+    let (index, mask) = unsafe (index, mask)
+    let limit = UInt64(mask)
+    for position in 0..<count {
+      let hash = unsafe frames[position].hash
+      let slot = Int(truncatingIfNeeded: hash) & mask
+      let tag = tag(hash)
+      // A slot with the key's tag is the position then, plus one; any other, and an empty one, is too large or zero.
+      let first = unsafe UInt64((index[slot] ^ tag) &- 1)
+      let second = unsafe UInt64((index[(slot &+ 1) & mask] ^ tag) &- 1)
+      unsafe frames[position].candidate = Self.first(first, second, below: limit)
     }
+    guard mask > Self.cachedMask else { return }
+    var sum: UInt64 = 0
+    for position in 0..<count { unsafe sum &+= entries[Int(frames[position].candidate)].name.first }
+    for position in 0..<count {
+      let held = unsafe entries[Int(frames[position].candidate)].name
+      // All ones for a wide name.
+      let isWide = Int(truncatingIfNeeded: held.first >> 63) &- 1
+      unsafe sum &+= wideKeys[held.widePlace & isWide].lowHigh
+    }
+    touched &+= sum
+  }
+
+  /// The first of two numbers that is below a limit, or 0. By arithmetic: the branch would be guessed wrong one time in
+  /// six.
+  @inline(__always)
+  private static func first(_ first: UInt64, _ second: UInt64, below limit: UInt64) -> UInt32 {
+    let isFirst = 0 &- first.isBelow(limit)
+    let isSecond = 0 &- second.isBelow(limit)
+    return UInt32(truncatingIfNeeded: first & isFirst | second & isSecond & ~isFirst)
   }
 
   /// Tables up to this size stay in the second-level cache by themselves.
   private static let cachedMask = 1 << 12
 
   @inline(__always)
+  func isHeld(_ entry: Int, by name: FlowName, _ wide: WideKey) -> Bool {
+    let held = unsafe entries[entry].name
+    return unsafe name.agrees(with: held) && (name.isWhole || wideKeys[held.widePlace] == wide)
+  }
+
+  /// Position of the conversation, or -1. An idle one is found too: see `isOver`.
+  func find(_ name: FlowName, _ wide: WideKey, hash: UInt64) -> Int {
+    var position = Int(truncatingIfNeeded: hash) & mask
+    let tag = tag(hash)
+    while true {
+      let slot = unsafe index[position]
+      if slot == 0 { return -1 }
+      let found = slot ^ tag
+      if found &- 1 < UInt32(truncatingIfNeeded: mask), isHeld(Int(found &- 1), by: name, wide) {
+        return Int(found &- 1)
+      }
+      position = (position &+ 1) & mask
+    }
+  }
+
+  @inline(__always)
   func isOver(_ entry: Int, now: UInt32) -> Bool {
     unsafe now &- entries[entry].lastSeen > idleTicks
   }
 
+  func key(of entry: Int) -> FlowKey {
+    let name = unsafe entries[entry].name
+    return unsafe FlowKey(name, name.isWhole ? .empty : wideKeys[name.widePlace])
+  }
+
+  private func hash(of entry: Int) -> UInt64 {
+    let name = unsafe entries[entry].name
+    return name.isWhole ? name.hash(seed) : key(of: entry).hash(seed)
+  }
+
+  // MARK: Coming and going
+
   /// Makes an idle conversation a new one in place: same key, nothing remembered.
   func restart(_ entry: Int, time: Int64, now: UInt32) {
     releaseSlots(of: entry)
-    let key = unsafe entries[entry].key
-    unsafe entries[entry] = Self.fresh(key, time, now)
+    unsafe begin(entry, entries[entry].name, time: time, now: now)
   }
 
-  private static func fresh(_ key: FlowKey, _ time: Int64, _ now: UInt32) -> Conversation {
-    Conversation(
-      key: key, firstSeen: time, bytes: 0, path0: .empty, path1: .empty, lastSeen: now, packets: 0, slots: 0,
-      mirror: Conversation.noMirror, receiver: 0)
+  private func begin(_ entry: Int, _ name: FlowName, time: Int64, now: UInt32) {
+    let port = 0xc000 | UInt16(truncatingIfNeeded: key(of: entry).hash(.fixed) >> 50)
+    unsafe (entries + entry).initialize(
+      to: Conversation(
+        name: name, path0: .empty, path1: .empty, lastSeen: now, slots: 0, mirror: Conversation.noMirror, receiver: 0,
+        sourcePort: port))
+    if hasWatchers { unsafe accounts[entry] = ConversationAccount(firstSeen: time, bytes: 0, packets: 0) }
   }
 
   /// Adds a conversation that `find` did not find; makes room when the table is full.
-  func insert(_ key: FlowKey, hash: UInt64, time: Int64, now: UInt32) -> Int {
+  func insert(_ name: FlowName, _ wide: WideKey, hash: UInt64, time: Int64, now: UInt32) -> Int {
     let entry = takeEntry(now: now)
-    unsafe (entries + entry).initialize(to: Self.fresh(key, time, now))
+    let held = name.isWhole ? name : name.held(at: takeWidePlace())
+    unsafe entries[entry].name = held
+    if !name.isWhole { unsafe wideKeys[held.widePlace] = wide }
+    begin(entry, held, time: time, now: now)
     place(hash: hash, entry: entry)
     live += 1
     return entry
+  }
+
+  /// There are as many as entries.
+  private func takeWidePlace() -> Int {
+    if let place = wideFree.popLast() { return Int(place) }
+    wideUsed += 1
+    return wideUsed - 1
   }
 
   private func takeEntry(now: UInt32) -> Int {
@@ -204,20 +284,21 @@ struct ConversationSlot {
     }
   }
 
+  /// By four: every growth places all conversations anew.
   private func grow() {
-    capacity = min(capacity * 2, limit)
+    capacity = min(capacity * 4, limit)
     let size = Self.indexSize(capacity)
     guard size != mask + 1 else { return }
-    indexRoom = ReservedMemory(byteCount: size * 8)
-    unsafe index = indexRoom.base.assumingMemoryBound(to: UInt64.self)
+    indexRoom = ReservedMemory(byteCount: size * 4)
+    unsafe index = indexRoom.base.assumingMemoryBound(to: UInt32.self)
     mask = size - 1
-    for entry in 0..<used { unsafe place(hash: entries[entry].key.hash(seed), entry: entry) }
+    for entry in 0..<used { place(hash: hash(of: entry), entry: entry) }
   }
 
   private func place(hash: UInt64, entry: Int) {
     var position = Int(truncatingIfNeeded: hash) & mask
     while unsafe index[position] != 0 { position = (position + 1) & mask }
-    unsafe index[position] = (hash & ~0xffff_ffff) | UInt64(entry + 1)
+    unsafe index[position] = tag(hash) | UInt32(entry + 1)
   }
 
   /// The least recently seen of the next 16 conversations under the clock hand makes room.
@@ -236,9 +317,12 @@ struct ConversationSlot {
   /// Takes the entry out of the index and releases its slots; the caller reuses or frees the entry.
   private func remove(_ entry: Int) {
     releaseSlots(of: entry)
-    var position = unsafe Int(truncatingIfNeeded: entries[entry].key.hash(seed)) & mask
-    while unsafe index[position] & 0xffff_ffff != UInt64(entry + 1) { position = (position + 1) & mask }
+    var position = Int(truncatingIfNeeded: hash(of: entry)) & mask
+    while unsafe Int(index[position]) & mask != entry + 1 { position = (position + 1) & mask }
     closeGap(at: position)
+    let name = unsafe entries[entry].name
+    if !name.isWhole { wideFree.append(UInt32(name.widePlace)) }
+    unsafe entries[entry].name = .vacant
     live -= 1
   }
 
@@ -249,7 +333,7 @@ struct ConversationSlot {
     while true {
       let slot = unsafe index[position]
       if slot == 0 { break }
-      let home = unsafe Int(truncatingIfNeeded: entries[Int(slot & 0xffff_ffff) - 1].key.hash(seed)) & mask
+      let home = Int(truncatingIfNeeded: hash(of: (Int(slot) & mask) - 1)) & mask
       if (position &- home) & mask >= (position &- gap) & mask {
         unsafe index[gap] = slot
         gap = position
@@ -265,90 +349,5 @@ struct ConversationSlot {
       unsafe entries[entry].path0 = .empty
       unsafe entries[entry].path1 = .empty
     }
-  }
-}
-
-// What mirrors and `first` filters remember of a conversation.
-extension ConversationTable {
-  /// The receiver that the mirror chose for this conversation, or -1.
-  @inline(__always)
-  func receiver(of entry: Int, mirror: Int) -> Int {
-    let conversation = unsafe entries + entry
-    if unsafe Int(conversation.pointee.mirror) == mirror { return unsafe Int(conversation.pointee.receiver) }
-    guard unsafe conversation.pointee.slots != 0 else { return -1 }
-    guard let slot = findSlot(of: entry, owner: UInt32(mirror)) else { return -1 }
-    return Int(slots[slot].receiver)
-  }
-
-  func setReceiver(of entry: Int, mirror: Int, to receiver: Int) {
-    if unsafe entries[entry].mirror == Conversation.noMirror {
-      unsafe entries[entry].mirror = UInt16(mirror)
-      unsafe entries[entry].receiver = UInt16(receiver)
-    } else {
-      let slot = addSlot(to: entry, owner: UInt32(mirror))
-      slots[slot].receiver = UInt32(receiver)
-    }
-  }
-
-  /// Counts one record for a `first` filter, once a record, and tells whether it is within the bounds.
-  func countFirst(_ entry: Int, id: Int, record: UInt64, bytes: UInt64, maxPackets: UInt64, maxBytes: UInt64) -> Bool {
-    let owner = ConversationSlot.firstFilter | UInt32(id)
-    let slot = findSlot(of: entry, owner: owner) ?? addSlot(to: entry, owner: owner)
-    if slots[slot].record == record { return slots[slot].isWithin }
-    let isWithin = slots[slot].packets < maxPackets && slots[slot].bytes < maxBytes
-    slots[slot].record = record
-    slots[slot].isWithin = isWithin
-    slots[slot].packets += 1
-    slots[slot].bytes += bytes
-    return isWithin
-  }
-
-  /// Whether the next record would be within the bounds of a `first` filter.
-  func isWithinFirst(_ entry: Int, id: Int, maxPackets: UInt64, maxBytes: UInt64) -> Bool {
-    guard let slot = findSlot(of: entry, owner: ConversationSlot.firstFilter | UInt32(id)) else {
-      return maxPackets > 0 && maxBytes > 0
-    }
-    return slots[slot].packets < maxPackets && slots[slot].bytes < maxBytes
-  }
-
-  /// Slots made so far: how far the overflow has grown.
-  var slotRoom: Int { slots.count }
-
-  private func findSlot(of entry: Int, owner: UInt32) -> Int? {
-    var next = unsafe entries[entry].slots
-    while next != 0 {
-      if slots[Int(next) - 1].owner == owner { return Int(next) - 1 }
-      next = slots[Int(next) - 1].next
-    }
-    return nil
-  }
-
-  private func addSlot(to entry: Int, owner: UInt32) -> Int {
-    let slot = ConversationSlot(
-      owner: owner, receiver: 0, packets: 0, bytes: 0, record: .max, isWithin: false,
-      next: unsafe entries[entry].slots)
-    let position: Int
-    if freeSlot != 0 {
-      position = Int(freeSlot) - 1
-      freeSlot = slots[position].next
-      slots[position] = slot
-    } else {
-      position = slots.count
-      slots.append(slot)
-    }
-    unsafe entries[entry].slots = UInt32(position) + 1
-    return position
-  }
-
-  private func releaseSlots(of entry: Int) {
-    if reportsEnded { ended.append(UInt32(entry)) }
-    var next = unsafe entries[entry].slots
-    while next != 0 {
-      let following = slots[Int(next) - 1].next
-      slots[Int(next) - 1].next = freeSlot
-      freeSlot = next
-      next = following
-    }
-    unsafe entries[entry].slots = 0
   }
 }

@@ -35,6 +35,21 @@
 
   mutating func removeAll() { count = 0 }
 
+  /// Room behind the last element, for at least `more`: written through `end`, taken by `setEnd`.
+  @inline(__always)
+  mutating func reserve(_ more: Int) {
+    while capacity - count < more { grow(to: capacity * 2) }
+  }
+
+  var end: UnsafeMutablePointer<Element> { unsafe base + count }
+
+  @inline(__always)
+  mutating func setEnd(_ end: UnsafeMutablePointer<Element>) {
+    let newCount = unsafe end - base
+    precondition(newCount >= 0 && newCount <= capacity)
+    count = newCount
+  }
+
   @inline(never)
   private mutating func grow(to newCapacity: Int) {
     let wider = UnsafeMutablePointer<Element>.allocate(capacity: newCapacity)

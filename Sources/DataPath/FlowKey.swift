@@ -46,14 +46,22 @@ extension FlowKey {
     )
   }
 
-  /// Whether (source, port) is greater than (destination, port): the borrow of a subtraction of 144 bits.
+  /// Whether (source, port) is greater than (destination, port): the borrow of a subtraction of 144 bits, without a
+  /// branch.
   @inline(__always)
   private static func isGreater(_ summary: PacketSummary) -> Bool {
-    let ports = summary.destinationPort < summary.sourcePort ? 1 as UInt64 : 0
-    let low = summary.destinationLow.subtractingReportingOverflow(summary.sourceLow)
-    let lowBorrow = low.overflow || low.partialValue < ports
-    let high = summary.destinationHigh.subtractingReportingOverflow(summary.sourceHigh)
-    return high.overflow || high.partialValue < (lowBorrow ? 1 : 0)
+    let ports: UInt64 = summary.destinationPort < summary.sourcePort ? 1 : 0
+    let low = borrow(summary.destinationLow, summary.sourceLow, ports)
+    return borrow(summary.destinationHigh, summary.sourceHigh, low) != 0
+  }
+
+  /// 1 if a - b - borrowed is less than zero; `borrowed` is 0 or 1.
+  @inline(__always)
+  private static func borrow(_ a: UInt64, _ b: UInt64, _ borrowed: UInt64) -> UInt64 {
+    let difference = a &- b
+    let isLess: UInt64 = a < b ? 1 : 0
+    let isEqual: UInt64 = difference == 0 ? 1 : 0
+    return isLess | isEqual & borrowed
   }
 
   /// The key of a frame without readable addresses: the pair of MACs and the EtherType.
@@ -63,6 +71,103 @@ extension FlowKey {
       lowHigh: 0, lowLow: isSwapped ? summary.destinationMAC : summary.sourceMAC, highHigh: 0,
       highLow: isSwapped ? summary.sourceMAC : summary.destinationMAC, meta: UInt64(summary.etherType))
     return (key, isSwapped)
+  }
+}
+
+/// A flow key in the two words by which the conversation table knows it. They say all of an IPv4 key; of any other they
+/// are a hash, and `WideKey` has the addresses.
+struct FlowName: BitwiseCopyable, Equatable {
+  /// IPv4: the lower endpoint in 48 bits, the protocol in 8, what is known in 7, `isWhole`. Others: 30 bits of hash and
+  /// `isWide` in the upper half; in the lower, in the table, the place of the `WideKey`.
+  var first: UInt64
+  /// IPv4: the higher endpoint in 48 bits. Others: `FlowKey.meta`.
+  var second: UInt64
+
+  static let isWhole: UInt64 = 1 << 63
+  static let isWide: UInt64 = 1 << 62
+  /// No key's names, since neither bit is set: of a frame that has none, and of an entry that nobody holds.
+  static let nobody = FlowName(first: 1, second: 0)
+  static let vacant = FlowName(first: 0, second: 0)
+
+  @inline(__always)
+  var isWhole: Bool { first & Self.isWhole != 0 }
+
+  /// - Parameters: endpoints as address << 16 | port, the lower first.
+  @inline(__always)
+  init(low: UInt64, high: UInt64, protocol: UInt8, known: UInt64) {
+    first = low | UInt64(`protocol`) << 48 | known << 56 | Self.isWhole
+    second = high
+  }
+
+  private init(first: UInt64, second: UInt64) {
+    self.first = first
+    self.second = second
+  }
+
+  /// - Parameter hash: `key.hash` with the table's seed.
+  @inline(__always)
+  init(wide key: FlowKey, hash: UInt64) {
+    first = hash & ~Self.isWhole & Self.upperHalf | Self.isWide
+    second = key.meta
+  }
+
+  private static let upperHalf: UInt64 = 0xffff_ffff_0000_0000
+
+  /// Whether the names agree, all that they say: enough if they are whole. This is the one that is looked for.
+  @inline(__always)
+  func agrees(with held: FlowName) -> Bool {
+    let mask = UInt64(bitPattern: Int64(bitPattern: first) >> 63) | Self.upperHalf
+    return (first ^ held.first) & mask | (second ^ held.second) == 0
+  }
+
+  /// Of a wide name that a table holds.
+  var widePlace: Int { Int(first & 0xffff_ffff) }
+
+  func held(at widePlace: Int) -> FlowName { FlowName(first: first & Self.upperHalf | UInt64(widePlace), second: second) }
+
+  @inline(__always)
+  func hash(_ seed: HashSeed) -> UInt64 { fold(fold(first ^ seed.a, second ^ seed.b) ^ seed.c, seed.d) }
+}
+
+/// The addresses of a key that has no room in a `FlowName`.
+struct WideKey: BitwiseCopyable, Equatable {
+  var lowHigh: UInt64
+  var lowLow: UInt64
+  var highHigh: UInt64
+  var highLow: UInt64
+
+  static let empty = WideKey(lowHigh: 0, lowLow: 0, highHigh: 0, highLow: 0)
+}
+
+extension FlowKey {
+  @inline(__always)
+  var isIPv4: Bool { meta >> 16 & FlowKey.isIPv4 != 0 }
+
+  @inline(__always)
+  var wide: WideKey { WideKey(lowHigh: lowHigh, lowLow: lowLow, highHigh: highHigh, highLow: highLow) }
+
+  /// The name in a table and the hash to look it up by; `seed` is the table's.
+  func name(_ seed: HashSeed) -> (FlowName, hash: UInt64) {
+    guard isIPv4 else {
+      let hash = hash(seed)
+      return (FlowName(wide: self, hash: hash), hash)
+    }
+    let name = FlowName(
+      low: lowLow << 16 | meta >> 48, high: highLow << 16 | meta >> 32 & 0xffff,
+      protocol: UInt8(truncatingIfNeeded: meta >> 24), known: meta >> 16 & 0x1f)
+    return (name, name.hash(seed))
+  }
+
+  init(_ name: FlowName, _ wide: WideKey) {
+    guard name.isWhole else {
+      self.init(
+        lowHigh: wide.lowHigh, lowLow: wide.lowLow, highHigh: wide.highHigh, highLow: wide.highLow, meta: name.second)
+      return
+    }
+    let ports = (name.first & 0xffff) << 48 | (name.second & 0xffff) << 32
+    self.init(
+      lowHigh: 0, lowLow: name.first >> 16 & 0xffff_ffff, highHigh: 0, highLow: name.second >> 16,
+      meta: ports | (name.first >> 48 & 0xff) << 24 | (name.first >> 56 & 0x1f) << 16)
   }
 }
 

@@ -12,7 +12,9 @@ struct Record {
 }
 
 /// Judges what follows from the flow alone; leaves `pending` what each packet must be asked.
-struct Judge {
+///
+/// A class, because a call of a structure's method copies it: plan and inventory are a kilobyte of array references.
+final class Judge {
   let plan: MirrorPlan
   let resolver: SideResolver
   /// Per ENI the VPCs' receivers are looked up by address; nearly every address is none.

@@ -27,10 +27,12 @@ extension Pipeline {
         note(subject, mirror, receiver, state, isOutbound: action.out.isPresent)
         if trace != nil { trace!.conclude(mirror, .collected, receiver, state, isOutbound: action.out.isPresent) }
       } else {
+        recall.acting = number
+        recall.actingLength = unsafe subject.frame.pointee.original
         ask(subject, action)
       }
     }
-    if mustLookAgain { lookAgain(subject) }
+    if recall.acting > 0 { finishAsking(subject) }
   }
 
   /// The record's fields: of a fragment with what is known from its first.
@@ -48,6 +50,7 @@ extension Pipeline {
     let (state, verdict, receiver) = furthest(subject, action)
     cells.observe(Int(state.cell), length)
     cells.judge(Int(state.cell), verdict, length)
+    recall.counted.append((state.cell, verdict))
     if trace != nil {
       trace!.conclude(mirror, verdict, receiver, state, isOutbound: state.cell == action.out.cell)
     }
@@ -121,25 +124,33 @@ extension Pipeline {
       case .bpf: answer = matchesBPF(subject, Int(test.operand))
       case .first: answer = isWithinFirst(subject, Int(test.operand), counts: !state.isShadow)
       case .script:
-        let function = plan.program.scripts[Int(test.operand)]
-        var packet = observed(subject, mirror, state, isOutbound: isOutbound)
-        let said = unsafe scripts[function.host].judge(
-          function: function.function, mirror: mirror, packet: &packet)
-        noteAsked(function.host, state.isRecallable && operation == state.operation)
+        let said = askScript(subject, mirror, state, at: operation, isOutbound: isOutbound)
         if said == .failed {
-          trace?.step(mirror, isOutbound, plan.program.descriptions[Int(operation)], .failed)
+          note(mirror, operation, .failed, isOutbound: isOutbound)
           return .failed
         }
         answer = said == .yes
       case .quintuple, .nat, .rules, .sample:
-        let hash = unsafe conversations.entries[subject.entry].key.hash(.fixed)
+        let hash = conversations.key(of: subject.entry).hash(.fixed)
         answer = judge.answers(
           test, summary(of: subject), Side(origin: state.origin), isOutbound: isOutbound, flowHash: hash)
       }
-      trace?.step(mirror, isOutbound, plan.program.descriptions[Int(operation)], answer ? .yes : .no)
+      note(mirror, operation, answer ? .yes : .no, isOutbound: isOutbound)
       operation = answer ? test.onTrue : test.onFalse
     }
     return operation == FilterProgram.accept ? .accept : .reject
+  }
+
+  /// Writes down a test's answer; of a script's also where it came from.
+  func note(
+    _ mirror: Int, _ operation: Int32, _ answer: Explanation.Step.Answer, isOutbound: Bool, isOfFlow: Bool = false
+  ) {
+    guard trace != nil else { return }
+    let test = plan.program.operations[Int(operation)]
+    let function = test.kind == .script ? plan.program.scripts[Int(test.operand)] : nil
+    let memory = function.flatMap { scripts[$0.host].describeMemory(of: $0.function) }
+    trace!.step(
+      mirror, isOutbound, plan.program.descriptions[Int(operation)], answer, isOfFlow: isOfFlow, memory: memory)
   }
 
   private func matchesBPF(_ subject: Subject, _ expression: Int) -> Bool {
@@ -166,10 +177,9 @@ extension Pipeline {
   func observed(_ subject: Subject, _ mirror: Int, _ state: SideState, isOutbound: Bool) -> ObservedPacket {
     let origin = Int(state.origin)
     let eniCount = plan.inventory.enis.count
-    let conversation = unsafe conversations.entries + subject.entry
-    let flow = unsafe ObservedPacket.Flow(
-      id: UInt32(subject.entry), packets: UInt64(conversation.pointee.packets), bytes: conversation.pointee.bytes,
-      firstSeen: conversation.pointee.firstSeen)
+    let account = unsafe conversations.accounts[subject.entry]
+    let flow = ObservedPacket.Flow(
+      id: UInt32(subject.entry), packets: account.packets, bytes: account.bytes, firstSeen: account.firstSeen)
     return unsafe ObservedPacket(
       bytes: subject.frame.pointee.bytes, captured: Int(subject.frame.pointee.captured),
       original: Int(subject.frame.pointee.original), time: subject.frame.pointee.time,
@@ -177,7 +187,7 @@ extension Pipeline {
       vpc: plan.entries[mirror].vpc,
       eni: origin < eniCount ? origin : nil,
       subnet: origin < eniCount ? plan.inventory.enis[origin].subnet : origin - eniCount, isOutbound: isOutbound,
-      flow: flow, clock: clock)
+      flow: flow, clock: clock.time)
   }
 
   // MARK: Balance
@@ -189,16 +199,14 @@ extension Pipeline {
     guard case .script(let host, let function) = plan.entries[mirror].balance else {
       return (.collected, chooseReceiver(mirror, state, subject))
     }
-    var packet = observed(subject, mirror, state, isOutbound: isOutbound)
-    let choice = unsafe scripts[Int(host)].choose(function: Int(function), mirror: mirror, packet: &packet)
-    noteAsked(Int(host), state.isRecallable && state.operation == FilterProgram.accept)
+    let choice = askBalancer(subject, mirror, state, host: host, function: function, isOutbound: isOutbound)
     switch choice {
     case .receiver(let receiver) where receiver >= 0 && receiver < plan.entries[mirror].receiverCount:
       return (.collected, receiver)
     case .none: return (.noReceiver, -1)
     case .receiver, .failed:
       guard plan.entries[mirror].collectsOnError else { return (.scriptError, -1) }
-      let hash = unsafe conversations.entries[subject.entry].key.hash(.fixed)
+      let hash = conversations.key(of: subject.entry).hash(.fixed)
       return (.collected, plan.rendezvous[mirror].choose(hash))
     }
   }
@@ -232,7 +240,7 @@ extension Pipeline {
       conversations.setReceiver(of: subject.entry, mirror: mirror, to: least)
       return least
     case .flowHash, .weighted, .script:
-      let hash = unsafe conversations.entries[subject.entry].key.hash(.fixed)
+      let hash = conversations.key(of: subject.entry).hash(.fixed)
       let chosen = plan.rendezvous[mirror].choose(hash)
       conversations.setReceiver(of: subject.entry, mirror: mirror, to: chosen)
       return chosen
@@ -256,11 +264,10 @@ extension Pipeline {
     let route = plan.entries[mirror].firstRoute &+ receiver
     unsafe routed.base[route].count(subject.frame.pointee.original)
     guard wantsCopies else { return }
-    let hash = unsafe conversations.entries[subject.entry].key.hash(.fixed)
     copies.append(
       Copy(
         frame: UInt32(truncatingIfNeeded: subject.position), route: UInt32(truncatingIfNeeded: route),
         origin: UInt32(bitPattern: state.origin), isOutbound: isOutbound,
-        sourcePort: 0xc000 | UInt16(truncatingIfNeeded: hash >> 50)))
+        sourcePort: unsafe conversations.entries[subject.entry].sourcePort))
   }
 }

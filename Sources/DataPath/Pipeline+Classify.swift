@@ -9,9 +9,9 @@ extension Pipeline {
   func processUnremembered(_ frame: UnsafeMutablePointer<Frame>, _ position: Int) {
     var summary = unsafe summary(frame)
     let (key, isSwapped, isPlain) = unsafe followedKey(frame, &summary)
-    let hash = key.hash(conversations.seed)
-    let found = conversations.find(key, hash: hash)
-    let entry = unsafe conversation(key, hash: hash, found: found, time: frame.pointee.time)
+    let (name, hash) = key.name(conversations.seed)
+    let found = conversations.find(name, key.wide, hash: hash)
+    let entry = unsafe conversation(name, key.wide, hash: hash, found: found, time: frame.pointee.time)
     followed = summary
     unsafe judge(
       Subject(frame: frame, position: position, entry: entry), summary,
@@ -72,6 +72,7 @@ extension Pipeline {
   /// Leaves the outcome in `outcome`.
   func conclude(_ record: Record, _ flowHash: UInt64) {
     outcome.clear()
+    recall.beginRecord()
     let isCopy = judge.isCopy(record.summary)
     for group in plan.groups {
       let sides = judge.resolver.resolve(
@@ -145,6 +146,7 @@ extension Pipeline {
     let isLaterStage = inbound.isPending || inbound.verdict > .duplicate
     if isLaterStage, shadow.isPending {
       outcome.act(Action(mirror: Int32(mirror), out: shadow, in: inbound, isDecided: false))
+      recall.mayAskAhead = false
       return
     }
     if isLaterStage {
@@ -172,7 +174,7 @@ extension Pipeline {
     if trace != nil { traceFilter(mirror, packet, side, isOutbound: isOutbound, flowHash: flowHash) }
     var operation = judge.filterByFlow(entry.filter, packet, side, isOutbound: isOutbound, flowHash: flowHash)
     if operation >= 0, recalls {
-      operation = filterByMemory(mirror, operation, packet, side, cell: cell, isOutbound: isOutbound, flowHash: flowHash)
+      operation = filterByScripts(mirror, operation, packet, side, cell: cell, isOutbound: isOutbound, flowHash: flowHash)
     }
     if operation == FilterProgram.reject {
       trace?.verdict(mirror, isOutbound: isOutbound, .filtered)
@@ -180,7 +182,7 @@ extension Pipeline {
     }
     if operation != FilterProgram.accept || entry.balance.isPerPacket {
       var pending = SideState.pending(at: operation, cell: cell, side)
-      if operation == FilterProgram.accept, recalls, let decided = chosenByMemory(mirror, pending, isOutbound: isOutbound) {
+      if operation == FilterProgram.accept, recalls, let decided = chosenByScript(mirror, pending, isOutbound: isOutbound) {
         trace?.verdict(mirror, isOutbound: isOutbound, decided.verdict)
         return decided
       }
@@ -195,6 +197,7 @@ extension Pipeline {
   private func conclude(_ mirror: Int, _ out: SideState, _ inbound: SideState) {
     if out.isPending || inbound.isPending {
       outcome.act(Action(mirror: Int32(mirror), out: out, in: inbound, isDecided: false))
+      recall.mayAskAhead = false
       return
     }
     let furthest = !inbound.isPresent || out.isPresent && out.verdict >= inbound.verdict ? out : inbound
@@ -209,7 +212,7 @@ extension Pipeline {
   /// There are more different outcomes than a path can name: settle, forget, and begin again.
   func restartClasses() {
     settle()
-    generations = scripts.map(\.generation)
+    recall.generations = scripts.map(\.generation)
     classes.removeAll()
     conversations.forgetPaths()
   }

@@ -1,23 +1,24 @@
 // Answers of scripts that are part of a class: what a host remembers for a whole path need not be asked for each packet.
 //
 // Invariants
-// 1. An answer is recalled where the class is made only if its host says that it is the same for every packet of the path,
-//    and classes are made anew when a host's generation has changed, before the next record is judged.
-// 2. A script is asked for the first time at the place where it would be without a memory: nothing is asked ahead, so that
-//    counts, `first` filters and failures keep their order. The path is then forgotten, and the next packet makes its class.
-// 3. The second side of a record is recalled only if the first is decided: otherwise whether the second is asked at all, and
-//    whether before a failure or after it, is known packet by packet.
-// 4. Recalled answers are credited as calls before a failure of their host is counted.
-// 5. A recalled answer is asked again now and then, `verifyEvery` packets apart; that counts nothing.
+// 1. A class relies on an answer only if its host says that it is the same for every packet of the path; classes are made
+//    anew when a host's generation has changed, before the next record is judged.
+// 2. Scripts are asked in the order in which they would be without a memory: mirror by mirror, the outgoing side first. While
+//    a class is made they are asked ahead as long as nothing before them is left to ask for each packet; what does not hold
+//    for the path is kept for the record, so that no script is asked twice.
+// 3. The second side of a record is asked or recalled only if the first is decided: otherwise whether the second is asked at
+//    all, and whether before a failure or after it, is known packet by packet.
+// 4. Every answer counts as one call of its host, before any failure that came after it: those of the record that makes a
+//    class one by one, those of later records by credit, at the latest before a failure of their host is counted.
+// 5. What scripts see of counters is what was counted before the record at hand, remembered or not.
+// 6. A recalled answer is asked again now and then, `verifiedEvery` packets apart; that counts nothing.
 
 internal import Mirroring
 internal import Wire
 
 extension Pipeline {
-  static let verifiedEvery = 4096
-
   func beginRecalling() {
-    generations = scripts.map(\.generation)
+    recall.generations = scripts.map(\.generation)
     for script in scripts { script.beforeFailure = { [weak self] in self?.creditScripts() } }
   }
 
@@ -32,105 +33,210 @@ extension Pipeline {
 
   // MARK: While a class is made
 
-  /// Goes on with a filter's program through answers that are remembered.
-  func filterByMemory(
+  /// Goes on with a filter's program through what scripts answer for the whole path.
+  ///
+  /// - Returns: as `filterByFlow`: a script's operation if it must be asked for each packet.
+  func filterByScripts(
     _ mirror: Int, _ start: Int32, _ packet: PacketSummary, _ side: Side, cell: Int, isOutbound: Bool, flowHash: UInt64
   ) -> Int32 {
     var operation = start
     while operation >= 0 {
       let test = plan.program.operations[Int(operation)]
-      guard test.kind == .script, recalls, let subject = classified else { return operation }
+      guard test.kind == .script, recall.isAllowed, let subject = recall.classified else { return operation }
+      let state = SideState.pending(at: operation, cell: cell, side)
+      guard let isYes = answerOfPath(subject, mirror, state, isOutbound: isOutbound) else { return operation }
       let function = plan.program.scripts[Int(test.operand)]
-      var seen = observed(subject, mirror, .pending(at: operation, cell: cell, side), isOutbound: isOutbound)
-      if isVerifying {
-        unsafe scripts[function.host].verify(function: function.function, mirror: mirror, packet: &seen)
-      }
-      let known = unsafe scripts[function.host].recall(function: function.function, mirror: mirror, packet: &seen)
-      guard let known, known != .failed else { return operation }
-      outcome.rely(
-        on: RecalledAnswer(mirror: Int32(mirror), host: Int32(function.host), function: Int32(function.function)))
-      trace?.step(
-        mirror, isOutbound, plan.program.descriptions[Int(operation)], known == .yes ? .yes : .no, isOfFlow: true)
+      rely(on: function.function, of: function.host, mirror)
+      note(mirror, operation, isYes ? .yes : .no, isOutbound: isOutbound, isOfFlow: true)
       operation = judge.filterByFlow(
-        known == .yes ? test.onTrue : test.onFalse, packet, side, isOutbound: isOutbound, flowHash: flowHash)
+        isYes ? test.onTrue : test.onFalse, packet, side, isOutbound: isOutbound, flowHash: flowHash)
     }
     return operation
   }
 
-  /// What a script balancer is known to choose: collected by that receiver, or by none; nil: it must be asked.
-  func chosenByMemory(_ mirror: Int, _ pending: SideState, isOutbound: Bool) -> SideState? {
-    guard case .script(let host, let function) = plan.entries[mirror].balance, recalls, let subject = classified else {
+  private func answerOfPath(_ subject: Subject, _ mirror: Int, _ state: SideState, isOutbound: Bool) -> Bool? {
+    let function = plan.program.scripts[Int(plan.program.operations[Int(state.operation)].operand)]
+    let host = scripts[function.host]
+    var seen = observed(subject, mirror, state, isOutbound: isOutbound)
+    if recall.isVerifying {
+      unsafe host.verify(function: function.function, mirror: mirror, packet: &seen)
+    } else if recall.mayAskAhead {
+      let answer = unsafe host.judge(function: function.function, mirror: mirror, packet: &seen)
+      recall.mustLookAgain = true
+      if answer != .failed, host.isRecallable { return answer == .yes }
+      recall.ahead = .init(mirror: mirror, operation: state.operation, isOutbound: isOutbound, answer: answer)
+      recall.mayAskAhead = false
       return nil
     }
-    var seen = observed(subject, mirror, pending, isOutbound: isOutbound)
-    if isVerifying { unsafe scripts[Int(host)].verify(function: Int(function), mirror: mirror, packet: &seen) }
+    guard let known = unsafe host.recall(function: function.function, mirror: mirror, packet: &seen), known != .failed
+    else { return nil }
+    if !recall.isVerifying { host.credit(function: function.function, mirror: mirror, count: 1) }
+    return known == .yes
+  }
+
+  /// What a script balancer chooses for the whole path: collected by that receiver, or by none; nil: it must be asked.
+  func chosenByScript(_ mirror: Int, _ pending: SideState, isOutbound: Bool) -> SideState? {
+    guard case .script(let host, let function) = plan.entries[mirror].balance, recall.isAllowed,
+      let subject = recall.classified,
+      let choice = choiceOfPath(subject, mirror, pending, Int(host), Int(function), isOutbound: isOutbound)
+    else { return nil }
     var decided = pending
     decided.isPending = false
     decided.operation = 0
-    switch unsafe scripts[Int(host)].recallChoice(function: Int(function), mirror: mirror, packet: &seen) {
-    case .receiver(let receiver) where receiver >= 0 && receiver < plan.entries[mirror].receiverCount:
+    switch choice {
+    case .receiver(let receiver):
       decided.verdict = .collected
       decided.receiver = Int32(receiver)
-    case .none?: decided.verdict = .noReceiver
-    default: return nil
+    case .none, .failed: decided.verdict = .noReceiver
     }
-    outcome.rely(on: RecalledAnswer(mirror: Int32(mirror), host: host, function: function))
+    rely(on: Int(function), of: Int(host), mirror)
     return decided
+  }
+
+  private func choiceOfPath(
+    _ subject: Subject, _ mirror: Int, _ state: SideState, _ number: Int, _ function: Int, isOutbound: Bool
+  ) -> ScriptChoice? {
+    let host = scripts[number]
+    var seen = observed(subject, mirror, state, isOutbound: isOutbound)
+    if recall.isVerifying {
+      unsafe host.verify(function: function, mirror: mirror, packet: &seen)
+    } else if recall.mayAskAhead {
+      let choice = unsafe host.choose(function: function, mirror: mirror, packet: &seen)
+      recall.mustLookAgain = true
+      if isChoice(choice, mirror), host.isRecallable { return choice }
+      recall.ahead = .init(mirror: mirror, operation: FilterProgram.accept, isOutbound: isOutbound, choice: choice)
+      recall.mayAskAhead = false
+      return nil
+    }
+    guard let known = unsafe host.recallChoice(function: function, mirror: mirror, packet: &seen),
+      isChoice(known, mirror)
+    else { return nil }
+    if !recall.isVerifying { host.credit(function: function, mirror: mirror, count: 1) }
+    return known
+  }
+
+  private func isChoice(_ choice: ScriptChoice, _ mirror: Int) -> Bool {
+    switch choice {
+    case .receiver(let receiver): receiver >= 0 && receiver < plan.entries[mirror].receiverCount
+    case .none: true
+    case .failed: false
+    }
+  }
+
+  private func rely(on function: Int, of host: Int, _ mirror: Int) {
+    outcome.rely(on: RecalledAnswer(mirror: Int32(mirror), host: Int32(host), function: Int32(function)))
   }
 
   // MARK: While a record is judged
 
-  /// A script was asked: its host may know more now than when the class was made, or take back what it knew.
-  func noteAsked(_ host: Int, _ isRecallable: Bool) {
-    if isRecallable, recalls, scripts[host].isRecallable { isNewlyKnown = true }
-    mustLookAgain = true
+  /// The answer of a filter function for this record.
+  func askScript(
+    _ subject: Subject, _ mirror: Int, _ state: SideState, at operation: Int32, isOutbound: Bool
+  ) -> ScriptAnswer {
+    if let ahead = recall.take(mirror, operation, isOutbound: isOutbound) { return ahead.answer }
+    let function = plan.program.scripts[Int(plan.program.operations[Int(operation)].operand)]
+    var packet = observed(subject, mirror, state, isOutbound: isOutbound)
+    let answer = unsafe scripts[function.host].judge(
+      function: function.function, mirror: mirror, packet: &packet)
+    noteAsked(function.host, state.isRecallable && operation == state.operation)
+    return answer
   }
 
-  /// When a record is done: invariants 1 and 2.
+  func askBalancer(
+    _ subject: Subject, _ mirror: Int, _ state: SideState, host: Int32, function: Int32, isOutbound: Bool
+  ) -> ScriptChoice {
+    if let ahead = recall.take(mirror, FilterProgram.accept, isOutbound: isOutbound) { return ahead.choice }
+    var packet = observed(subject, mirror, state, isOutbound: isOutbound)
+    let choice = unsafe scripts[Int(host)].choose(function: Int(function), mirror: mirror, packet: &packet)
+    noteAsked(Int(host), state.isRecallable && state.operation == FilterProgram.accept)
+    return choice
+  }
+
+  /// A script was asked: its host may know more now than when the class was made, or take back what it knew.
+  private func noteAsked(_ host: Int, _ isRecallable: Bool) {
+    if isRecallable, recall.isAllowed, scripts[host].isRecallable { recall.isNewlyKnown = true }
+    recall.mustLookAgain = true
+  }
+
+  /// When a record's actions are done.
+  func finishAsking(_ subject: Subject) {
+    recall.acting = 0
+    recall.counted.removeAll(keepingCapacity: true)
+    if recall.mustLookAgain { lookAgain(subject) }
+  }
+
+  /// When a record is done: a path whose answers may be recalled from now on is forgotten, so that the next packet makes its
+  /// class; and invariant 1.
   func lookAgain(_ subject: Subject) {
-    mustLookAgain = false
-    if isNewlyKnown {
-      isNewlyKnown = false
+    recall.mustLookAgain = false
+    if recall.isNewlyKnown {
+      recall.isNewlyKnown = false
       unsafe conversations.entries[subject.entry].path0 = .empty
       unsafe conversations.entries[subject.entry].path1 = .empty
     }
     checkGenerations()
   }
 
-  /// Between two records. Making classes anew touches every conversation: hosts that ask for it too often are not relied on
-  /// any more.
+  /// Between two records. Making classes anew touches every conversation: if hosts ask for it too often, no class relies on
+  /// them any more.
   func checkGenerations() {
-    for host in scripts.indices where scripts[host].generation != generations[host] {
-      generations[host] = scripts[host].generation
+    for host in scripts.indices where scripts[host].generation != recall.generations[host] {
+      recall.generations[host] = scripts[host].generation
       guard classes.reliesOnScripts else { continue }
-      restarts += 1
-      if restarts > 16, recordNumber / restarts < UInt64(max(1024, conversations.live / 4)) { recalls = false }
+      recall.restarts += 1
+      if recall.restarts > 16, recordNumber / recall.restarts < UInt64(max(1024, conversations.live / 4)) {
+        recall.isAllowed = false
+      }
       restartClasses()
     }
   }
 
-  // MARK: Asking again
-
-  /// Invariant 5: one frame of the batch whose path relies on scripts; before the batch, so that nothing is in between.
-  func verifyOne(_ frames: UnsafeMutablePointer<Frame>, _ prepared: UnsafeMutablePointer<PreparedFrame>, _ count: Int) {
-    guard classes.reliesOnScripts else { return untilVerified = Self.verifiedEvery }
-    for position in 0..<count {
-      let known = unsafe prepared + position
-      guard unsafe known.pointee.kind == .straight || known.pointee.kind == .swapped else { continue }
-      let entry = unsafe conversations.find(known.pointee.key, hash: known.pointee.hash)
-      guard entry >= 0, let number = unsafe rememberedClass(entry, known), classes.reliesOnScripts(number) else {
-        continue
+  /// Invariant 5: takes off what the record at hand has counted.
+  func withoutRecordAtHand(_ mirror: PipelineReport.Mirror, entry: Int) -> PipelineReport.Mirror {
+    guard recall.acting > 0, let length = recall.actingLength else { return mirror }
+    var mirror = mirror
+    let one = Tally(packets: 1, bytes: UInt64(length))
+    func takeOff(_ cell: Int32, _ verdict: Verdict) {
+      guard cells.keys[Int(cell)].mirror == entry else { return }
+      mirror.observed -= one
+      if verdict == .collected { mirror.collected -= one }
+      for index in mirror.reasons.indices where mirror.reasons[index].reason == verdict {
+        mirror.reasons[index].tally -= one
       }
-      untilVerified = Self.verifiedEvery
-      return verify(unsafe Subject(frame: frames + position, position: position, entry: entry))
     }
+    classes.settled(recall.acting) { if !$0.isUnattributed { takeOff($0.cell, $0.verdict) } }
+    for counted in recall.counted { takeOff(counted.cell, counted.verdict) }
+    return mirror
   }
 
-  private func rememberedClass(_ entry: Int, _ known: UnsafeMutablePointer<PreparedFrame>) -> Int? {
-    let conversation = unsafe conversations.entries + entry
-    let path = unsafe known.pointee.kind == .swapped ? conversation.pointee.path1 : conversation.pointee.path0
-    let number = unsafe path.destination ^ known.pointee.destination
-    return unsafe path.source == known.pointee.source && number &- 1 < 0xffff ? Int(number) : nil
+  // MARK: Asking again
+
+  /// Before a batch, so that nothing is in between.
+  func beginBatch(_ frames: UnsafeMutablePointer<Frame>, _ count: Int) {
+    checkGenerations()
+    recall.untilVerified -= count
+    guard recall.untilVerified <= 0 else { return }
+    recall.untilVerified = RecallState.verifiedEvery
+    guard classes.reliesOnScripts else { return }
+    for position in 0..<count {
+      guard let subject = unsafe reliantSubject(frames + position, position) else { continue }
+      return verify(subject)
+    }
+    recall.untilVerified = 0  // none in this batch: look in the next
+  }
+
+  /// The frame, if its conversation's path relies on scripts.
+  private func reliantSubject(_ frame: UnsafeMutablePointer<Frame>, _ position: Int) -> Subject? {
+    let known = unsafe prepared.frames + position
+    guard unsafe known.pointee.kind.isRemembered else { return nil }
+    let entry = unsafe conversations.find(known.pointee.name, known.pointee.wide, hash: known.pointee.hash)
+    guard entry >= 0, !conversations.isOver(entry, now: clock.tick) else { return nil }
+    let path = unsafe (conversations.entries + entry).path(isSwapped: known.pointee.kind.rawValue)
+    let number = unsafe path.pointee.destination ^ known.pointee.destination
+    guard unsafe path.pointee.source == known.pointee.source, number &- 1 < 0xffff,
+      classes.reliesOnScripts(Int(number))
+    else { return nil }
+    return unsafe Subject(frame: frame, position: position, entry: entry)
   }
 
   private func verify(_ subject: Subject) {
@@ -138,9 +244,9 @@ extension Pipeline {
     let record = unsafe Record(
       summary: summary(subject.frame), binding: link.binding, captureDirection: subject.frame.pointee.direction)
     let told = trace
-    (trace, classified, isVerifying) = (nil, subject, true)
-    conclude(record, unsafe conversations.entries[subject.entry].key.hash(.fixed))
-    (trace, classified, isVerifying) = (told, nil, false)
+    (trace, recall.classified, recall.isVerifying) = (nil, subject, true)
+    conclude(record, conversations.key(of: subject.entry).hash(.fixed))
+    (trace, recall.classified, recall.isVerifying) = (told, nil, false)
     checkGenerations()
   }
 }

@@ -74,10 +74,11 @@ extension Pipeline {
     return report
   }
 
-  /// What was counted so far of one enabled mirror, by its position among them.
+  /// What was counted so far of one enabled mirror, by its position among them; within a script's call of the records before
+  /// the one that it judges.
   public func report(entry: Int) -> PipelineReport.Mirror {
     settle()
-    return mirror(entry, plan.enabled[entry])
+    return withoutRecordAtHand(mirror(entry, plan.enabled[entry]), entry: entry)
   }
 
   private func mirror(_ entry: Int, _ index: Int) -> PipelineReport.Mirror {

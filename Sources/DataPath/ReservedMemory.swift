@@ -14,9 +14,11 @@ internal import Glibc
     guard let base = unsafe mmap(nil, self.byteCount, PROT_READ | PROT_WRITE, flags, -1, 0), unsafe base != MAP_FAILED
     else { fatalError("out of memory: \(byteCount) bytes of address space") }
     unsafe self.base = base
-    if self.byteCount >= Self.largePage { unsafe madvise(base, self.byteCount, MADV_HUGEPAGE) }
+    guard self.byteCount > Self.largePage else { return }
+    unsafe madvise(base + Self.largePage, self.byteCount - Self.largePage, MADV_HUGEPAGE)
   }
 
+  /// What lies before it stays on small pages: a table that stays small does not pay for clearing a large one.
   private static let largePage = 2 << 20
 
   deinit { unsafe munmap(base, byteCount) }

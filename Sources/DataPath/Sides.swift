@@ -26,8 +26,8 @@ struct LinkBinding: BitwiseCopyable, Hashable {
   var eni: Int32
 }
 
-/// Finds sides: by MAC, else by address, per VPC.
-struct SideResolver {
+/// Finds sides: by MAC, else by address, per VPC. A class for the same reason as `Judge`.
+final class SideResolver {
   private let inventory: Inventory
   private let includesUnlisted: Bool
 

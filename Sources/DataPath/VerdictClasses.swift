@@ -80,6 +80,27 @@ struct RecalledAnswer: BitwiseCopyable, Equatable {
   }
 }
 
+/// What the loop does for every record of a class, without a branch: count it, and give it to the receiver that its
+/// conversation keeps for the one mirror that collects it.
+struct Lane: BitwiseCopyable {
+  var tally = Tally()
+  /// The mirror; `mask` is all ones then, and zero if no mirror collects records of the class.
+  var mirror: UInt16 = 0
+  var mask: UInt16 = 0
+  /// All ones where that is not enough: several actions, or packets must be asked.
+  var mustAct: UInt16 = 0
+  var isOutbound = false
+  /// The mirror's first route; without a mirror one past all routes, which nobody reads.
+  var firstRoute: UInt32
+  var origin: UInt32 = 0
+
+  static func nothing(routeCount: Int) -> Lane { Lane(firstRoute: UInt32(routeCount)) }
+
+  /// The conversation, whose first mirror is `first`, knows all that is left to decide.
+  @inline(__always)
+  func isDecided(by first: UInt16) -> Bool { (mirror ^ first) & mask | mustAct == 0 }
+}
+
 /// The outcome of one record for all mirrors, while it is put together.
 struct OutcomeBuilder: ~Copyable {
   var words = FlatArray<UInt64>(capacity: 64)
@@ -125,7 +146,6 @@ struct OutcomeBuilder: ~Copyable {
 /// The classes met so far.
 struct VerdictClasses: ~Copyable {
   struct Class: BitwiseCopyable {
-    var tally: Tally
     var firstSettlement: Int32
     var settlementCount: Int32
     var firstAction: Int32
@@ -144,6 +164,8 @@ struct VerdictClasses: ~Copyable {
   static let limit = 65_535
 
   var classes = FlatArray<Class>(capacity: 64)
+  /// By class.
+  var lanes = FlatArray<Lane>(capacity: 64)
   var actions = FlatArray<Action>(capacity: 64)
   private var settlements = FlatArray<Settlement>(capacity: 256)
   private var recalled = FlatArray<RecalledAnswer>(capacity: 64)
@@ -153,13 +175,25 @@ struct VerdictClasses: ~Copyable {
   /// Open addressing, at most half full: class or 0.
   private var index = [UInt32](repeating: 0, count: 256)
 
-  init() { addPlaceholder() }
+  /// By mirror.
+  private let firstRoutes: [Int]
+  private let routeCount: Int
+
+  /// - Parameters:
+  ///   - firstRoutes: for each mirror the first of its routes.
+  ///   - routeCount: of all mirrors together.
+  init(firstRoutes: [Int] = [0], routeCount: Int = 1) {
+    self.firstRoutes = firstRoutes
+    self.routeCount = routeCount
+    addPlaceholder()
+  }
 
   private mutating func addPlaceholder() {
+    lanes.append(.nothing(routeCount: routeCount))
     classes.append(
       Class(
-        tally: Tally(), firstSettlement: 0, settlementCount: 0, firstAction: 0, actionCount: 0, firstRecalled: 0,
-        recalledCount: 0, credited: 0, firstWord: 0, wordCount: 0, hash: 0, isUnattributed: false))
+        firstSettlement: 0, settlementCount: 0, firstAction: 0, actionCount: 0, firstRecalled: 0, recalledCount: 0,
+        credited: 0, firstWord: 0, wordCount: 0, hash: 0, isUnattributed: false))
   }
 
   var isFull: Bool { classes.count >= Self.limit }
@@ -190,9 +224,10 @@ struct VerdictClasses: ~Copyable {
   }
 
   private mutating func append(_ outcome: borrowing OutcomeBuilder, _ hash: UInt64) {
+    lanes.append(lane(outcome))
     classes.append(
       Class(
-        tally: Tally(), firstSettlement: Int32(settlements.count), settlementCount: Int32(outcome.settlements.count),
+        firstSettlement: Int32(settlements.count), settlementCount: Int32(outcome.settlements.count),
         firstAction: Int32(actions.count), actionCount: Int32(outcome.actions.count),
         firstRecalled: Int32(recalled.count), recalledCount: Int32(outcome.recalled.count), credited: 0,
         firstWord: Int32(words.count),
@@ -209,17 +244,47 @@ struct VerdictClasses: ~Copyable {
 
   func reliesOnScripts(_ number: Int) -> Bool { classes[number].recalledCount > 0 }
 
+  /// A record of the class was counted whose answers were counted one by one.
+  mutating func noteCounted(_ number: Int) { classes[number].credited &+= 1 }
+
+  /// What every record of the class counts for a mirror, by cell.
+  func settled(_ number: Int, _ body: (Settlement) -> Void) {
+    let known = classes[number]
+    for position in Int(known.firstSettlement)..<Int(known.firstSettlement + known.settlementCount) {
+      body(settlements[position])
+    }
+  }
+
   /// Calls `body` with each recalled answer and the packets that relied on it since it was last called.
   mutating func credit(_ body: (RecalledAnswer, Int) -> Void) {
     for number in relying {
       let known = classes[Int(number)]
-      let count = Int(truncatingIfNeeded: known.tally.packets &- known.credited)
+      let packets = lanes[Int(number)].tally.packets
+      let count = Int(truncatingIfNeeded: packets &- known.credited)
       guard count > 0 else { continue }
-      classes[Int(number)].credited = known.tally.packets
+      classes[Int(number)].credited = packets
       for position in Int(known.firstRecalled)..<Int(known.firstRecalled + known.recalledCount) {
         body(recalled[position], count)
       }
     }
+  }
+
+  private func lane(_ outcome: borrowing OutcomeBuilder) -> Lane {
+    var lane = Lane.nothing(routeCount: routeCount)
+    guard outcome.actions.count > 0 else { return lane }
+    let action = outcome.actions[0]
+    guard outcome.actions.count == 1, action.isDecided, action.receiver < 0, action.mirror < Conversation.noMirror
+    else {
+      lane.mustAct = .max
+      return lane
+    }
+    let state = action.out.isPresent ? action.out : action.in
+    lane.mirror = UInt16(action.mirror)
+    lane.mask = .max
+    lane.isOutbound = action.out.isPresent
+    lane.firstRoute = UInt32(firstRoutes[Int(action.mirror)])
+    lane.origin = UInt32(bitPattern: state.origin)
+    return lane
   }
 
   private mutating func growIndex() {
@@ -237,22 +302,21 @@ struct VerdictClasses: ~Copyable {
   /// - Returns: records without a side in any mirror's VPC, and those without one by mirror in `unattributed`.
   mutating func settle(into cells: inout CounterCells, unattributed: inout [Tally]) -> Tally {
     var withoutSide = Tally()
-    for number in 1..<classes.count {
-      var known = classes[number]
-      guard known.tally.packets > 0 else { continue }
-      if known.isUnattributed { withoutSide += known.tally }
+    for number in 1..<classes.count where lanes[number].tally.packets > 0 {
+      let known = classes[number]
+      let tally = lanes[number].tally
+      lanes[number].tally = Tally()
+      classes[number].credited = 0
+      if known.isUnattributed { withoutSide += tally }
       for position in Int(known.firstSettlement)..<Int(known.firstSettlement + known.settlementCount) {
         let settlement = settlements[position]
         if settlement.isUnattributed {
-          unattributed[Int(settlement.cell)] += known.tally
+          unattributed[Int(settlement.cell)] += tally
         } else {
-          cells.observe(Int(settlement.cell), known.tally)
-          cells.judge(Int(settlement.cell), settlement.verdict, known.tally)
+          cells.observe(Int(settlement.cell), tally)
+          cells.judge(Int(settlement.cell), settlement.verdict, tally)
         }
       }
-      known.tally = Tally()
-      known.credited = 0
-      classes[number] = known
     }
     return withoutSide
   }
@@ -260,6 +324,7 @@ struct VerdictClasses: ~Copyable {
   /// Forgets every class. Settle first; paths that remember classes must be forgotten too.
   mutating func removeAll() {
     classes.removeAll()
+    lanes.removeAll()
     actions.removeAll()
     settlements.removeAll()
     recalled.removeAll()

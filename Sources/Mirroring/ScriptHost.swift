@@ -119,6 +119,9 @@ public protocol ScriptHost: AnyObject {
   /// Asks again what `recall` answers; if the answer differs, the function's answers are not remembered any more. Counts
   /// nothing else.
   func verify(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>)
+
+  /// Where the function's last answer came from, in words for `explain`.
+  func describeMemory(of function: Int) -> String?
 }
 
 /// A host that remembers nothing.
@@ -133,4 +136,5 @@ extension ScriptHost {
     set {}
   }
   public func verify(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) {}
+  public func describeMemory(of function: Int) -> String? { nil }
 }

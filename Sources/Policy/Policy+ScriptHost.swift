@@ -22,6 +22,7 @@ extension Policy {
     let record = unsafe context.arena.place(packet.pointee, isObserved: true)
     let use = use(function, mirror)
     if let answer = unsafe known(use, record), unsafe give(answer, use, mirror, record) { return answer.code }
+    lastAsked = (function, false)
     let isTracked = remembers(function)
     if isTracked { state.trackNext() }
     use.calls += 1

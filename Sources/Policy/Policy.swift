@@ -33,6 +33,8 @@ public final class Policy: ScriptHost {
   var isQuiet = false
   public internal(set) var isRecallable = false
   var generationNow: UInt64 = 0
+  /// Which function answered last, and whether from memory.
+  var lastAsked = (function: -1, isHit: false)
   public var beforeFailure: (() -> Void)?
   /// Remembered answers that were asked again, and those that differed.
   public internal(set) var verified = 0

@@ -8,7 +8,7 @@
 // For the way back see `PacketSummary.inner`.
 
 /// How a copy is wrapped.
-@frozen public enum TunnelMethod: Hashable, Sendable {
+@frozen public enum TunnelMethod: Hashable, Sendable, BitwiseCopyable {
   /// RFC 7348. `vni` has 24 bits; `port` is the UDP destination.
   case vxlan(vni: UInt32, port: UInt16)
   /// GRE (RFC 2784) with key (RFC 2890), carrying Ethernet (EtherType 0x6558, RFC 1701 and 7637).
@@ -75,13 +75,8 @@ public struct TunnelEnds: Hashable, Sendable {
   }
 }
 
-/// All headers of a copy, prepared: what is the same for one mirror, receiver and ENI.
-@frozen public struct EncapsulationTemplate: Sendable {
-  /// Room that a template takes at most; `emit` writes so many bytes.
-  @inlinable public static var capacity: Int { 96 }
-
-  /// The bytes, filled up to `capacity` with zeros.
-  public let bytes: [UInt8]
+/// How the bytes of a template are laid out: plain values, so that no reference is counted for a packet.
+@frozen public struct EncapsulationLayout: Sendable, BitwiseCopyable {
   /// Header bytes in front of the body.
   public let byteCount: Int
   /// nil: no outer headers at all, at most a synthesised inner one.
@@ -92,6 +87,16 @@ public struct TunnelEnds: Hashable, Sendable {
   /// IPv4: sum over the header with length, identification and checksum zero. IPv6: over the pseudo-header's addresses
   /// and protocol, the UDP ports' fixed one and the VXLAN header.
   @usableFromInline let fixedSum: UInt64
+}
+
+/// All headers of a copy, prepared: what is the same for one mirror, receiver and ENI.
+public struct EncapsulationTemplate: Sendable {
+  /// Room that a template takes at most; `emit` writes so many bytes.
+  @inlinable public static var capacity: Int { 96 }
+
+  /// The bytes, filled up to `capacity` with zeros.
+  public let bytes: [UInt8]
+  public let layout: EncapsulationLayout
 
   /// DSCP CS1 (RFC 3662, lower effort): copies give way to production traffic.
   static let trafficClass: UInt8 = 8 << 2
@@ -104,9 +109,7 @@ public struct TunnelEnds: Hashable, Sendable {
   public init(
     method: TunnelMethod?, ends: TunnelEnds, inner: (destination: MACAddress, source: MACAddress)?, port: UInt32 = 0
   ) {
-    self.method = method
-    family = ends.destination.family
-    isInnerHeaderSynthesised = inner != nil
+    var fixedSum: UInt64 = 0
     var bytes: [UInt8] = []
     if let method {
       bytes.append(mac: ends.destinationMAC)
@@ -114,15 +117,15 @@ public struct TunnelEnds: Hashable, Sendable {
       Self.appendIP(ends, method.protocol, to: &bytes)
       Self.append(method, port: port, to: &bytes)
       fixedSum = Self.fixedSum(bytes, method, ends)
-    } else {
-      fixedSum = 0
     }
     if let inner {
       bytes.append(mac: inner.destination)
       bytes.append(mac: inner.source)
       bytes += [0, 0]
     }
-    byteCount = bytes.count
+    layout = EncapsulationLayout(
+      byteCount: bytes.count, method: method, family: ends.destination.family,
+      isInnerHeaderSynthesised: inner != nil, fixedSum: fixedSum)
     self.bytes = bytes + [UInt8](repeating: 0, count: Self.capacity - bytes.count)
   }
 
@@ -163,24 +166,24 @@ public struct TunnelEnds: Hashable, Sendable {
     let addresses = InternetChecksum.sum(Array(bytes[22..<54]))
     return InternetChecksum.sum(Array(bytes[54...]), from: addresses + UInt64(method.protocol.rawValue))
   }
+}
 
+extension EncapsulationLayout {
   /// Bytes of the original body that fit behind the template: an IP packet has at most 65,535 (RFC 791, RFC 8200).
   @inlinable public var maximumBodyLength: Int {
     guard let method else { return .max }
     return 65_535 - (family == .v4 ? 20 : 0) - method.byteCount - (isInnerHeaderSynthesised ? 14 : 0)
   }
-}
 
-extension EncapsulationTemplate {
   /// Writes the headers of one packet.
   ///
   /// - Parameters:
-  ///   - header: `capacity` writable bytes, of which the first `byteCount` are the headers afterwards.
-  ///   - template: `bytes` of this value, `capacity` of them, kept by the caller where it is quick to reach.
+  ///   - header: `EncapsulationTemplate.capacity` writable bytes, of which the first `byteCount` are the headers afterwards.
+  ///   - template: `bytes` of the template, kept by the caller where they are quick to reach.
   ///   - packet: its `original` is at most `maximumBodyLength`.
   @inlinable @inline(__always)
   public func emit(to header: UnsafeMutableRawPointer, from template: UnsafeRawPointer, _ packet: TunnelPacket) {
-    unsafe header.copyMemory(from: template, byteCount: Self.capacity)
+    unsafe header.copyMemory(from: template, byteCount: EncapsulationTemplate.capacity)
     if isInnerHeaderSynthesised {
       unsafe header.store16(packet.etherType, at: byteCount &- 2)
     }

@@ -132,6 +132,10 @@ extension PacketSummary {
   @inlinable @inline(__always)
   static func parsePlain(_ bytes: UnsafeRawPointer, _ captured: Int) -> PacketSummary? {
     guard captured >= 34 else { return nil }
+    if captured >= PlainFrame.smallestIPv4 {
+      let plain = unsafe PlainFrame(bytes)
+      if plain.isIPv4 { return plain.summaryIPv4(captured) }
+    }
     var summary = PacketSummary()
     unsafe summary.readEthernetHeader(bytes)
     var offset = 14

@@ -54,13 +54,14 @@ extension CaptureFileSink {
     let decoder = frameLinkType.decoder ?? .none
     let template = makeTemplate(copy, isDressed: decoder != .ethernet)
     let packetOptions = unsafe packetOptions[Int(copy.route)]
-    let header = UInt32(options.content == .inner ? 0 : template.byteCount)
-    let isWrapped = options.content == .encapsulated && template.method != nil
+    let header = UInt32(options.content == .inner ? 0 : template.layout.byteCount)
+    let isWrapped = options.content == .encapsulated && template.layout.method != nil
     let channel = unsafe CopyChannel(
       key: CopyChannels.key(route: copy.route, origin: copy.origin, linkType: frameLinkType.rawValue), file: file,
       interface: interface, options: packetOptions.baseAddress!, optionsByteCount: packetOptions.count,
       maximumCaptured: PcapFileHeader.maximumCapturedLength - header,
-      maximumOriginal: isWrapped ? UInt32(template.maximumBodyLength) : .max, decoder: decoder)
+      maximumOriginal: isWrapped ? UInt32(template.layout.maximumBodyLength) : .max, decoder: decoder,
+      layout: template.layout)
     return channels.insert(channel, template)
   }
 

@@ -28,7 +28,7 @@ extension CaptureFileSink {
   func append(
     _ batch: CopyBatch, isPcapng: Bool, wraps: Bool, _ drop: (Int, DeliveryDrop) -> Void
   ) throws(CaptureError) {
-    let (channels, buffers) = (channels, buffers)
+    let (channels, buffers, linkTypes) = (channels, buffers, linkTypes)
     let threshold = buffers.threshold
     for position in 0..<batch.count {
       let copy = unsafe batch.copies[position]
@@ -91,15 +91,15 @@ extension CaptureFileSink {
   @inline(__always)
   private func emitOuterHeaders(_ data: UnsafeMutableRawPointer, _ body: CopyBody, _ copy: Copy, _ index: Int) -> Int {
     let channel = unsafe channels.channels + index
-    let template = unsafe channels.templates + index
+    let layout = unsafe channel.pointee.layout
     let packet = unsafe TunnelPacket(
       body: body.bytes, captured: body.captured, original: Int(body.original), etherType: body.etherType,
       sourcePort: copy.sourcePort, sequence: channel.pointee.sequence, isOutbound: copy.isOutbound)
     unsafe channel.pointee.sequence &+= 1
-    unsafe template.pointee.emit(
+    unsafe layout.emit(
       to: data, from: channels.templateBytes + index &* EncapsulationTemplate.capacity, packet)
-    let count = unsafe template.pointee.byteCount
-    if unsafe template.pointee.isInnerHeaderSynthesised, !copy.isOutbound { unsafe turnAround(data + (count &- 14)) }
+    let count = layout.byteCount
+    if layout.isInnerHeaderSynthesised, !copy.isOutbound { unsafe turnAround(data + (count &- 14)) }
     return count
   }
 

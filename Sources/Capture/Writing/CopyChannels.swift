@@ -1,7 +1,7 @@
 import Wire
 
 /// All that copies of one mirror, receiver, ENI and link type have in common.
-@safe struct CopyChannel {
+@safe struct CopyChannel: BitwiseCopyable {
   /// `CopyChannels.key`
   var key: UInt64
   /// Index of the file.
@@ -18,19 +18,20 @@ import Wire
   var decoder: LinkDecoder
   /// Packets so far.
   var sequence: UInt32 = 0
+  /// Of the outer headers.
+  var layout: EncapsulationLayout
 }
 
 /// Channels by mirror, receiver, ENI and link type: an open-addressing table, bounded.
 ///
-/// Safe because: indices are handed out by `insert` only and stay below `limit`; `templates` and `templateBytes` are
-/// initialised for each.
+/// Safe because: indices are handed out by `insert` only and stay below `limit`; `templateBytes` are initialised for
+/// each.
 @safe final class CopyChannels {
   /// Channels kept at most; when they are that many, all are forgotten and made anew as they are needed.
   static let limit = 1 << 15
   private static let slotCount = limit * 2
 
   let channels: UnsafeMutablePointer<CopyChannel>
-  let templates: UnsafeMutablePointer<EncapsulationTemplate>
   /// `EncapsulationTemplate.capacity` bytes each.
   let templateBytes: UnsafeMutableRawPointer
   /// Index of a channel, plus one; 0: empty.
@@ -39,16 +40,13 @@ import Wire
 
   init() {
     unsafe channels = .allocate(capacity: Self.limit)
-    unsafe templates = .allocate(capacity: Self.limit)
     unsafe templateBytes = .allocate(byteCount: Self.limit * EncapsulationTemplate.capacity, alignment: 32)
     unsafe slots = .allocate(capacity: Self.slotCount)
     unsafe slots.initialize(repeating: 0, count: Self.slotCount)
   }
 
   deinit {
-    unsafe templates.deinitialize(count: count)
     unsafe channels.deallocate()
-    unsafe templates.deallocate()
     unsafe templateBytes.deallocate()
     unsafe slots.deallocate()
   }
@@ -82,7 +80,6 @@ import Wire
     let index = count
     count += 1
     unsafe (channels + index).initialize(to: channel)
-    unsafe (templates + index).initialize(to: template)
     let capacity = EncapsulationTemplate.capacity
     unsafe (templateBytes + index * capacity).copyMemory(from: template.bytes, byteCount: capacity)
     var slot = Self.slot(channel.key)
@@ -92,7 +89,6 @@ import Wire
   }
 
   private func removeAll() {
-    unsafe templates.deinitialize(count: count)
     unsafe slots.update(repeating: 0, count: Self.slotCount)
     count = 0
   }

@@ -8,7 +8,7 @@ internal import Wire
 //    values come from the very record that scripts read, so that the two cannot part.
 // 2. `isOfPath` says of a key that all packets of a conversation's path agree in it: what `Path` and `PreparedFrame` of the
 //    data path compare (addresses, ports, protocol, what of these is known, both MACs, the link with its ENI), and that such
-//    a packet is IP, no fragment and no ICMP. Everything else may differ from one packet of a conversation to the next: how
+//    a packet is IP and no fragment. Everything else may differ from one packet of a conversation to the next: how
 //    much of TCP's header was captured, tags, TTL.
 
 /// One of the things that a remembered answer hangs on.
@@ -94,9 +94,10 @@ extension PolicyContext {
   func isOfPath(_ key: UInt8, _ record: UnsafePointer<PacketRecord>) -> Bool {
     guard let known = PacketKey(rawValue: key) else { return true }
     switch known {
-    case .eni, .direction, .site, .source, .destination, .sourcePort, .destinationPort, .protocol, .ipVersion, .fragment,
-      .icmp:
+    case .eni, .direction, .site, .source, .destination, .sourcePort, .destinationPort, .protocol, .ipVersion, .fragment:
       return true
+    // There is none in other protocols; of ICMP's own packets it may be cut short.
+    case .icmp: return unsafe record.pointee.protocolNumber != 1 && record.pointee.protocolNumber != 58
     // A path holds 0 for a MAC that is not known, too.
     case .sourceMAC, .destinationMAC: return unsafe value(of: key, record).low != 0
     case .vlan, .etherType, .ttl, .dscp, .tcp, .tcpFlags, .fin, .syn, .rst, .psh, .ack, .urg, .icmpType, .icmpCode:

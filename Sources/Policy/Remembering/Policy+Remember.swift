@@ -113,6 +113,7 @@ extension Policy {
     memories[use.function].hits += 1
     breakers[mirror].succeed()
     isRecallable = answer.isOfPath && isQuiet
+    lastAsked = (use.function, true)
     return true
   }
 
@@ -142,6 +143,7 @@ extension Policy {
     guard isQuiet, isCallable(function, kind, mirror) else { return nil }
     let record = unsafe context.arena.place(packet.pointee, isObserved: true)
     guard let answer = unsafe known(use(function, mirror), record), answer.isOfPath, isQuiet else { return nil }
+    lastAsked = (function, true)
     return answer
   }
 
@@ -155,6 +157,15 @@ extension Policy {
   public var generation: UInt64 {
     if isQuiet { for function in memories.indices { _ = remembers(function) } }
     return generationNow
+  }
+
+  public func describeMemory(of function: Int) -> String? {
+    guard let report = caching(function: function) else { return nil }
+    guard report.obstacle == nil, lastAsked.function == function else { return report.text }
+    if lastAsked.isHit { return "remembered: " + report.text }
+    let read = state.unsteadyRead
+    guard read.isEmpty else { return "asked: it read \(read.cleanLine(limit: 80)), which differs from packet to packet" }
+    return "asked, and remembered from now on: " + report.text
   }
 
   // MARK: The shadow check
