@@ -25,6 +25,8 @@ public struct Explanation: Sendable {
     public var verdict: Verdict?
     /// Filter tests in the order in which they ran; empty when an earlier stage decided.
     public var steps: [Step]
+    /// Of a script balancer: where its answer came from, in words.
+    public var balanceMemory: String?
   }
 
   /// What was decided: one conclusion, or one a side with `copies: "per-eni"`.
@@ -78,6 +80,11 @@ struct Trace {
   ) {
     guard let position = observations[mirror].firstIndex(where: { $0.isOutbound == isOutbound }) else { return }
     observations[mirror][position].steps.append(.init(test: test, answer: answer, isOfFlow: isOfFlow, memory: memory))
+  }
+
+  mutating func balance(_ mirror: Int, _ isOutbound: Bool, memory: String?) {
+    guard let position = observations[mirror].firstIndex(where: { $0.isOutbound == isOutbound }) else { return }
+    observations[mirror][position].balanceMemory = memory
   }
 
   mutating func conclude(_ mirror: Int, _ verdict: Verdict, _ receiver: Int, _ state: SideState, isOutbound: Bool) {

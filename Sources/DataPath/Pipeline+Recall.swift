@@ -90,6 +90,7 @@ extension Pipeline {
     case .none, .failed: decided.verdict = .noReceiver
     }
     rely(on: Int(function), of: Int(host), mirror)
+    noteBalance(mirror, host, function, isOutbound: isOutbound)
     return decided
   }
 
@@ -145,11 +146,18 @@ extension Pipeline {
   func askBalancer(
     _ subject: Subject, _ mirror: Int, _ state: SideState, host: Int32, function: Int32, isOutbound: Bool
   ) -> ScriptChoice {
+    defer { noteBalance(mirror, host, function, isOutbound: isOutbound) }
     if let ahead = recall.take(mirror, FilterProgram.accept, isOutbound: isOutbound) { return ahead.choice }
     var packet = observed(subject, mirror, state, isOutbound: isOutbound)
     let choice = unsafe scripts[Int(host)].choose(function: Int(function), mirror: mirror, packet: &packet)
     noteAsked(Int(host), state.isRecallable && state.operation == FilterProgram.accept)
     return choice
+  }
+
+  private func noteBalance(_ mirror: Int, _ host: Int32, _ function: Int32, isOutbound: Bool) {
+    guard trace != nil else { return }
+    let memory = scripts[Int(host)].describeMemory(of: Int(function))
+    trace!.balance(mirror, isOutbound, memory: memory)
   }
 
   /// A script was asked: its host may know more now than when the class was made, or take back what it knew.

@@ -54,6 +54,8 @@ extension Policy {
     _ function: Int, _ mirror: Int, _ record: UnsafePointer<PacketRecord>
   ) throws(LuaError) -> UInt32 {
     let isBalancer = context.functions[function].kind == .balancer
+    context.isJudging = true
+    defer { context.isJudging = false }
     let receivers = isBalancer ? try receivers(mirror) : nil
     let result = try unsafe state.call(
       context.functions[function].reference, record: context.types.record(.packet), at: UnsafeRawPointer(record), pinned: receivers,

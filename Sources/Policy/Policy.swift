@@ -134,6 +134,9 @@ public final class Policy: ScriptHost {
     for (entry, mirror) in mirrors where entry >= 0 { entries[entry].mirror = mirror }
     let byMirror = Dictionary(mirrors.map { ($0.mirror, $0.entry) }, uniquingKeysWith: { first, _ in first })
     context.isFaulted = { [unowned self] mirror in byMirror[mirror].map { breakers[$0].isFaulted } ?? false }
+    context.scriptTable = { [unowned self] mirror in
+      LuaTable(statistics: byMirror[mirror].map { self.statistics(entry: $0) } ?? [])
+    }
     context.statistics = { mirror in byMirror[mirror].flatMap { statistics?($0) } }
   }
 

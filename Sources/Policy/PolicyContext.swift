@@ -34,6 +34,8 @@ final class PolicyContext {
 
   /// Declarations are allowed.
   var isLoading = true
+  /// A filter or balancer runs.
+  var isJudging = false
   /// Nanoseconds since 1970 of the engine's clock; 0 while the policy loads.
   var clock: Int64 = 0
 
@@ -59,6 +61,8 @@ final class PolicyContext {
   var log: RateLimitedLog
   /// What the data path counted for a mirror, by its position here; nil: nothing is running.
   var statistics: ((Int) -> MirrorStatistics?)?
+  /// How a mirror's functions were asked, by its position here.
+  var scriptTable: ((Int) -> LuaTable)?
   /// Whether a mirror, by its position here, has failed too often.
   var isFaulted: ((Int) -> Bool)?
   let arena = PacketArena()

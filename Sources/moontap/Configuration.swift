@@ -31,7 +31,7 @@ final class Configuration {
   }
 
   private init(_ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions) throws {
-    var loader = MirrorLoader(inventory: inventory, arguments: try input.arguments())
+    var loader = MirrorLoader(inventory: inventory, arguments: try input.arguments(), isCaching: !input.noCache)
     for file in input.mirrors { loader.load(mirrors: file) }
     loader.validateDrafts()
     for file in input.policies { loader.load(policy: file) }
@@ -95,6 +95,25 @@ final class Configuration {
     return states
   }
 
+  /// By entry of the plan: how the mirror's functions were asked.
+  var scripts: [[ScriptStatistics]] {
+    plan.enabled.indices.map { entry in
+      owners[plan.enabled[entry]].map { policies[$0.policy].statistics(entry: entry) } ?? []
+    }
+  }
+
+  /// Of a mirror's Lua functions, filters first: whether their answers are remembered.
+  func caching(_ mirror: TrafficMirror) -> [CachingReport] {
+    var functions = mirror.filter.scripts
+    if case .script(let function) = mirror.balance { functions.append(function) }
+    var reports: [CachingReport] = []
+    for function in functions where policies.indices.contains(function.host) {
+      guard let report = policies[function.host].caching(function: function.function) else { continue }
+      if !reports.contains(report) { reports.append(report) }
+    }
+    return reports
+  }
+
   /// Functions that failed: what they were asked was not evaluated.
   var scriptProblems: [Problem] {
     policies.flatMap(\.failures).map { failure in
@@ -124,6 +143,7 @@ final class Configuration {
 private struct MirrorLoader {
   let inventory: Inventory
   let arguments: [String: String]
+  let isCaching: Bool
   let compiler = PcapFilterCompiler()
   var drafts: [MirrorDraft] = []
   var mirrors: [TrafficMirror] = []
@@ -132,9 +152,10 @@ private struct MirrorLoader {
   var errors: [Problem] = []
   var warnings: [Problem] = []
 
-  init(inventory: Inventory, arguments: [String: String]) {
+  init(inventory: Inventory, arguments: [String: String], isCaching: Bool) {
     self.inventory = inventory
     self.arguments = arguments
+    self.isCaching = isCaching
   }
 
   mutating func load(mirrors file: String) {
@@ -162,6 +183,7 @@ private struct MirrorLoader {
   mutating func load(policy file: String) {
     var options = PolicyOptions()
     options.arguments = arguments
+    options.remembersVerdicts = isCaching
     options.log = { line in Terminal.complain("\(line.place): \(line.level.rawValue): \(line.text)\n") }
     options.print = { line in Terminal.complain(line + "\n") }
     do throws(PolicyError) {

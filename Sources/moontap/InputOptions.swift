@@ -18,6 +18,11 @@ struct InputOptions: ParsableArguments {
     help: ArgumentHelp("An argument for the policies: policy.args.KEY is VALUE.", valueName: "key=value"))
   var set: [String] = []
 
+  @Flag(
+    name: .customLong("no-cache"),
+    help: "Ask Lua functions for every packet, also where a remembered answer would be the same.")
+  var noCache = false
+
   func arguments() throws -> [String: String] {
     var arguments: [String: String] = [:]
     for text in set {

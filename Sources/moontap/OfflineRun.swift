@@ -46,7 +46,7 @@ final class OfflineRun {
     let seconds = (ContinuousClock.now - start).seconds
     let summary = Summary(
       plan: configuration.plan, report: try pipeline.report(), seconds: seconds, states: configuration.states,
-      metrics: configuration.metrics, failures: configuration.failures,
+      metrics: configuration.metrics, failures: configuration.failures, scripts: configuration.scripts,
       isInterrupted: Interrupt.isRequested)
     configuration.finishLogs()
     problems += configuration.scriptProblems

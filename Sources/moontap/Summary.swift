@@ -14,6 +14,8 @@ struct Summary {
   let states: [Int: String]
   let metrics: [Metrics]
   let failures: [PolicyFailure]
+  /// By entry of the plan: how the mirror's Lua functions were asked.
+  let scripts: [[ScriptStatistics]]
   let isInterrupted: Bool
 
   /// What one policy counted by itself.
@@ -28,21 +30,25 @@ struct Summary {
   var text: String {
     let width = (report.mirrors.map { plan.mirrors[$0.index].name.count }.max() ?? 0) + 2
     var text = ""
-    for mirror in report.mirrors { text += block(mirror, nameWidth: width) }
+    for (entry, mirror) in report.mirrors.enumerated() { text += block(mirror, scripts[entry], nameWidth: width) }
     for mirror in plan.mirrors where !mirror.isEnabled {
       text += Words.pad(mirror.name, width) + " " + Terminal.dim("disabled: judges nothing") + "\n"
     }
     return text + apart + metrics.map(line).joined() + pace
   }
 
-  private func block(_ mirror: PipelineReport.Mirror, nameWidth: Int) -> String {
+  private func block(_ mirror: PipelineReport.Mirror, _ scripts: [ScriptStatistics], nameWidth: Int) -> String {
     let definition = plan.mirrors[mirror.index]
     let state = states[mirror.index].map { " · " + $0 } ?? ""
     let rows = [
       ("observed", mirror.observed, " packets"), ("collected", mirror.collected, ""),
     ].map { label, tally, unit in (label, Words.count(tally.packets) + unit, Words.bytes(tally.bytes)) }
     let countWidth = rows.map(\.1.count).max() ?? 0
-    var text = Terminal.bold(Words.pad(definition.name, nameWidth)) + " " + plan.describe(definition) + state + "\n"
+    let line = plan.describe(definition) { function in
+      let share = scripts.first { $0.number == function.function }?.cachedShare
+      return share.map { "cached \(Words.percent($0))" }
+    }
+    var text = Terminal.bold(Words.pad(definition.name, nameWidth)) + " " + line + state + "\n"
     text += "  observed   " + Words.pad(rows[0].1, countWidth) + "   " + rows[0].2 + "\n"
     text +=
       "  collected  " + Words.pad(rows[1].1, countWidth) + "   " + rows[1].2 + receivers(mirror, definition) + "\n"
@@ -99,7 +105,7 @@ struct Summary {
       "unattributed": Self.json(report.unattributed),
       "fragmentsWithoutPorts": .integer(report.fragmentsWithoutPorts),
       "conversationsEvicted": .integer(report.conversations.evicted),
-      "mirrors": .array(report.mirrors.map(json)),
+      "mirrors": .array(report.mirrors.enumerated().map { json($1, scripts[$0]) }),
       "policies": .array(metrics.map(json)), "failures": .array(failures.map(json)),
       "disabled": .array(plan.mirrors.filter { !$0.isEnabled }.map { .string($0.name) }),
       "seconds": .double((seconds * 1e6).rounded() / 1e6),
@@ -120,7 +126,15 @@ struct Summary {
     ]
   }
 
-  private func json(_ mirror: PipelineReport.Mirror) -> JSONValue {
+  private func json(_ script: ScriptStatistics) -> JSONValue {
+    [
+      "function": .string(script.function), "hits": .integer(script.hits), "misses": .integer(script.misses),
+      "calls": .integer(script.calls),
+      "nanosecondsPerCall": script.nanosecondsPerCall.map { .double(($0 * 10).rounded() / 10) } ?? .null,
+    ]
+  }
+
+  private func json(_ mirror: PipelineReport.Mirror, _ scripts: [ScriptStatistics]) -> JSONValue {
     let definition = plan.mirrors[mirror.index]
     return [
       "name": .string(definition.name), "vpc": .string(plan.inventory.vpcs[definition.vpc].id),
@@ -128,7 +142,7 @@ struct Summary {
       "collected": Self.json(mirror.collected),
       "reasons": .object(mirror.reasons.map { JSONMember($0.reason.name, Self.json($0.tally)) }),
       "receivers": .array(zip(definition.receivers, mirror.receivers).map(json)),
-      "enis": .array(mirror.cells.map(json)), "unattributed": Self.json(mirror.unattributed),
+      "scripts": .array(scripts.map(json)), "enis": .array(mirror.cells.map(json)), "unattributed": Self.json(mirror.unattributed),
     ]
   }
 

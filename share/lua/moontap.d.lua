@@ -66,7 +66,7 @@ function mirror_type:tag(tags) end
 ---@param ... string tags by key
 function mirror_type:untag(...) end
 
----What was counted: observed, collected and reasons, each with packets and bytes; nil while nothing runs.
+---What was counted before the packet at hand: observed, collected and reasons, each with packets and bytes; lua, in timers only: hits, misses, calls and ns_per_call of its functions. nil while nothing runs.
 ---@return table
 function mirror_type:stats() end
 

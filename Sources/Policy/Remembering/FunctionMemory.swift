@@ -52,6 +52,8 @@ final class ScriptUse {
 public struct ScriptStatistics: Sendable, Hashable {
   /// `no-scan`, or by place `web-to-ids.lua:8`.
   public var function: String
+  /// As the plan knows it.
+  public var number: Int
   /// Answers that were remembered: Lua was not called.
   public var hits: UInt64
   /// Calls that the memory could not spare.
@@ -82,5 +84,19 @@ public struct CachingReport: Sendable, Hashable {
     let on = fields.isEmpty ? "cached" : "cached on " + fields.joined(separator: ", ")
     guard let unsteady else { return on }
     return fields.isEmpty ? "not cached where it \(unsteady)" : "\(on); not where it \(unsteady)"
+  }
+}
+
+extension LuaTable {
+  /// Of all functions of a mirror together.
+  init(statistics: [ScriptStatistics]) {
+    func sum(_ value: (ScriptStatistics) -> UInt64) -> LuaValue {
+      .integer(Int64(clamping: statistics.reduce(0) { $0 &+ value($1) }))
+    }
+    let times = statistics.compactMap(\.nanosecondsPerCall)
+    self.init(fields: [
+      .init("hits", sum(\.hits)), .init("misses", sum(\.misses)), .init("calls", sum(\.calls)),
+      .init("ns_per_call", times.isEmpty ? .nil : .number(times.reduce(0, +) / Double(times.count))),
+    ])
   }
 }

@@ -28,6 +28,16 @@ enum PacketKey: UInt8, CaseIterable, Sendable {
   }
 
   static let firstOfSets: UInt8 = 64
+
+  /// All packets of a conversation's direction agree in it, as a rule: see `PolicyContext.isOfPath`.
+  var isOfConversation: Bool {
+    switch self {
+    case .eni, .direction, .site, .source, .destination, .sourcePort, .destinationPort, .protocol, .ipVersion, .fragment,
+      .icmp, .sourceMAC, .destinationMAC:
+      true
+    case .vlan, .etherType, .ttl, .dscp, .tcp, .tcpFlags, .fin, .syn, .rst, .psh, .ack, .urg, .icmpType, .icmpCode: false
+    }
+  }
 }
 
 /// A key's value for one packet.
@@ -94,14 +104,11 @@ extension PolicyContext {
   func isOfPath(_ key: UInt8, _ record: UnsafePointer<PacketRecord>) -> Bool {
     guard let known = PacketKey(rawValue: key) else { return true }
     switch known {
-    case .eni, .direction, .site, .source, .destination, .sourcePort, .destinationPort, .protocol, .ipVersion, .fragment:
-      return true
     // There is none in other protocols; of ICMP's own packets it may be cut short.
     case .icmp: return unsafe record.pointee.protocolNumber != 1 && record.pointee.protocolNumber != 58
     // A path holds 0 for a MAC that is not known, too.
     case .sourceMAC, .destinationMAC: return unsafe value(of: key, record).low != 0
-    case .vlan, .etherType, .ttl, .dscp, .tcp, .tcpFlags, .fin, .syn, .rst, .psh, .ack, .urg, .icmpType, .icmpCode:
-      return false
+    default: return known.isOfConversation
     }
   }
 }

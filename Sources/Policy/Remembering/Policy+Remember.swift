@@ -243,7 +243,7 @@ extension Policy {
     guard uses.indices.contains(entry) else { return [] }
     return uses[entry].map { use in
       ScriptStatistics(
-        function: context.functions[use.function].name, hits: use.hits, misses: use.misses, calls: use.calls,
+        function: context.functions[use.function].name, number: use.function, hits: use.hits, misses: use.misses, calls: use.calls,
         nanosecondsPerCall: use.timed > 0 ? Double(use.nanoseconds) / Double(use.timed) : nil)
     }
   }
