@@ -71,7 +71,8 @@ void mt_charge_or_raise(lua_State *L, int64_t steps) {
   if (st->fatal) mt_raise_fatal(L);
 }
 
-void mt_arm(mt_state *st, const mt_limits *limits) {
+/* `counts`: instructions are counted; without, only functions in C look at the limits. */
+void mt_arm(mt_state *st, const mt_limits *limits, bool counts) {
   st->fatal = 0;
   st->next_depth = 0;
   st->fatal_by_call = false;
@@ -84,7 +85,8 @@ void mt_arm(mt_state *st, const mt_limits *limits) {
   st->wall_started = 0;
   st->allocated = 0;
   st->allocated_limit = limits->allocated;
-  lua_sethook(st->L, on_count, LUA_MASKCOUNT, MT_HOOK_INTERVAL);
+  if (counts) lua_sethook(st->L, on_count, LUA_MASKCOUNT, MT_HOOK_INTERVAL);
+  else if (lua_gethookmask(st->L)) lua_sethook(st->L, NULL, 0, 0);
 }
 
 /* Lua collects garbage and asks again when this fails, and raises "not enough memory" when it fails again; the

@@ -8,6 +8,8 @@
     3. What it is made of, helpers and the tables they are found in, is listed as facts: "this slot holds this value". The
        proof holds as long as the facts do; `mt_holds` looks whether they do.
     4. `open` says whether it may read more of Lua's memory than the facts, such as the entries of a table.
+   5. `is_short`: no instruction is met twice in a call, and no function of Lua is called. Its length bounds its steps, so
+       that they need not be counted; functions in C charge and look at the limits themselves.
    There is no hidden code: metamethods are the host's and are written in C. What functions in C do is looked at while they
    run (track.c); only those that change tables or call functions of Lua are known here by name.
 
@@ -23,7 +25,7 @@
 
 int mt_protect(mt_state *st, lua_CFunction body, void *request);
 
-enum { MAX_FRAMES = 64, MAX_VISITS = 96, MAX_FACTS = 128, MAX_DEPTH = 12, MAX_ARGUMENTS = 8, MAX_STEPS = 200000, MAX_STATES = 1 << 16 };
+enum { MAX_FRAMES = 64, MAX_VISITS = 96, MAX_FACTS = 128, MAX_DEPTH = 12, MAX_ARGUMENTS = 8, MAX_STEPS = 200000, MAX_STATES = 1 << 16, MAX_SHORT = 1024 };
 
 enum kind {
   NONE,     /* not reached */
@@ -547,6 +549,9 @@ static void note_read(examiner *x, const frame *f, int pc, value base, const mt_
 static void judge(examiner *x, uint32_t at, int pc, const value *r) {
   const frame *f = &x->frames[at];
   const mt_prototype *p = f->p;
+  int next[2];
+  successors(p, pc, next);
+  if ((next[0] >= 0 && next[0] <= pc) || (next[1] >= 0 && next[1] <= pc)) x->result->is_short = false;
   uint32_t i = p->code[pc];
   unsigned a = mt_a(i), b = mt_b(i), c = mt_c(i);
   switch (mt_op(i)) {
@@ -620,6 +625,7 @@ static bool was_visited(examiner *x, const visit *v) {
 static void enter(examiner *x, uint32_t at, const value *arguments, int count, bool is_whole) {
   visit v;
   if (x->result->writes) return;
+  if (x->visit_count > 0) x->result->is_short = false;
   const mt_prototype *p = x->frames[at].p;
   memset(&v, 0, sizeof v);
   v.frame = at;
@@ -662,6 +668,7 @@ static int examine(lua_State *L) {
   lua_pop(L, 1);
   uint32_t root = live_frame(x, id);
   value arguments[MAX_ARGUMENTS] = {{RECORD, 0, (uint16_t)x->record, 0}, unknown};
+  if (x->frames[root].p && x->frames[root].p->code_count > MAX_SHORT) x->result->is_short = false;
   if (!x->result->writes) enter(x, root, arguments, 2, true);
   lua_pushvalue(L, x->list);
   x->facts = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -677,6 +684,7 @@ int mt_examine(mt_state *st, int32_t function, uint32_t record, mt_examination *
   x->record = record;
   x->facts = LUA_NOREF;
   x->result = result;
+  result->is_short = true;
   int status = mt_protect(st, examine, x);
   for (uint32_t i = 0; i < x->read_count; i++) mt_free_bytecode(&x->read[i]);
   result->facts = x->facts;
@@ -686,7 +694,8 @@ int mt_examine(mt_state *st, int32_t function, uint32_t record, mt_examination *
     result->writes = true;
     snprintf(result->reason, sizeof result->reason, "could not be examined");
   }
-  mt_trust(st, function, status == MT_OK && !result->writes);
+  if (result->writes) result->is_short = false;
+  mt_trust(st, function, status == MT_OK && !result->writes, result->is_short);
   return status;
 }
 
@@ -728,6 +737,6 @@ static int compare_facts(lua_State *L) {
 bool mt_holds(mt_state *st, int32_t function, const mt_examination *examination) {
   facts_request request = {examination->facts, false};
   bool hold = examination->fact_count == 0 || mt_protect(st, compare_facts, &request) == MT_OK && request.hold;
-  mt_trust(st, function, hold);
+  mt_trust(st, function, hold, examination->is_short);
   return hold;
 }

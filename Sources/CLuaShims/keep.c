@@ -49,9 +49,13 @@ void mt_forget_function(mt_state *st, int reference) {
 }
 
 /* What examine.c proved of the function holds for Lua's memory as it is now. */
-void mt_trust(mt_state *st, int reference, bool trust) {
-  if (reference >= 0 && reserve(st, reference)) st->known[reference].sure_at = trust ? st->written : 0;
+void mt_trust(mt_state *st, int reference, bool trust, bool is_short) {
+  if (reference < 0 || !reserve(st, reference)) return;
+  st->known[reference].sure_at = trust ? st->written : 0;
+  st->known[reference].is_short = is_short;
 }
+
+bool mt_is_short(const mt_state *st, int reference) { return st->known[reference].is_short; }
 
 bool mt_is_sure(const mt_state *st, int reference) {
   return reference >= 0 && reference < st->known_count && st->known[reference].sure_at == st->written;

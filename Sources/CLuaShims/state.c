@@ -19,7 +19,7 @@ int mt_protect(mt_state *st, lua_CFunction body, void *request) {
   if (st->running) return MT_BUSY;
   static const mt_limits none = {INT64_MAX, INT64_MAX, INT64_MAX};
   lua_settop(L, HANDLER);
-  mt_arm(st, &none);
+  mt_arm(st, &none, true);
   lua_pushcfunction(L, body);
   lua_pushlightuserdata(L, request);
   int status = mt_report(st, lua_pcall(L, 1, 0, HANDLER));
@@ -175,16 +175,16 @@ bool mt_is_running(const mt_state *st) { return st->running; }
 
 /* --- calls -------------------------------------------------------------------------------------------------------- */
 
-static void enter(mt_state *st, const mt_limits *limits) {
+static void enter(mt_state *st, const mt_limits *limits, bool counts) {
   lua_settop(st->L, HANDLER);
-  mt_arm(st, limits);
+  mt_arm(st, limits, counts);
   st->running = true;
   st->serial++;
 }
 
 /* A call that may change anything in Lua's memory. */
 static void enter_freely(mt_state *st, const mt_limits *limits) {
-  enter(st, limits);
+  enter(st, limits, true);
   st->written++;
 }
 
@@ -305,11 +305,11 @@ int mt_call_record(mt_state *st, int32_t function, uint32_t type, const void *ba
     memset(result, 0, sizeof *result);
     return MT_BUSY;
   }
-  enter(st, limits);
+  bool is_sure = mt_is_sure(st, function);
+  enter(st, limits, !is_sure || !mt_is_short(st, function) || limits->steps < MT_SHORT_STEPS);
   st->track.on = st->track.base == &st->track;
   st->track.base = base;
   record_call request = {function, pinned, type, base};
-  bool is_sure = mt_is_sure(st, function);
   if (!is_sure) st->written++;
   if (is_sure || mt_cannot_keep(st, function)) return leave(st, call_with_lent_record(st, &request), result);
   lua_pushcfunction(L, call_with_fresh_record);

@@ -22,6 +22,7 @@ enum {
   MT_PRINT_LINE = 1024,
   MT_PRINT_QUOTA = 1 << 20,
   MT_STOCK_FUNCTIONS = 64,
+  MT_SHORT_STEPS = 4096,          /* limits below are kept to the step, see examine.c */
   MT_MAX_KEYS = 64                /* that an answer may hang on */
 };
 
@@ -99,6 +100,7 @@ typedef struct mt_chunk {
 /* What is known of a function that the script handed over, see keep.c and examine.c. */
 typedef struct mt_known_function {
   bool cannot_keep;
+  bool is_short;
   uint64_t sure_at; /* `written` for which it is proved to change nothing; 0: never */
 } mt_known_function;
 
@@ -177,7 +179,7 @@ static inline mt_state *mt_of(lua_State *L) { return *(mt_state **)lua_getextras
 void mt_charge_or_raise(lua_State *L, int64_t steps);
 _Noreturn void mt_raise_fatal(lua_State *L);
 void mt_set_fatal(mt_state *st, int kind);
-void mt_arm(mt_state *st, const mt_limits *limits);
+void mt_arm(mt_state *st, const mt_limits *limits, bool counts);
 void *mt_allocate(void *ud, void *block, size_t old, size_t size);
 void mt_start_clock(mt_state *st);
 
@@ -221,7 +223,8 @@ const char *mt_native_name(lua_State *L, int index); /* of a function in C, as s
 int mt_native_nature(lua_State *L, int index);
 
 /* keep.c */
-void mt_trust(mt_state *st, int reference, bool trust);
+void mt_trust(mt_state *st, int reference, bool trust, bool is_short);
+bool mt_is_short(const mt_state *st, int reference); /* if it is sure */
 bool mt_is_sure(const mt_state *st, int reference);
 void mt_note_function(lua_State *L, int index, int reference);
 void mt_forget_function(mt_state *st, int reference);

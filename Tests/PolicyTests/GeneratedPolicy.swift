@@ -26,7 +26,7 @@ struct GeneratedPolicy {
   private let addresses: [String]
   private var helpers: [String] = []
   private var depth = 0
-  /// How much of what has effects comes in: none in a third of the policies, since one such function makes all others
+  /// How much of what has effects comes in: none in a quarter of the policies, since one such function makes all others
   /// be asked each time.
   private let wildness: Int
 
@@ -35,7 +35,7 @@ struct GeneratedPolicy {
     self.vpc = vpc
     self.receivers = receivers
     self.addresses = addresses
-    wildness = [0, 0, 6, 25][Int(seed % 4)]
+    wildness = [0, 5, 15, 40][Int(seed % 4)]
   }
 
   mutating func text() -> String {
@@ -57,6 +57,7 @@ struct GeneratedPolicy {
       local seen, list = {}, { 80, 443, 53, \(random.number(1...1024)) }
       local rules = { { port = 443, yes = true }, { port = \(random.pick([53, 80, 22])), yes = \(random.chance(50)) } }
       local net = set.cidrs { \(nets.joined(separator: ", ")) }
+      local lan = set.cidrs { "\(random.pick(addresses))/16" }
       local ports = set.ports { 80, 443, "1000-\(random.number(1001...9000))" }
       local words = set.strings { "tcp", "icmp" }
       local sets = { net = net, ports = ports }
@@ -155,16 +156,22 @@ struct GeneratedPolicy {
     }
   }
 
+  /// Something that outlives the call, or differs from call to call, and shows in an answer.
   private mutating func effect() -> String {
-    random.pick([
-      "n = n + 1 if n % 3 == 0 then return true end", "total = total + 1", "if total % 5 == 1 then return false end",
-      "seen[packet.source or 0] = (seen[packet.source or 0] or 0) + 1", "hits:add(1)", "level:set(packet.length)",
-      "shared:add('k', 1)", "if (shared:get('k') or 0) % 2 == 1 then return false end",
-      "if math.random(4) == 1 then return true end", "print(packet.protocol)", "log.info('x', packet.source)",
-      "local f = packet.flow.state f.n = (f.n or 0) + 1 if f.n > 2 then return false end",
-      "limit = limit % 4 + 1", "table.insert(list, 1, packet.destination_port or 0) list[#list] = nil",
-      "names[packet.protocol or 'x'] = not names[packet.protocol or 'x']", "n = step(n)",
-      "last = packet.source_port", "local function bump() n = n + 1 end bump()", "rules[1].port = packet.source_port or 1",
+    let shows = random.pick(["% 2 == 1 then return true end", "% 3 == 0 then return false end", "% 2 == 0 then return false end"])
+    return random.pick([
+      "n = n + 1 if n \(shows)", "total = total + 1 if total \(shows)", "n = step(n) if n \(shows)",
+      "local s = packet.source or 0 seen[s] = (seen[s] or 0) + 1 if seen[s] \(shows)",
+      "rules.n = (rules.n or 0) + 1 if rules.n \(shows)", "rules[1].n = (rules[1].n or 0) + 1 if rules[1].n \(shows)",
+      "seen[1] = (seen[1] or 0) + 1 if seen[1] \(shows)",
+      "table.insert(list, packet.destination_port or 0) local k = #list if k > 40 then for i = 1, 30 do table.remove(list) end end if k \(shows)",
+      "local function bump() n = n + 1 return n end if bump() \(shows)",
+      "local ok, k = pcall(function() total = total + 1 return total end) if k \(shows)",
+      "('x'):gsub('x', function() n = n + 1 end) if n \(shows)", "if math.random(1, 4) \(shows)",
+      "if shared:add('k', 1) \(shows)", "if (shared:get('k') or 0) \(shows)",
+      "local f = packet.flow.state f.n = (f.n or 0) + 1 if f.n \(shows)", "limit = limit % 4 + 1 if limit \(shows)",
+      "hits:add(1)", "level:set(packet.source_port or 1)", "print(packet.protocol)", "log.info('x', packet.source)",
+      "if hits.value \(shows)", "last = packet.source_port", "names[packet.protocol or 'x'] = not names[packet.protocol or 'x']",
     ])
   }
 
@@ -201,6 +208,7 @@ struct GeneratedPolicy {
     random.pick([
       "packet.protocol == '\(random.pick(["tcp", "udp", "icmp"]))'", "packet.destination_port == \(random.pick([53, 80, 443]))",
       "(packet.source_port or 0) > \(random.number(1...60000))", "packet:source_in(net)", "packet:destination_in(sets.net)",
+      "packet:source_in(lan)", "packet:destination_in(lan) ~= packet:source_in(net)",
       "packet.direction == 'out'", "packet.source == '\(random.pick(addresses))'", "packet.ip_version == 6",
       "(packet.eni or ''):find('\(random.number(0...9))') ~= nil", "packet.next_hop == 'nat'", "ports:contains(packet.source_port)",
       "words:contains(packet.protocol) == \(random.chance(50))", "net:contains(packet.destination)", "packet.source_mac ~= nil",

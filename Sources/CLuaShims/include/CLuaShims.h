@@ -238,6 +238,7 @@ enum { MT_REASON_SIZE = 256, MT_FIELDS_SIZE = 512, MT_NO_FACTS = -2 };
 /* What is known of a function before it runs, see examine.c. Texts are clean UTF-8 but for names, which are the script's. */
 typedef struct mt_examination {
   bool writes;    /* it may change what outlives the call: never to be remembered */
+  bool is_short;  /* its steps need not be counted */
   bool open;      /* it reads of Lua's memory more than the facts list */
   int32_t facts;  /* a reference: what the proof hangs on */
   uint32_t fact_count;
