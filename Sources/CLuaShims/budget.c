@@ -48,8 +48,11 @@ void mt_raise_fatal(lua_State *L) {
 }
 
 static void on_count(lua_State *L, lua_Debug *ar) {
-  (void)ar;
   mt_state *st = mt_of(L);
+  if (ar->event == LUA_HOOKLINE) { /* beside the count, which goes on undisturbed */
+    mt_cover_line(L, ar);
+    return;
+  }
   if (!st->fatal) {
     st->steps -= MT_HOOK_INTERVAL;
     if (st->steps < 0) mt_set_fatal(st, MT_CPU);
@@ -85,7 +88,8 @@ void mt_arm(mt_state *st, const mt_limits *limits, bool counts) {
   st->wall_started = 0;
   st->allocated = 0;
   st->allocated_limit = limits->allocated;
-  if (counts) lua_sethook(st->L, on_count, LUA_MASKCOUNT, MT_HOOK_INTERVAL);
+  int lines = st->covers ? LUA_MASKLINE : 0;
+  if (counts || lines) lua_sethook(st->L, on_count, LUA_MASKCOUNT | lines, MT_HOOK_INTERVAL);
   else if (lua_gethookmask(st->L)) lua_sethook(st->L, NULL, 0, 0);
 }
 

@@ -172,7 +172,10 @@ void mt_compile(lua_State *L, const char *source, size_t length, const char *chu
   lua_pushfstring(L, "@%s", chunk);
   int status = lua_load(L, next_line, &r, lua_tostring(L, -1), "t");
   lua_remove(L, -2);
-  if (status == LUA_OK) return;
+  if (status == LUA_OK) {
+    mt_cover_chunk(L, chunk, source, length);
+    return;
+  }
   if (status == LUA_ERRMEM) mt_set_fatal(st, MT_MEMORY);
   if (lua_type(L, -1) == LUA_TSTRING && !mt_has_place(st, lua_tostring(L, -1))) {
     lua_pushfstring(L, "%s:%d: %s", mt_chunk_id(st, chunk), (int)(r.lines ? r.lines : 1), lua_tostring(L, -1));

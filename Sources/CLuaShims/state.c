@@ -82,6 +82,7 @@ void mt_close(mt_state *st) {
   free(st->known);
   for (uint32_t i = 0; i < st->native_count; i++) free(st->natives[i].name);
   free(st->natives);
+  mt_forget_coverage(st);
   free(st);
 }
 

@@ -23,7 +23,8 @@ enum {
   MT_PRINT_QUOTA = 1 << 20,
   MT_STOCK_FUNCTIONS = 64,
   MT_SHORT_STEPS = 4096,          /* limits below are kept to the step, see examine.c */
-  MT_MAX_KEYS = 64                /* that an answer may hang on */
+  MT_MAX_KEYS = 64,               /* that an answer may hang on */
+  MT_MAX_ASIDES = 8
 };
 
 /* Every userdata a script can hold begins with this (invariant 4). */
@@ -119,6 +120,15 @@ typedef struct mt_track {
   uint64_t seen[256 / 64];
 } mt_track;
 
+/* Hits of a line without code: it is not among those that can run. */
+#define MT_NO_CODE UINT32_MAX
+
+typedef struct mt_covered_chunk {
+  char *name;
+  uint32_t *hits; /* by line, from 1 */
+  uint32_t line_count;
+} mt_covered_chunk;
+
 struct mt_state {
   lua_State *L;
   mt_host host;
@@ -170,6 +180,10 @@ struct mt_state {
   mt_chunk *chunks;
   uint32_t chunk_count;
   bool syntax; /* the present failure is the compiler's */
+  int asides;  /* calls that wait for the host's work beside them: see aside.c */
+  bool covers; /* lines are counted: see coverage.c */
+  mt_covered_chunk *covered;
+  uint32_t covered_count;
   mt_error error;
 };
 
@@ -240,6 +254,11 @@ typedef struct mt_suggestion {
 mt_suggestion mt_suggest_for(const char *wanted, size_t length);
 void mt_consider(mt_suggestion *s, const char *name, size_t length);
 _Noreturn void mt_raise_unknown(lua_State *L, const mt_suggestion *s, const char *kind, const char *owner);
+
+/* coverage.c */
+void mt_cover_chunk(lua_State *L, const char *name, const char *source, size_t length);
+void mt_cover_line(lua_State *L, lua_Debug *ar);
+void mt_forget_coverage(mt_state *st);
 
 /* environment.c, and the libraries it is made of */
 void mt_build_environment(lua_State *L);

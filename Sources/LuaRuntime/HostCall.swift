@@ -123,8 +123,13 @@ internal import CLuaShims
 
   /// The same with a chunk (for `require`): it is loaded and run, and `body` gets what it returned.
   public func next(source: String, chunkName: String, then body: @escaping HostFunction) {
+    next(source: Array(source.utf8), chunkName: chunkName, then: body)
+  }
+
+  /// The same with bytes that need not be UTF-8, as Lua allows in strings.
+  public func next(source: [UInt8], chunkName: String, then body: @escaping HostFunction) {
     unsafe mt_begin(c)
-    push(source)
+    unsafe source.withUnsafeBytes { unsafe push(bytes: $0) }
     unsafe mt_next_chunk(c, follow(with: body), chunkName)
   }
 

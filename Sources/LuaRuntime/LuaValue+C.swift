@@ -38,13 +38,21 @@ extension LuaValue {
     case MT_BOOLEAN.rawValue: self = .boolean(value.integer != 0)
     case MT_INTEGER.rawValue: self = .integer(value.integer)
     case MT_NUMBER.rawValue: self = .number(value.number)
-    case MT_STRING.rawValue: self = .string(value.text)
+    case MT_STRING.rawValue: self = unsafe LuaValue(text: value.bytes, value.length)
     case MT_TABLE.rawValue: self = unsafe .table(LuaTable(value, in: all))
     case MT_HANDLE.rawValue: self = .handle(value.handle)
     case MT_FUNCTION.rawValue: self = .function(value.functionReference)
     case MT_RECORD.rawValue: self = .record(RecordTypeID(index: value.type))
     default: self = .nil
     }
+  }
+}
+
+extension LuaValue {
+  private init(text: UnsafePointer<CChar>?, _ length: Int) {
+    let bytes = unsafe UnsafeRawBufferPointer(start: text, count: text == nil ? 0 : length)
+    let valid = unsafe String(validating: bytes, as: UTF8.self)
+    self = unsafe valid.map { .string($0) } ?? .bytes(Array(bytes))
   }
 }
 
@@ -113,6 +121,7 @@ func push(_ value: LuaValue, to state: OpaquePointer) {
   case .integer(let v): unsafe mt_push_integer(state, v)
   case .number(let v): unsafe mt_push_number(state, v)
   case .string(let v): unsafe push(v, to: state)
+  case .bytes(let v): unsafe push(v, to: state)
   case .handle(let v): unsafe mt_push_handle(state, UInt32(v.type.index), Int64(v.index))
   case .function(let v): unsafe mt_push_function(state, v.id)
   case .table(let v): unsafe push(v, to: state)
@@ -125,6 +134,12 @@ func push(_ text: String, to state: OpaquePointer) {
     unsafe bytes.withMemoryRebound(to: CChar.self) { bytes in
       unsafe mt_push_string(state, bytes.baseAddress, bytes.count)
     }
+  }
+}
+
+private func push(_ text: [UInt8], to state: OpaquePointer) {
+  unsafe text.withUnsafeBytes { bytes in
+    unsafe mt_push_string(state, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
   }
 }
 

@@ -66,13 +66,15 @@ public struct LuaTable: Hashable, Sendable {
   public subscript(key: String) -> LuaValue { fields.first { $0.key == key }?.value ?? .nil }
 }
 
-/// A value on its way between Lua and the host, copied. Text is repaired to UTF-8; see `HostCall.bytes(_:)` for raw bytes.
+/// A value on its way between Lua and the host, copied.
 public enum LuaValue: Hashable, Sendable {
   case `nil`
   case boolean(Bool)
   case integer(Int64)
   case number(Double)
   case string(String)
+  /// A string that is no UTF-8; one that is comes as `string`.
+  case bytes([UInt8])
   case table(LuaTable)
   case handle(LuaHandle)
   case function(LuaFunctionReference)
@@ -85,7 +87,7 @@ public enum LuaValue: Hashable, Sendable {
     case .nil: "nil"
     case .boolean: "boolean"
     case .integer, .number: "number"
-    case .string: "string"
+    case .string, .bytes: "string"
     case .table: "table"
     case .handle, .record: "userdata"
     case .function: "function"

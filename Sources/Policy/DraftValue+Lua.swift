@@ -14,6 +14,7 @@ extension PolicyContext {
     case .integer(let number): .integer(Int(number))
     case .number(let number): .number(number)
     case .string(let text): .string(text)
+    case .bytes(let bytes): .string(String(decoding: bytes, as: UTF8.self))
     case .table(let table): content(table, at: location)
     case .handle(let handle): content(handle)
     case .function: .other("a function")

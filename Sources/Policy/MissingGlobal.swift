@@ -9,6 +9,8 @@ enum MissingGlobal {
     "package": "there is no package in policies; see require", "load": "there is no load in policies",
     "loadstring": "there is no loadstring in policies", "loadfile": "there is no loadfile in policies; see require",
     "dofile": "there is no dofile in policies; see require",
+    "test": "it is a word of test files, which moontap test runs",
+    "expect": "it is a word of test files, which moontap test runs",
     "setmetatable": "there are no metatables in policies", "getmetatable": "there are no metatables in policies",
   ]
 

@@ -16,7 +16,7 @@ public final class Policy: ScriptHost {
   /// Index of this policy among the plan's script hosts.
   public let host: Int
   /// As it was given.
-  private let path: String
+  let path: String
 
   let context: PolicyContext
   let state: LuaState
@@ -98,6 +98,7 @@ public final class Policy: ScriptHost {
     library = PolicyLibrary.build(context, declaredIn: library)
     do throws(LuaError) {
       state = try LuaState(library: library, memory: options.memory, print: options.print)
+      if options.coversLines { state.coverLines() }
       try state.load(source: bytes, chunkName: place.base, limits: options.loading)
     } catch {
       throw PolicyError(error, context, path: file)

@@ -65,6 +65,8 @@ final class PolicyContext {
   var scriptTable: ((Int) -> LuaTable)?
   /// Whether a mirror, by its position here, has failed too often.
   var isFaulted: ((Int) -> Bool)?
+  /// Set while the policy is tested.
+  let testing: TestContext?
   let arena = PacketArena()
 
   init(
@@ -81,6 +83,7 @@ final class PolicyContext {
     self.options = options
     self.types = types
     log = RateLimitedLog(sink: options.log)
+    testing = options.isTested ? TestContext() : nil
   }
 
   /// Where a call stands in the script.

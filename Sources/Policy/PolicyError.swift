@@ -59,7 +59,7 @@ public struct PolicyError: Error, Sendable, Hashable {
 
 extension PolicyContext {
   /// A module's file, as it was given: beside the policy, or in the library where it was found.
-  fileprivate func modulePath(_ chunk: String, besides path: String) -> String {
+  func modulePath(_ chunk: String, besides path: String) -> String {
     if let library = moduleFolders[chunk] { return library + "/" + chunk }
     return path.lastIndex(of: "/").map { String(path[...$0]) + chunk } ?? chunk
   }

@@ -7,7 +7,7 @@ extension APIEntry {
   static let all: [APIEntry] =
     mirrorEntries + mirrorsEntries + sourceEntries + targetEntries + filterEntries + balanceEntries + packetEntries
     + payloadEntries + makeEntries + setEntries + inventoryEntries + hostEntries
-    + requireEntries
+    + requireEntries + testEntries
 }
 
 /// What scripts see, made from the table of entries.
@@ -32,7 +32,7 @@ struct PolicyLibrary {
 
   static func build(_ context: PolicyContext, declaredIn library: HostLibrary) -> HostLibrary {
     var builder = PolicyLibrary(context, library)
-    for entry in APIEntry.all { builder.add(entry) }
+    for entry in APIEntry.all where entry.inTests != .only || context.testing != nil { builder.add(entry) }
     builder.addCollections()
     builder.addTexts()
     builder.addPredicates()
@@ -90,7 +90,7 @@ struct PolicyLibrary {
   private func bind(_ entry: APIEntry, _ body: @escaping APIEntry.Call, offset: Int) -> HostFunction {
     let context = context
     return { call throws(HostFailure) in
-      if entry.isDeclaration, !context.isLoading {
+      if entry.isDeclaration, !context.isLoading, !(entry.inTests != .alike && context.isAtTest) {
         throw HostFailure("\(entry.path) can be used only while the policy loads")
       }
       if !entry.parameters.isEmpty { try entry.check(call, context.types, offset: offset) }
@@ -123,6 +123,7 @@ struct PolicyLibrary {
     handles[.mirrors]?.enumerate = { call throws(HostFailure) in context.pushMirror(at: call) }
     handles[.mirrors]?.operators = [(.length, { call throws(HostFailure) in call.push(Int64(context.mirrors.count)) })]
     for of in ["[]", "pairs", "#"] { handles[.list]?.natures[of] = .pure }
+    handles[.expectation]?.index = { call throws(HostFailure) in try context.pushExpectation(ofMember: call) }
     handles[.list]?.index = { call throws(HostFailure) in context.pushElement(named: call) }
     handles[.list]?.enumerate = { call throws(HostFailure) in context.pushElement(at: call) }
     handles[.list]?.operators = [
@@ -137,7 +138,8 @@ struct PolicyLibrary {
         of: context.types.handle(.set), firstKey: PacketKey.isHeld(bySet: 0, isSource: isSource), keyStep: 2
       ) { [unowned context] base, number in
         let packet = unsafe PacketRecord.at(base).pointee.observed
-        return unsafe context.holds(set: number, isSource ? packet.pointee.summary.source : packet.pointee.summary.destination)
+        return unsafe context.holds(
+          set: number, isSource ? packet.pointee.summary.source : packet.pointee.summary.destination)
       }
     }
   }
@@ -152,6 +154,7 @@ struct PolicyLibrary {
     handles[.receiver]?.describe = { call throws(HostFailure) in
       call.push(context.receiver(call)?.address.description ?? "receiver")
     }
+    handles[.verdict]?.describe = { call throws(HostFailure) in call.push(try context.verdict(call, 0).text) }
     handles[.mirror]?.describe = { call throws(HostFailure) in
       let index = call.handle(0, of: context.types.handle(.mirror)) ?? 0
       call.push("mirror " + context.mirrors[index].mirror.name)

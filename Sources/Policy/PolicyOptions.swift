@@ -21,7 +21,20 @@ public struct PolicyOptions {
   /// What `shared` is: one store for all workers of a policy.
   public var shared = SharedStore()
 
+  /// The policy is tested: its script finds the names of tests, see `Policy.loadTests(path:)`.
+  public var isTested = false
+  /// Lines that run are counted, see `Policy.coverage`.
+  public var coversLines = false
+  /// Takes a frame, by its number from 1, out of a capture whose descriptor it takes over; nil: there are no captures.
+  public var readFrame: ((_ descriptor: Int32, _ path: String, _ number: Int) throws(CaptureRefusal) -> MadeFrame)?
+
   public init() {}
+}
+
+/// Why a capture, or a frame of it, cannot be had.
+public struct CaptureRefusal: Error {
+  public var reason: String
+  public init(_ reason: String) { self.reason = reason }
 }
 
 /// One line of a policy's log.

@@ -31,7 +31,9 @@ final class Configuration {
   }
 
   private init(_ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions) throws {
-    var loader = MirrorLoader(inventory: inventory, arguments: try input.arguments(), isCaching: !input.noCache)
+    try InputOptions.check(libraries: input.lib)
+    var loader = MirrorLoader(
+      inventory: inventory, arguments: try input.arguments(), libraries: input.lib, isCaching: !input.noCache)
     for file in input.mirrors { loader.load(mirrors: file) }
     loader.validateDrafts()
     for file in input.policies { loader.load(policy: file) }
@@ -144,6 +146,7 @@ private struct MirrorLoader {
   let inventory: Inventory
   let arguments: [String: String]
   let isCaching: Bool
+  let libraries: [String]
   let compiler = PcapFilterCompiler()
   var drafts: [MirrorDraft] = []
   var mirrors: [TrafficMirror] = []
@@ -152,9 +155,10 @@ private struct MirrorLoader {
   var errors: [Problem] = []
   var warnings: [Problem] = []
 
-  init(inventory: Inventory, arguments: [String: String], isCaching: Bool) {
+  init(inventory: Inventory, arguments: [String: String], libraries: [String], isCaching: Bool) {
     self.inventory = inventory
     self.arguments = arguments
+    self.libraries = libraries
     self.isCaching = isCaching
   }
 
@@ -184,6 +188,7 @@ private struct MirrorLoader {
     var options = PolicyOptions()
     options.arguments = arguments
     options.remembersVerdicts = isCaching
+    options.libraries = libraries
     options.log = { line in Terminal.complain("\(line.place): \(line.level.rawValue): \(line.text)\n") }
     options.print = { line in Terminal.complain(line + "\n") }
     do throws(PolicyError) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// What every command that knows mirrors takes: where they and the inventory stand.
 struct InputOptions: ParsableArguments {
@@ -23,7 +24,24 @@ struct InputOptions: ParsableArguments {
     help: "Ask Lua functions for every packet, also where a remembered answer would be the same.")
   var noCache = false
 
-  func arguments() throws -> [String: String] {
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp("A folder where require looks after the policy's own.", valueName: "folder"))
+  var lib: [String] = []
+
+  func arguments() throws -> [String: String] { try Self.arguments(set) }
+
+  /// Whether the folders are there: a wrong one would be silent until a module is missing.
+  static func check(libraries: [String]) throws {
+    for folder in libraries {
+      var isFolder = ObjCBool(false)
+      guard unsafe FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+        throw Problem(place: folder, code: "lib.unreadable", sentence: "--lib names no folder")
+      }
+    }
+  }
+
+  static func arguments(_ set: [String]) throws -> [String: String] {
     var arguments: [String: String] = [:]
     for text in set {
       guard let mark = text.firstIndex(of: "="), mark != text.startIndex else {

@@ -11,6 +11,7 @@ struct Moontap: ParsableCommand {
 
       EXAMPLES:
         moontap check web-to-ids.lua --inventory shop.json
+        moontap test policies
         moontap run web-to-ids.lua --inventory shop.json --read hour.pcapng --write out
         moontap explain web-to-ids.lua --inventory shop.json --read hour.pcapng --frame 12
 
@@ -19,7 +20,10 @@ struct Moontap: ParsableCommand {
         3 unreadable or invalid file · 64 wrong usage · 130 interrupted
       """,
     version: "moontap 0.1.0",
-    subcommands: [RunCommand.self, CheckCommand.self, ExplainCommand.self, InventoryCommand.self])
+    subcommands: [
+      RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, InitCommand.self,
+      InventoryCommand.self,
+    ])
 }
 
 extension ParsableCommand {

@@ -108,7 +108,9 @@ struct ExampleTests {
 
   @Test func everyExamplePolicyPassesCheck() throws {
     let folder = Shell.root.appending(path: "examples/policies")
-    let policies = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".lua") }
+    let policies = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
+      $0.hasSuffix(".lua") && !$0.hasSuffix("_test.lua")
+    }
     #expect(policies.count >= 8)
     for policy in policies {
       let inventory = policy == "sample.lua" ? "backbone" : "campus"
@@ -116,5 +118,19 @@ struct ExampleTests {
         "check", "examples/policies/\(policy)", "--inventory", "examples/inventories/\(inventory).json")
       #expect(finished.status == 0, "\(policy): \(finished.errors)")
     }
+  }
+
+  @Test func everyExamplePolicyHasTestsThatRunAllOfIt() throws {
+    let finished = try Shell.moontap("test", "examples/policies", "--coverage", "--json")
+    #expect(finished.status == 0, "\(finished.text)")
+    let result = try finished.json()
+    let folder = Shell.root.appending(path: "examples/policies")
+    let policies = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
+      $0.hasSuffix(".lua") && !$0.hasSuffix("_test.lua")
+    }
+    let covered = result["coverage"]?.array ?? []
+    #expect(covered.compactMap { $0["file"]?.string } == policies.sorted().map { "examples/policies/\($0)" })
+    for file in covered { #expect(file["missed"]?.array?.isEmpty == true, "\(file["file"]?.string ?? "")") }
+    #expect(result["files"]?.array?.allSatisfy { ($0["tests"]?.array?.count ?? 0) >= 2 } == true)
   }
 }

@@ -18,7 +18,9 @@ import Testing
       sourceLocation: sourceLocation)
   }
 
-  private func reachable() throws -> [String] { try withLuaStack { try Bench("").policy.reachableNames() } }
+  private func reachable(isTested: Bool = false) throws -> [String] {
+    try withLuaStack { try Bench("", isTested: isTested).policy.reachableNames() }
+  }
 
   @Test func thePageIsWhatTheTableSays() throws {
     try expect(PolicyReference.page(names: try reachable()), isFile: "docs/policy-language.md")
@@ -36,58 +38,75 @@ import Testing
   }
 
   @Test func theLuacheckStandardIsWhatScriptsReach() throws {
-    try expect(PolicyReference.luacheck(names: try reachable()), isFile: "share/lua/moontap.luacheckrc")
+    try expect(
+      PolicyReference.luacheck(names: try reachable(), testNames: try reachable(isTested: true)),
+      isFile: "share/lua/moontap.luacheckrc")
   }
 
   @Test func everyGlobalOfTheTableIsReachableAndNoOther() throws {
-    let reachable = try reachable()
     let standard: Set<String> = [
       "_G", "_VERSION", "assert", "error", "ipairs", "math", "next", "pairs", "pcall", "print", "rawequal", "rawlen",
       "select", "string", "table", "tonumber", "tostring", "type", "utf8",
     ]
-    let globals = Set(
-      reachable.compactMap { $0.split(separator: ".").first.map(String.init) }.filter { !$0.hasPrefix("(") })
-    let own = Set(PolicyReference.globals)
-    #expect(globals.subtracting(standard) == own)
-    for name in PolicyReference.globalPaths { #expect(reachable.contains(name), "\(name)") }
-  }
-
-  @Test func everyExampleIsLua() {
-    for (path, example) in PolicyReference.examples {
-      let error = loadError("local function f()\n\(example)\nend")
-      let asExpression = loadError("local function f() return\n\(example)\nend")
-      #expect(error == nil || asExpression == nil, "\(path): \(example)")
+    for isTested in [false, true] {
+      let reachable = try reachable(isTested: isTested)
+      let globals = Set(
+        reachable.compactMap { $0.split(separator: ".").first.map(String.init) }.filter { !$0.hasPrefix("(") })
+      let ofTests: Set<String> = isTested ? [] : ["expect", "test"]
+      #expect(globals.subtracting(standard) == Set(PolicyReference.globals).subtracting(ofTests))
+      for name in PolicyReference.globalPaths where isTested || !PolicyReference.testPaths.contains(name) {
+        #expect(reachable.contains(name), "\(name)")
+      }
+      #expect(PolicyReference.testPaths.allSatisfy { reachable.contains($0) == isTested })
     }
   }
 
-  @Test func definitionsAndStandardAreLua() {
+  @Test func theDefinitionsDeclareEveryEntry() {
+    let lines = PolicyReference.definitions.split(separator: "\n").map(String.init)
+    for declared in PolicyReference.declarations {
+      #expect(lines.contains { $0.hasPrefix(declared) }, "\(declared)")
+    }
+    #expect(PolicyReference.declarations.count == PolicyReference.names.count)
+    for type in PolicyReference.typeNames { #expect(lines.contains("---@class \(type)"), "\(type)") }
+  }
+
+  @Test func definitionsAndStandardAreLua() throws {
     for name in ["share/lua/moontap.d.lua", "share/lua/moontap.luacheckrc"] {
-      let process = Process()
-      process.executableURL = URL(filePath: "/usr/bin/env")
-      process.arguments = ["luac5.4", "-p", repository.appending(path: name).path]
-      try? process.run()
-      process.waitUntilExit()
-      #expect(process.terminationStatus == 0, "\(name)")
+      #expect(try run("luac5.4", "-p", repository.appending(path: name).path) == 0, "\(name)")
     }
   }
 
   @Test func luacheckAcceptsWhatTheLanguageHasAndNothingElse() throws {
-    func check(_ source: String) throws -> Int32 {
-      let file = FileManager.default.temporaryDirectory.appending(path: "moontap-\(UUID().uuidString).lua")
-      try Data(source.utf8).write(to: file)
-      defer { try? FileManager.default.removeItem(at: file) }
-      let process = Process()
-      process.executableURL = URL(filePath: "/usr/bin/env")
-      process.arguments = [
-        "luacheck", "-qqq", "--config", repository.appending(path: "share/lua/moontap.luacheckrc").path, file.path,
-      ]
-      process.standardOutput = FileHandle.nullDevice
-      try process.run()
-      process.waitUntilExit()
-      return process.terminationStatus
-    }
-    #expect(try check("mirror { name = policy.args.name, filter = filter.any(), s = string.rep('x', 2) }\n") == 0)
-    #expect(try check("mirror { filter = filter.anny() }\n") != 0)
-    #expect(try check("os.exit(1)\n") != 0)
+    #expect(try luacheck("mirror { name = policy.args.name, filter = filter.any(), s = string.rep('x', 2) }\n") == 0)
+    #expect(try luacheck("mirror { filter = filter.anny() }\n") != 0)
+    #expect(try luacheck("miror { filter = filter.any() }\n") != 0)
+    #expect(try luacheck("os.exit(1)\n") != 0)
+  }
+
+  @Test func luacheckKnowsTheNamesOfTestsInTestFilesOnly() throws {
+    let test = "test('x', function() expect(packet.from_capture('a.pcap', 1).ttl):equals(64) end)\n"
+    #expect(try luacheck(test, name: "x_test.lua") == 0)
+    #expect(try luacheck(test, name: "x.lua") != 0)
+    #expect(try luacheck("test('x', function() packet.from_captur('a.pcap', 1) end)\n", name: "x_test.lua") != 0)
+  }
+
+  private func luacheck(_ source: String, name: String = "policy.lua") throws -> Int32 {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "moontap-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let file = folder.appending(path: name)
+    try Data(source.utf8).write(to: file)
+    return try run(
+      "luacheck", "-qqq", "--config", repository.appending(path: "share/lua/moontap.luacheckrc").path, file.path)
+  }
+
+  private func run(_ program: String, _ arguments: String...) throws -> Int32 {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = [program] + arguments
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    return process.terminationStatus
   }
 }

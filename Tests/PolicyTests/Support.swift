@@ -44,12 +44,13 @@ final class Bench {
   /// - Parameter entries: whether its mirrors are the plan's entries, in order.
   init(
     _ source: String, file: String = "test.lua", arguments: [String: String] = [:], inventory: Inventory = shop,
-    earlier: [TrafficMirror] = []
+    earlier: [TrafficMirror] = [], isTested: Bool = false
   ) throws(PolicyError) {
     let output = Output()
     self.output = output
     var options = PolicyOptions()
     options.arguments = arguments
+    options.isTested = isTested
     options.log = { output.log.append($0) }
     options.print = { output.printed.append($0) }
     policy = try Policy(

@@ -30,10 +30,20 @@ function gauge(name) end
 ---@type shared
 shared = nil
 
----Runs a module, `name.lua` in the policy's folder, once, and returns what it returned; every call gets a table as a copy of its own.
+---Runs a module, `name.lua` in the policy's folder or else in one of --lib, once, and returns what it returned; every call gets a table as a copy of its own.
 ---@param module string letters, digits, _ and -; a dot between folders
 ---@return any
 function require(module) end
+
+---Declares a test. Each runs in a state of its own, with the policy freshly loaded and a fresh pipeline.
+---@param name string said when it fails
+---@param fn fun()
+function test(name, fn) end
+
+---What is expected of a value, by one of the matchers; of a member of a verdict or table: `expect(v).reason`.
+---@param value any what a matcher is asked about
+---@return expectation
+function expect(value) end
 
 ---@class mirror
 ---@field name string Its name.
@@ -69,6 +79,11 @@ function mirror_type:untag(...) end
 ---What was counted before the packet at hand: observed, collected and reasons, each with packets and bytes; lua, in timers only: hits, misses, calls and ns_per_call of its functions. nil while nothing runs.
 ---@return table
 function mirror_type:stats() end
+
+---Sends the packet through the pipeline, as one of a capture: every mirror of the policy sees it, conversations, counters and timers go on. Gives this mirror's verdict.
+---@param packet packet made by packet.tcp and its like
+---@return verdict
+function mirror_type:judge(packet) end
 
 ---@class receiver
 ---@field address string Its IP address.
@@ -296,26 +311,34 @@ function payload_type:starts(text) end
 
 packet = {}
 
----Makes a packet, checksums included, to try a policy's own functions on while it loads. With vlan or a MAC it is an Ethernet frame.
----@param fields table source, destination, source_port, destination_port, flags (letters of tcpdump: S . F R P U E W), seq, window, payload, ttl, dscp, vlan, source_mac, destination_mac, direction
+---Makes a packet, checksums included, to try a policy's own functions on while it loads, and in tests. With vlan or a MAC it is an Ethernet frame. Without direction or eni it is seen at both of its ends.
+---@param fields table source, destination, source_port, destination_port, flags (letters of tcpdump: S . F R P U E W), seq, window, payload, ttl, dscp, vlan, source_mac, destination_mac, eni, direction, time
 ---@return packet
 function packet.tcp(fields) end
 
----Makes a packet, checksums included, to try a policy's own functions on while it loads. With vlan or a MAC it is an Ethernet frame.
----@param fields table source, destination, source_port, destination_port, payload, ttl, dscp, vlan, source_mac, destination_mac, direction
+---Makes a packet, checksums included, to try a policy's own functions on while it loads, and in tests. With vlan or a MAC it is an Ethernet frame. Without direction or eni it is seen at both of its ends.
+---@param fields table source, destination, source_port, destination_port, payload, ttl, dscp, vlan, source_mac, destination_mac, eni, direction, time
 ---@return packet
 function packet.udp(fields) end
 
----Makes a packet, checksums included, to try a policy's own functions on while it loads. With vlan or a MAC it is an Ethernet frame.
----@param fields table source, destination, type, code, payload, ttl, dscp, vlan, source_mac, destination_mac, direction
+---Makes a packet, checksums included, to try a policy's own functions on while it loads, and in tests. With vlan or a MAC it is an Ethernet frame. Without direction or eni it is seen at both of its ends.
+---@param fields table source, destination, type, code, payload, ttl, dscp, vlan, source_mac, destination_mac, eni, direction, time
 ---@return packet
 function packet.icmp(fields) end
 
 ---Makes a packet from the bytes of a frame, as packet:hex() gives them.
 ---@param digits string hexadecimal; blanks and line breaks are left out
 ---@param link? string "ethernet" (default) or "raw": an IP packet
+---@param seen? table eni, direction ("in" or "out"), time (seconds since 1970)
 ---@return packet
-function packet.from_hex(digits, link) end
+function packet.from_hex(digits, link, seen) end
+
+---Takes a packet out of a capture, with its time.
+---@param file string a capture in the policy's own folder, or in one of --lib
+---@param frame integer its number, from 1
+---@param seen? table eni, direction ("in" or "out"), time (seconds since 1970)
+---@return packet
+function packet.from_capture(file, frame, seen) end
 
 set = {}
 
@@ -442,19 +465,19 @@ function gauge_type:add(n) end
 local shared_type = {}
 
 ---The value, or nil when there is none or it is over.
----@param key string 
+---@param key string
 ---@return string|number|boolean|nil
 function shared_type:get(key) end
 
 ---Sets a value.
----@param key string 
+---@param key string
 ---@param value any a string, a number, a boolean; nil removes
 ---@param seconds? number until it is forgotten; for good if not given
 function shared_type:set(key, value, seconds) end
 
 ---Adds to a number, made as 0, and returns the sum; one step for all workers.
----@param key string 
----@param n number 
+---@param key string
+---@param n number
 ---@param seconds? number until it is forgotten, counted from when it is made
 ---@return number
 function shared_type:add(key, n, seconds) end
@@ -486,3 +509,63 @@ policy.name = nil
 ---What --set key=value gave.
 ---@type table<string, string>
 policy.args = nil
+
+---@class expectation
+---@field [string|integer] expectation
+---@field never expectation The contrary of the matcher that follows.
+local expectation_type = {}
+
+---The values are equal, as `==` says.
+---@param value any tables: member by member
+function expectation_type:equals(value) end
+
+---It is `true`, no other value.
+function expectation_type:is_true() end
+
+---It is `false`, not nil.
+function expectation_type:is_false() end
+
+---It is `nil`.
+function expectation_type:is_nil() end
+
+---A number that is no further from the other than the tolerance.
+---@param number number
+---@param tolerance number 0 or more
+function expectation_type:is_near(number, tolerance) end
+
+---It has the value in it.
+---@param value any of a string these bytes, of a table a member that equals it
+function expectation_type:contains(value) end
+
+---A string in which the pattern is found.
+---@param pattern string as string.find takes it
+function expectation_type:matches(pattern) end
+
+---A function that raises an error when it is called.
+---@param text? string that the message contains
+function expectation_type:raises(text) end
+
+---@class verdict
+---@field reason string "collected", or why not: "filtered", "receiver", ...; "unattributed": at no ENI.
+---@field collected boolean Whether it was copied.
+---@field receiver string? The address that the copy went to.
+---@field eni string? Where it was seen, by id; an unlisted ENI by its address.
+---@field direction string? "in" or "out" of that ENI.
+local verdict_type = {}
+
+---@class source
+local source_type = {}
+
+---@class target
+local target_type = {}
+
+---@class balance
+local balance_type = {}
+
+---@class mirrors
+---@field [string|integer] mirror?
+local mirrors_type = {}
+
+---@class list
+---@field [string] any
+local list_type = {}

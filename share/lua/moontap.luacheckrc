@@ -1,4 +1,4 @@
--- What a policy may use, printed from the table that binds it.
+-- What a policy may use, and what its tests may use besides, printed from the table that binds it.
 stds.moontap = {
   read_globals = {
     ["_G"] = { fields = {  }, other_fields = true },
@@ -38,5 +38,16 @@ stds.moontap = {
     ["utf8"] = { fields = { ["char"] = { }, ["charpattern"] = { }, ["codepoint"] = { }, ["codes"] = { }, ["len"] = { }, ["offset"] = { } } },
   },
 }
+stds.moontap_test = {
+  read_globals = {
+    ["expect"] = { fields = {  }, other_fields = true },
+    ["packet"] = { fields = { ["from_capture"] = { } } },
+    ["test"] = { fields = {  }, other_fields = true },
+  },
+}
 std = "moontap"
-max_line_length = 140
+files["/**/*_test.lua"] = { std = "moontap+moontap_test" }
+exclude_files = { "**/*.d.lua" }
+max_line_length = 120
+-- A callback is given more than most need.
+unused_args = false

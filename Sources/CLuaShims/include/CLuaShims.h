@@ -8,7 +8,7 @@
  *  1. No Lua error (longjmp) passes through a frame of the host. Every function below runs what can raise inside
  *     lua_pcall; host callbacks return before anything is raised.
  *  2. No push that can raise happens outside lua_pcall. Unprotected are only operations that allocate nothing.
- *  3. A callback of the host never calls into the same state; a second entry is refused (MT_BUSY).
+ *  3. A callback of the host never calls into the same state; a second entry is refused (MT_BUSY), except in mt_aside.
  *  4. Scripts never see a metatable, a light userdata, a coroutine or a userdata that is not ours.
  *  5. `fatal`, once set, ends the whole call: the hook re-arms with count 1 and the scripts' pcall rethrows.
  *  6. No userdata is valid in two calls of the host: what a function could keep is lent to no other call.
@@ -272,6 +272,17 @@ void mt_note_key(mt_state *state, const void *base, uint8_t key);
 /* The generator of math.random, so that a call can be made as if it had not been. */
 uint64_t mt_random_state(const mt_state *state);
 void mt_set_random_state(mt_state *state, uint64_t random);
+
+/* For use inside `call` only: runs `body` with the state as it is when nothing runs, so that it may load and call, each
+   call under its own limits. Afterwards the running call goes on with what it had left, less one look at its budget.
+   Records that were lent to the running call are stale then. At most 8 inside each other. */
+int mt_aside(mt_state *state, void (*body)(void *_Nullable context), void *_Nullable context);
+
+/* Lines. mt_cover: from now on loaded chunks are counted. `visit` gets every line that has code, in order; chunks that were
+   loaded twice come twice. */
+void mt_cover(mt_state *state);
+void mt_visit_coverage(const mt_state *state, void *_Nullable context,
+                       void (*visit)(void *_Nullable context, const char *chunk, uint32_t line, uint32_t hits));
 
 /* References. */
 int mt_pin(mt_state *state, int32_t *reference); /* the value pushed since mt_begin */

@@ -34,10 +34,18 @@ public final class CaptureFileSource: FrameSource {
   ///   - path: a file, a FIFO, or `-` for standard input. Opening a FIFO waits for its first bytes.
   ///   - isCancelled: asked while a pipe is silent and when it ends; true makes the capture end there.
   /// - Throws: when nothing can be read of it. Damage behind the first header is thrown by `fill`.
-  public init(path: String, isCancelled: @escaping @Sendable () -> Bool = { false }) throws(CaptureError) {
+  public convenience init(
+    path: String, isCancelled: @escaping @Sendable () -> Bool = { false }
+  ) throws(CaptureError) {
+    try self.init(descriptor: try Self.open(path), path: path, isCancelled: isCancelled)
+  }
+
+  /// The same with a file that is open; it is taken over, unless it is standard input by the path `-`.
+  public init(
+    descriptor: Int32, path: String, isCancelled: @escaping @Sendable () -> Bool = { false }
+  ) throws(CaptureError) {
     self.path = path
     self.isCancelled = isCancelled
-    let descriptor = try Self.open(path)
     do {
       input = try CaptureInput(descriptor: descriptor, ownsDescriptor: path != "-", isCancelled: isCancelled)
     } catch {

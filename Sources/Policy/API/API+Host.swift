@@ -1,3 +1,4 @@
+internal import JSONText
 internal import LuaRuntime
 internal import Mirroring
 
@@ -16,7 +17,8 @@ extension APIEntry {
     metric(
       "gauge", "A number that goes up and down, by name: in metrics and in the summary.", #"gauge("open"):set(3)"#),
     metricMethod(
-      .counter, "add", [APIParameter("n", .number, "0 or more; 1 if not given", optional: true)], "Adds to it."
+      .counter, "add", [APIParameter("n", .number, "0 or more; 1 if not given", optional: true)], "Adds to it.",
+      #"counter("dns_queries"):add()"#
     ) { context, call, metric throws(HostFailure) in
       let amount = call.number(1) ?? 1
       guard amount >= 0, amount.isFinite else {
@@ -24,13 +26,15 @@ extension APIEntry {
       }
       context.metrics[metric].value += amount
     },
-    metricMethod(.gauge, "set", [APIParameter("value", .number, "finite")], "Sets it.") {
+    metricMethod(.gauge, "set", [APIParameter("value", .number, "finite")], "Sets it.", #"gauge("open"):set(3)"#) {
       context, call, metric throws(HostFailure) in
       let value = call.number(1) ?? 0
       guard value.isFinite else { throw HostFailure(argument: 1, "a finite number expected") }
       context.metrics[metric].value = value
     },
-    metricMethod(.gauge, "add", [APIParameter("n", .number, "may be negative")], "Adds to it.") {
+    metricMethod(
+      .gauge, "add", [APIParameter("n", .number, "may be negative")], "Adds to it.", #"gauge("open"):add(-1)"#
+    ) {
       context, call, metric throws(HostFailure) in
       let value = context.metrics[metric].value + (call.number(1) ?? 0)
       guard value.isFinite else { throw HostFailure(argument: 1, "the sum is not finite") }
@@ -41,10 +45,10 @@ extension APIEntry {
       owner: .global, name: "shared", returns: "shared",
       doc:
         "A small table that callbacks and workers share: text keys up to 256 bytes; strings up to 4 KiB, numbers and booleans.",
-      example: #"shared:add("seen:" .. packet.source, 1, 60)"#, binding: .value { $0.types.value(.shared, 0) }),
+      example: #"shared:set("maintenance", true, 3600)"#, binding: .value { $0.types.value(.shared, 0) }),
     sharedMethod(
       "get", [APIParameter("key", .string, "")], "string|number|boolean|nil",
-      "The value, or nil when there is none or it is over."
+      "The value, or nil when there is none or it is over.", #"shared:get("blocked") == true"#
     ) {
       context, call, key throws(HostFailure) in
       guard let value = context.options.shared.get(key, at: context.clock) else { return call.pushNil() }
@@ -55,7 +59,7 @@ extension APIEntry {
       [
         APIParameter("key", .string, ""), APIParameter("value", .any, "a string, a number, a boolean; nil removes"),
         APIParameter("seconds", .number, "until it is forgotten; for good if not given", optional: true),
-      ], nil, "Sets a value."
+      ], nil, "Sets a value.", #"shared:set("blocked", true, 600)"#
     ) { context, call, key throws(HostFailure) in
       guard let value = SharedStore.Value(call, 2) else {
         guard call.typeName(2) == "nil" else {
@@ -71,7 +75,8 @@ extension APIEntry {
       [
         APIParameter("key", .string, ""), APIParameter("n", .number, ""),
         APIParameter("seconds", .number, "until it is forgotten, counted from when it is made", optional: true),
-      ], "number", "Adds to a number, made as 0, and returns the sum; one step for all workers."
+      ], "number", "Adds to a number, made as 0, and returns the sum; one step for all workers.",
+      #"shared:add("logins", 1, 60) > 5"#
     ) { context, call, key throws(HostFailure) in
       guard let amount = SharedStore.Value(call, 2) else { return call.pushNil() }
       let result = context.options.shared.add(key, amount, expires: try context.expiry(call, 3), at: context.clock)
@@ -80,6 +85,7 @@ extension APIEntry {
     log(.debug), log(.info), log(.warn), log(.error),
     APIEntry(
       owner: .namespace("policy"), name: "name", returns: "string", doc: "The policy's name: its file's, without .lua.",
+      example: #"log.info(policy.name .. " is loaded")"#,
       binding: .value { .string($0.name) }),
     APIEntry(
       owner: .namespace("policy"), name: "args", returns: "table<string, string>", doc: "What --set key=value gave.",
@@ -90,7 +96,7 @@ extension APIEntry {
   private static func metric(_ name: String, _ doc: String, _ example: String) -> APIEntry {
     APIEntry(
       owner: .global, name: name, parameters: [APIParameter("name", .string, "a-z, 0-9, _; up to 60 characters")],
-      returns: name, doc: doc, example: example, isDeclaration: true,
+      returns: name, doc: doc, example: example, isDeclaration: true, inTests: .too,
       binding: .function { context, call throws(HostFailure) in
         try context.pushMetric(call, isCounter: name == "counter")
       })
@@ -99,10 +105,11 @@ extension APIEntry {
   private typealias MetricCall = @Sendable (PolicyContext, HostCall, Int) throws(HostFailure) -> Void
 
   private static func metricMethod(
-    _ type: APITypeName, _ name: String, _ parameters: [APIParameter], _ doc: String, _ body: @escaping MetricCall
+    _ type: APITypeName, _ name: String, _ parameters: [APIParameter], _ doc: String, _ example: String,
+    _ body: @escaping MetricCall
   ) -> APIEntry {
     APIEntry(
-      owner: .type(type), name: name, parameters: parameters, doc: doc,
+      owner: .type(type), name: name, parameters: parameters, doc: doc, example: example,
       binding: .method { context, call throws(HostFailure) in
         try body(context, call, call.handle(0, of: context.types.handle(type)) ?? 0)
       })
@@ -111,6 +118,7 @@ extension APIEntry {
   private static func metricValue(_ type: APITypeName) -> APIEntry {
     APIEntry(
       owner: .type(type), name: "value", returns: "number", doc: "What it is now.",
+      example: type == .counter ? #"counter("dns_queries").value"# : #"gauge("open").value"#,
       binding: .property { context, call throws(HostFailure) in
         let value = context.metrics[call.handle(0, of: context.types.handle(type)) ?? 0].value
         // What is whole prints as such: 3, not 3.0.
@@ -121,10 +129,11 @@ extension APIEntry {
   private typealias SharedCall = @Sendable (PolicyContext, HostCall, [UInt8]) throws(HostFailure) -> Void
 
   private static func sharedMethod(
-    _ name: String, _ parameters: [APIParameter], _ returns: String?, _ doc: String, _ body: @escaping SharedCall
+    _ name: String, _ parameters: [APIParameter], _ returns: String?, _ doc: String, _ example: String,
+    _ body: @escaping SharedCall
   ) -> APIEntry {
     APIEntry(
-      owner: .type(.shared), name: name, parameters: parameters, returns: returns, doc: doc,
+      owner: .type(.shared), name: name, parameters: parameters, returns: returns, doc: doc, example: example,
       binding: .method { context, call throws(HostFailure) in
         let key = unsafe call.bytes(1).map { unsafe Array($0) } ?? []
         guard !key.isEmpty, key.count <= SharedStore.keyLimit else {
@@ -141,7 +150,7 @@ extension APIEntry {
       parameters: [APIParameter("text", .any, "joined by blanks", variadic: true)],
       doc:
         "Writes a line to the log (\(level.rawValue)); at most \(RateLimitedLog.linesPerSecond) a second of the engine's clock after the first \(RateLimitedLog.burst).",
-      example: #"log.\#(level.rawValue)("unexpected", packet.source)"#,
+      example: #"log.\#(level.rawValue)("unexpected:", 42, "packets")"#,
       binding: .function { context, call throws(HostFailure) in
         let text = (0..<call.count).map { context.text(call, $0) }.joined(separator: " ")
         call.charge(16 + text.utf8.count / 16)
@@ -170,6 +179,10 @@ extension PolicyContext {
         throw HostFailure(argument: 1, "\(name) is already a \(isCounter ? "gauge" : "counter")")
       }
       return call.push(LuaHandle(type, known))
+    }
+    guard isLoading else {
+      let near = Spelling.nearest(to: name, among: metrics.map(\.name)).map { ": did you mean \($0)?" } ?? ""
+      throw HostFailure(argument: 1, "the policy has no such \(isCounter ? "counter" : "gauge")" + near)
     }
     let letters = Array(name.utf8)
     guard !letters.isEmpty, letters.count <= 60, !(0x30...0x39).contains(letters[0]),
@@ -200,6 +213,7 @@ extension PolicyContext {
     case .integer(let number): String(number)
     case .number(let number): String(number)
     case .string(let text): text
+    case .bytes(let bytes): String(decoding: bytes, as: UTF8.self)
     case .record: unsafe call.record(position, of: types.record(.packet)).map { unsafe PacketLine.text($0) } ?? "packet"
     case .handle(let handle): types.name(of: handle.type) ?? "userdata"
     case .table: "table"

@@ -82,12 +82,24 @@ extension APIEntry {
     }
   }
 
+  /// An object of the type, as scripts reach it.
+  private static func path(to type: APITypeName) -> String {
+    switch type {
+    case .region: #"inventory.regions["ap-guangzhou"]"#
+    case .vpc: #"inventory.vpcs["vpc-shop"]"#
+    case .subnet: #"inventory.vpcs["vpc-shop"].subnets["subnet-web"]"#
+    case .routeTable: #"inventory.vpcs["vpc-shop"].route_tables["rtb-main"]"#
+    case .natGateway: #"inventory.vpcs["vpc-shop"].nat_gateways["nat-egress"]"#
+    default: #"inventory.eni("eni-web1")"#
+    }
+  }
+
   private static func get(
     _ type: APITypeName, _ name: String, _ returns: String, _ doc: String,
     get: @escaping @Sendable (PolicyContext, Int) -> Answer
   ) -> APIEntry {
     APIEntry(
-      owner: .type(type), name: name, returns: returns, doc: doc, isPure: true,
+      owner: .type(type), name: name, returns: returns, doc: doc, example: "\(path(to: type)).\(name)", isPure: true,
       binding: .property { context, call throws(HostFailure) in
         switch get(context, call.handle(0, of: context.types.handle(type)) ?? 0) {
         case .value(let value): call.push(value)

@@ -11,7 +11,7 @@ extension APIEntry {
       returns: "mirror",
       doc: "Declares a mirror. It is checked at once; an error lists every rule that it breaks.",
       example:
-        #"mirror { name = "web", vpc = "vpc-shop", source = source.vpc(), target = target.receivers "10.20.9.10" }"#,
+        #"mirror { name = "shop", vpc = "vpc-shop", source = source.vpc(), target = target.receivers "10.20.9.10" }"#,
       isDeclaration: true,
       binding: .function { context, call throws(HostFailure) in try context.declareMirror(call) }),
     property("name", "string", "Its name.") { .string($1.name) },
@@ -22,6 +22,7 @@ extension APIEntry {
     APIEntry(
       owner: .type(.mirror), name: "state", returns: "string",
       doc: #""enabled", "disabled", or "faulted": its scripts failed too often and are not called any more."#,
+      example: #"mirrors.web.state == "faulted""#,
       binding: .property { context, call throws(HostFailure) in
         let index = call.handle(0, of: context.types.handle(.mirror)) ?? 0
         let isFaulted = context.isFaulted?(index) ?? false
@@ -85,15 +86,17 @@ extension APIEntry {
       owner: .global, name: "mirrors", returns: "mirrors",
       doc:
         "The mirrors of this policy: `mirrors[\"web\"]`, `mirrors[1]`, `#mirrors`, `pairs(mirrors)` gives name and mirror.",
-      example: #"mirrors["web-to-ids"]:disable()"#,
+      example: #"for name, each in pairs(mirrors) do log.info(name, each.state) end"#,
       binding: .value { $0.types.value(.mirrors, 0) }),
     APIEntry(
-      owner: .type(.receiver), name: "address", returns: "string", doc: "Its IP address.", isPure: true,
+      owner: .type(.receiver), name: "address", returns: "string", doc: "Its IP address.",
+      example: #"balance.with("first", function(packet, receivers) return receivers[1].address end)"#, isPure: true,
       binding: .property { context, call throws(HostFailure) in
         call.push(context.receiver(call).map { $0.address.description } ?? "")
       }),
     APIEntry(
       owner: .type(.receiver), name: "index", returns: "integer", doc: "Its position in the mirror's list, from 1.",
+      example: #"balance.with("last", function(packet, receivers) return receivers[#receivers].index end)"#,
       isPure: true,
       binding: .property { context, call throws(HostFailure) in
         call.push(Int64(context.receiver(call)?.position ?? 0) + 1)
@@ -104,7 +107,7 @@ extension APIEntry {
     _ name: String, _ type: String, _ doc: String, get: @escaping @Sendable (PolicyContext, TrafficMirror) -> LuaValue
   ) -> APIEntry {
     APIEntry(
-      owner: .type(.mirror), name: name, returns: type, doc: doc,
+      owner: .type(.mirror), name: name, returns: type, doc: doc, example: "mirrors.web.\(name)",
       binding: .property { context, call throws(HostFailure) in
         let index = call.handle(0, of: context.types.handle(.mirror)) ?? 0
         call.push(get(context, context.mirrors[index].mirror))

@@ -7,82 +7,106 @@ extension APIEntry {
   static let packetEntries: [APIEntry] = [
     field(
       "eni", "string?", "The network interface where it is observed, by id; an unlisted one by its address.",
+      #"packet.eni == "eni-web1""#,
       keys: [.eni], presence: .observation
     ) {
       context in
       unsafe .text { base, buffer in unsafe context.eniText(PacketRecord.at(base), buffer) }
     },
     field(
-      "direction", "string?", #""out" leaves the network interface, "in" enters it."#, keys: [.direction],
-      presence: .observation
+      "direction", "string?", #""out" leaves the network interface, "in" enters it."#, #"packet.direction == "out""#,
+      keys: [.direction], presence: .observation
     ) { _ in
       .named(offset: PacketRecord.offset(\.isOutbound), names: [0: "in", 1: "out"])
     },
-    field("time", "number", "When it was captured, in seconds since 1970.") { _ in
+    field("time", "number", "When it was captured, in seconds since 1970.", "math.floor(packet.time) % 60 < 10") { _ in
       .double(offset: PacketRecord.offset(\.time))
     },
-    field("length", "integer", "Bytes of the frame on the wire.") { _ in
+    field("length", "integer", "Bytes of the frame on the wire.", "packet.length > 1000") { _ in
       .unsigned32(offset: PacketRecord.offset(\.length))
     },
-    field("captured_length", "integer", "Bytes of the frame that were captured.") { _ in
+    field(
+      "captured_length", "integer", "Bytes of the frame that were captured.", "packet.captured_length < packet.length"
+    ) { _ in
       .unsigned32(offset: PacketRecord.offset(\.capturedLength))
     },
-    field("source_mac", "string?", "As 02:00:0a:14:01:0b.", keys: [.sourceMAC], presence: .sourceMAC) { _ in
+    field(
+      "source_mac", "string?", "As 02:00:0a:14:01:0b.", #"packet.source_mac == "02:00:0a:14:01:0b""#,
+      keys: [.sourceMAC], presence: .sourceMAC
+    ) { _ in
       unsafe .text { base, buffer in
         unsafe buffer.fill(MACAddress(value: PacketRecord.at(base).pointee.observed.pointee.summary.sourceMAC))
       }
     },
-    field("destination_mac", "string?", "As 02:00:0a:14:01:0b.", keys: [.destinationMAC], presence: .destinationMAC) {
-      _ in
+    field(
+      "destination_mac", "string?", "As 02:00:0a:14:01:0b.", #"packet.destination_mac == "ff:ff:ff:ff:ff:ff""#,
+      keys: [.destinationMAC], presence: .destinationMAC
+    ) { _ in
       unsafe .text { base, buffer in
         unsafe buffer.fill(MACAddress(value: PacketRecord.at(base).pointee.observed.pointee.summary.destinationMAC))
       }
     },
-    field("vlan", "integer?", "The id of the outermost VLAN tag.", keys: [.vlan], presence: .vlan) { _ in
+    field("vlan", "integer?", "The id of the outermost VLAN tag.", "packet.vlan == 100", keys: [.vlan], presence: .vlan)
+    { _ in
       .unsigned16(offset: PacketRecord.offset(\.vlan))
     },
-    field("ethertype", "integer?", "After all tags; 0x0800 is IPv4.", keys: [.etherType], presence: .etherType) { _ in
+    field(
+      "ethertype", "integer?", "After all tags; 0x0800 is IPv4.", "packet.ethertype == 0x0806", keys: [.etherType],
+      presence: .etherType
+    ) { _ in
       .unsigned16(offset: PacketRecord.offset(\.etherType))
     },
-    field("ip_version", "integer?", "4 or 6; nil if it is not IP, or malformed.", keys: [.ipVersion], presence: .ip) {
-      _ in
+    field(
+      "ip_version", "integer?", "4 or 6; nil if it is not IP, or malformed.", "packet.ip_version == 6",
+      keys: [.ipVersion], presence: .ip
+    ) { _ in
       .unsigned8(offset: PacketRecord.offset(\.ipVersion))
     },
     field(
       "protocol", "string|integer|nil", #""tcp", "udp", "icmp", "icmpv6", ...; the number if it has no name here."#,
+      #"packet.protocol == "udp""#,
       keys: [.protocol], presence: .protocol
     ) { _ in
       .named(offset: PacketRecord.offset(\.protocolNumber), names: protocolNames)
     },
-    field("source", "string?", "The source IP address.", keys: [.source], presence: .ip) { _ in
+    field(
+      "source", "string?", "The source IP address.", #"packet.source == "10.20.1.11""#, keys: [.source], presence: .ip
+    ) { _ in
       unsafe .text { base, buffer in unsafe buffer.fill(PacketRecord.at(base).pointee.observed.pointee.summary.source) }
     },
-    field("destination", "string?", "The destination IP address.", keys: [.destination], presence: .ip) { _ in
+    field(
+      "destination", "string?", "The destination IP address.", #"packet.destination ~= "10.20.1.11""#,
+      keys: [.destination], presence: .ip
+    ) { _ in
       unsafe .text { base, buffer in
         unsafe buffer.fill(PacketRecord.at(base).pointee.observed.pointee.summary.destination)
       }
     },
     field(
-      "source_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.", keys: [.sourcePort],
-      presence: .ports
+      "source_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.",
+      "(packet.source_port or 0) >= 1024", keys: [.sourcePort], presence: .ports
     ) { _ in
       .unsigned16(offset: PacketRecord.offset(\.sourcePort))
     },
     field(
       "destination_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.",
-      keys: [.destinationPort], presence: .ports
+      "packet.destination_port == 443", keys: [.destinationPort], presence: .ports
     ) { _ in
       .unsigned16(offset: PacketRecord.offset(\.destinationPort))
     },
-    field("ttl", "integer?", "Time to live, or hop limit.", keys: [.ttl], presence: .ip) { _ in
+    field("ttl", "integer?", "Time to live, or hop limit.", "(packet.ttl or 255) < 5", keys: [.ttl], presence: .ip) {
+      _ in
       .unsigned8(offset: PacketRecord.offset(\.ttl))
     },
-    field("dscp", "integer?", "Differentiated services code point, 0 to 63.", keys: [.dscp], presence: .ip) { _ in
+    field(
+      "dscp", "integer?", "Differentiated services code point, 0 to 63.", "packet.dscp == 46", keys: [.dscp],
+      presence: .ip
+    ) { _ in
       .unsigned8(offset: PacketRecord.offset(\.dscp))
     },
     field(
-      "fragment", "boolean?", "It is one of several pieces of a datagram, the first included.", keys: [.fragment],
-      presence: .ip
+      "fragment", "boolean?", "It is one of several pieces of a datagram, the first included.",
+      "packet.fragment == true", keys: [.fragment], presence: .ip
     ) {
       _ in
       .boolean(RecordBit(offset: PacketRecord.offset(\.isFragment), bit: 0))
@@ -90,6 +114,7 @@ extension APIEntry {
     field(
       "payload_length", "integer",
       "Bytes on the wire behind the last header that is read here (TCP, UDP, SCTP, 8 bytes of ICMP, else IP; else link and tags).",
+      "packet.payload_length > 0",
       presence: .payload
     ) { _ in
       .unsigned32(offset: PacketRecord.offset(\.payloadLength))
@@ -97,26 +122,34 @@ extension APIEntry {
     field(
       "next_hop", "string?",
       #"The route table's answer for a packet going out: a gateway's id, or the type of next hop ("local", "eip", ...) if it has none."#,
+      #"packet.next_hop == "nat-egress""#,
       keys: [.direction, .site, .destination, .source], presence: .observation
     ) {
       context in
       unsafe .text { base, buffer in unsafe context.nextHopText(PacketRecord.at(base).pointee.observed, buffer) }
     },
-    field("tcp", "tcp?", "The TCP header; nil where there is none, or it is cut short.", keys: [.tcp], presence: .tcp) {
+    field(
+      "tcp", "tcp?", "The TCP header; nil where there is none, or it is cut short.", "packet.tcp and packet.tcp.syn",
+      keys: [.tcp], presence: .tcp
+    ) {
       .record($0.types.record(.tcp), offset: 0)
     },
-    field("icmp", "icmp?", "The ICMP or ICMPv6 header.", keys: [.icmp], presence: .icmp) {
+    field(
+      "icmp", "icmp?", "The ICMP or ICMPv6 header.", "packet.icmp and packet.icmp.type == 3", keys: [.icmp],
+      presence: .icmp
+    ) {
       .record($0.types.record(.icmp), offset: 0)
     },
-    field("flow", "flow?", "Its conversation so far, both directions.", presence: .flow) {
+    field("flow", "flow?", "Its conversation so far, both directions.", "packet.flow.packets <= 10", presence: .flow) {
       .record($0.types.record(.flow), offset: 0)
     },
-    field("payload", "payload", "The captured bytes behind the last header.") {
+    field("payload", "payload", "The captured bytes behind the last header.", #"packet.payload:starts("SSH-")"#) {
       .record($0.types.record(.payload), offset: 0)
     },
     field(
       "inner", "packet?",
-      "The packet inside VXLAN, GRE, Geneve, IP in IP, or behind MPLS labels; it has no eni, direction, next_hop and flow."
+      "The packet inside VXLAN, GRE, Geneve, IP in IP, or behind MPLS labels; it has no eni, direction, next_hop and flow.",
+      "packet.inner and packet.inner.destination_port == 80"
     ) {
       context in
       unsafe .recordElsewhere(context.types.record(.packet)) { base in
@@ -136,39 +169,45 @@ extension APIEntry {
         call.charge(frame.count)
         call.push(unsafe hexadecimal(frame))
       }),
-    sub(.tcp, "syn", "boolean", "The flag.", keys: [.syn]) { _ in flag(1) },
-    sub(.tcp, "ack", "boolean", "The flag.", keys: [.ack]) { _ in flag(4) },
-    sub(.tcp, "fin", "boolean", "The flag.", keys: [.fin]) { _ in flag(0) },
-    sub(.tcp, "rst", "boolean", "The flag.", keys: [.rst]) { _ in flag(2) },
-    sub(.tcp, "psh", "boolean", "The flag.", keys: [.psh]) { _ in flag(3) },
-    sub(.tcp, "urg", "boolean", "The flag.", keys: [.urg]) { _ in flag(5) },
+    sub(.tcp, "syn", "boolean", "The flag.", "packet.tcp and packet.tcp.syn and not packet.tcp.ack", keys: [.syn]) {
+      _ in flag(1)
+    },
+    sub(.tcp, "ack", "boolean", "The flag.", "packet.tcp and packet.tcp.ack", keys: [.ack]) { _ in flag(4) },
+    sub(.tcp, "fin", "boolean", "The flag.", "packet.tcp and packet.tcp.fin", keys: [.fin]) { _ in flag(0) },
+    sub(.tcp, "rst", "boolean", "The flag.", "packet.tcp and packet.tcp.rst", keys: [.rst]) { _ in flag(2) },
+    sub(.tcp, "psh", "boolean", "The flag.", "packet.tcp and packet.tcp.psh", keys: [.psh]) { _ in flag(3) },
+    sub(.tcp, "urg", "boolean", "The flag.", "packet.tcp and packet.tcp.urg", keys: [.urg]) { _ in flag(5) },
     sub(
       .tcp, "flags", "integer", "All eight flags: CWR ECE URG ACK PSH RST SYN FIN from the highest bit.",
-      keys: [.tcpFlags]
+      "packet.tcp and packet.tcp.flags & 0x3f == 0", keys: [.tcpFlags]
     ) { _ in
       .unsigned8(offset: PacketRecord.offset(\.tcpFlags))
     },
-    sub(.tcp, "seq", "integer", "The sequence number.") { _ in .unsigned32(offset: PacketRecord.offset(\.tcpSequence))
+    sub(.tcp, "seq", "integer", "The sequence number.", "packet.tcp and packet.tcp.seq > 0") { _ in
+      .unsigned32(offset: PacketRecord.offset(\.tcpSequence))
     },
-    sub(.tcp, "window", "integer", "The window, not scaled.") { _ in
+    sub(.tcp, "window", "integer", "The window, not scaled.", "packet.tcp and packet.tcp.window == 0") { _ in
       .unsigned16(offset: PacketRecord.offset(\.tcpWindow))
     },
-    sub(.icmp, "type", "integer", "The type.", keys: [.icmpType]) { _ in
+    sub(.icmp, "type", "integer", "The type.", "packet.icmp and packet.icmp.type == 8", keys: [.icmpType]) { _ in
       .unsigned8(offset: PacketRecord.offset(\.icmpType))
     },
-    sub(.icmp, "code", "integer", "The code.", keys: [.icmpCode]) { _ in
+    sub(.icmp, "code", "integer", "The code.", "packet.icmp and packet.icmp.code == 0", keys: [.icmpCode]) { _ in
       .unsigned8(offset: PacketRecord.offset(\.icmpCode))
     },
-    sub(.flow, "packets", "integer", "Packets so far, this one included.") { _ in
+    sub(.flow, "packets", "integer", "Packets so far, this one included.", "packet.flow.packets == 1") { _ in
       .unsigned64(offset: PacketRecord.offset(\.flowPackets))
     },
-    sub(.flow, "bytes", "integer", "Bytes so far, this packet included.") { _ in
+    sub(.flow, "bytes", "integer", "Bytes so far, this packet included.", "packet.flow.bytes < 1e6") { _ in
       .unsigned64(offset: PacketRecord.offset(\.flowBytes))
     },
-    sub(.flow, "age", "number", "Seconds since its first packet.") { _ in
+    sub(.flow, "age", "number", "Seconds since its first packet.", "packet.flow.age > 60") { _ in
       .double(offset: PacketRecord.offset(\.flowAge))
     },
-    sub(.flow, "state", "table", "A table of the script's own that lives as long as the conversation.") { _ in
+    sub(
+      .flow, "state", "table", "A table of the script's own that lives as long as the conversation.",
+      "packet.flow.state.seen == nil"
+    ) { _ in
       .table(offset: PacketRecord.offset(\.flowID))
     },
   ]
@@ -181,20 +220,22 @@ extension APIEntry {
   }
 
   private static func field(
-    _ name: String, _ type: String, _ doc: String, keys: [PacketKey] = [], presence: PacketRecord.Presence? = nil,
+    _ name: String, _ type: String, _ doc: String, _ example: String, keys: [PacketKey] = [],
+    presence: PacketRecord.Presence? = nil,
     kind: @escaping @Sendable (PolicyContext) -> RecordField.Kind
   ) -> APIEntry {
     APIEntry(
-      owner: .type(.packet), name: name, returns: type, doc: doc, isPure: !keys.isEmpty, keys: keys,
+      owner: .type(.packet), name: name, returns: type, doc: doc, example: example, isPure: !keys.isEmpty,
+      keys: keys,
       binding: .record(kind, presence: presence))
   }
 
   private static func sub(
-    _ type: APITypeName, _ name: String, _ returns: String, _ doc: String, keys: [PacketKey] = [],
+    _ type: APITypeName, _ name: String, _ returns: String, _ doc: String, _ example: String, keys: [PacketKey] = [],
     kind: @escaping @Sendable (PolicyContext) -> RecordField.Kind
   ) -> APIEntry {
     APIEntry(
-      owner: .type(type), name: name, returns: returns, doc: doc, isPure: !keys.isEmpty, keys: keys,
+      owner: .type(type), name: name, returns: returns, doc: doc, example: example, isPure: !keys.isEmpty, keys: keys,
       binding: .record(kind, presence: nil))
   }
 

@@ -5,9 +5,10 @@ extension APIEntry {
     APIEntry(
       owner: .global, name: "require",
       parameters: [APIParameter("module", .string, "letters, digits, _ and -; a dot between folders")], returns: "any",
-      doc: "Runs a module, `name.lua` in the policy's folder, once, and returns what it returned; "
+      doc:
+        "Runs a module, `name.lua` in the policy's folder or else in one of --lib, once, and returns what it returned; "
         + "every call gets a table as a copy of its own.",
-      example: #"local lists = require "shop.lists""#, isDeclaration: true,
+      example: #"local lists = require "shop.lists""#, isDeclaration: true, inTests: .too,
       binding: .function { context, call throws(HostFailure) in try context.require(call) })
   ]
 }
@@ -53,13 +54,13 @@ extension PolicyContext {
   }
 
   /// The policy's own folder first, then the libraries; the first reason is the one that is told.
-  private func read(module name: String, _ path: String) throws(HostFailure) -> String {
+  private func read(module name: String, _ path: String) throws(HostFailure) -> [UInt8] {
     var reason: String?
     for (index, folder) in ([folder] + options.libraries).enumerated() {
       do throws(PolicyFile.Failure) {
         let source = try PolicyFile.read(path, inside: folder, limit: PolicyFile.sourceLimit)
         if index > 0 { moduleFolders[path] = folder }
-        return String(decoding: source, as: UTF8.self)
+        return source
       } catch {
         reason = reason ?? error.reason
       }

@@ -57,6 +57,7 @@ extension ValueSetBuilder {
   fileprivate mutating func add(_ value: LuaValue) throws(Refusal) {
     switch value {
     case .string(let text): try add(Array(text.utf8))
+    case .bytes(let bytes): try add(bytes)
     case .integer(let number) where kind == .ports: try add(port: number)
     default:
       throw Refusal(reason: "a string\(kind == .ports ? " or a whole number" : "") expected, got \(value.typeName)")

@@ -26,19 +26,30 @@ struct APIEntry: Sendable {
     case operation(LuaOperator, Call)
   }
 
+  /// What tests of policies change.
+  enum Tests: Sendable {
+    case alike
+    /// A declaration that tests may use too.
+    case too
+    /// A name that only tests have.
+    case only
+  }
+
   var owner: Owner
   var name: String
   var parameters: [APIParameter] = []
   /// In LuaLS notation; nil: nothing.
   var returns: String?
   var doc: String
-  var example: String?
+  /// A line of a script; one of a packet's members is an expression of a filter. A test runs each.
+  var example: String
   /// The answer depends on the arguments only, and on nothing that changes while packets are judged.
   var isPure = false
   /// Of a record's field: what it hangs on; empty: it differs from packet to packet, and what reads it is not remembered.
   var keys: [PacketKey] = []
   /// May be called only while the policy loads.
   var isDeclaration = false
+  var inTests = Tests.alike
   var binding: Binding
 
   /// As it is written in a script: `filter.any`, `packet:hex`, `packet.source`.
@@ -58,6 +69,7 @@ enum APITypeName: Int, Sendable, CaseIterable {
   case filter, source, target, balance, mirror, mirrors, receiver, set, counter, gauge, shared
   case region, vpc, subnet, eni
   case routeTable, natGateway, list
+  case expectation, verdict
 
   var name: String {
     switch self {

@@ -24,9 +24,39 @@ public enum PolicyReference {
     APIEntry.all.filter { if case .type = $0.owner { false } else { true } }.map(\.path)
   }
 
+  /// Of these, what only tests reach.
+  public static var testPaths: [String] {
+    APIEntry.all.filter { entry in
+      if case .type = entry.owner { return false }
+      return entry.inTests == .only
+    }.map(\.path)
+  }
+
+  /// How the line begins that declares an entry to the editor: one for each of `names`.
+  public static var declarations: [String] {
+    APIEntry.all.map { entry in
+      switch (entry.owner, entry.binding) {
+      case (.type(let type), .method): "function \(type.name)_type:\(entry.name)("
+      case (.type, .operation(let operation, _)): "---@operator \(operation.word):"
+      case (.type, _): "---@field \(entry.name) "
+      case (_, .value): entry.path + " = "
+      default: "function \(entry.path)("
+      }
+    }
+  }
+
+  /// Where an example of the page can stand.
+  public enum ExamplePlace: Sendable { case loading, filter, test, testFile }
+
   /// The examples of the page, by name.
-  public static var examples: [(path: String, example: String)] {
-    APIEntry.all.compactMap { entry in entry.example.map { (entry.path, $0) } }
+  public static var examples: [(path: String, example: String, place: ExamplePlace)] {
+    APIEntry.all.map { entry in
+      let isPacket = if case .type(let type) = entry.owner { type.isRecord || type == .set } else { false }
+      let isLoading = entry.isDeclaration && entry.inTests != .only || entry.owner == .type(.receiver)
+      let place: ExamplePlace =
+        isPacket ? .filter : isLoading ? .loading : entry.path == "test" ? .testFile : .test
+      return (entry.path, entry.example, place)
+    }
   }
 
   /// `docs/policy-language.md`
@@ -37,7 +67,8 @@ public enum PolicyReference {
       # The policy language
 
       A policy is Lua 5.4 in a strict environment. This page is printed from the table that binds the language
-      (`Sources/Policy/API`); a test keeps them equal. *While loading* means: not inside filters, balancers and timers.
+      (`Sources/Policy/API`); a test keeps them equal. *While loading* means: not inside filters, balancers and timers. *In tests*
+      means: in the test files of `moontap test`, see the [tutorial](tutorial.md).
 
       A filter or balancer that changes nothing and asks only what its packet's conversation fixes is called once for each conversation and
       direction; its answer is remembered. Of a packet's fields, *conversation* means that; *value*: remembered for packets of an equal
@@ -83,31 +114,18 @@ public enum PolicyReference {
 
       """
     for section in sections { text += "\n" + section.definitions }
-    return text
+    return text + memberless
   }
 
-  /// `share/lua/moontap.luacheckrc`: `luacheck --config share/lua/moontap.luacheckrc policy.lua`.
-  ///
-  /// - Parameter names: every name reachable from a policy's globals, as `string.rep`.
-  public static func luacheck(names: [String]) -> String {
-    var fields: [String: [String]] = [:]
-    for name in names where !name.hasPrefix("(") {
-      let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
-      guard let global = parts.first else { continue }
-      fields[global, default: []] += parts.dropFirst()
-    }
-    // Their fields are not in the list.
-    let values = Set(APIEntry.all.filter { if case .value = $0.binding { true } else { false } }.map(\.path))
-    var text = "-- What a policy may use, printed from the table that binds it.\nstds.moontap = {\n  read_globals = {\n"
-    for (global, members) in fields.sorted(by: { $0.key < $1.key }) {
-      let list = members.sorted().map {
-        "[\"\($0)\"] = { \(values.contains("\(global).\($0)") ? "other_fields = true " : "")}"
-      }.joined(separator: ", ")
-      let isOpen = members.isEmpty
-      text += "    [\"\(global)\"] = { fields = { \(list) }\(isOpen ? ", other_fields = true" : "") },\n"
-    }
-    return text + "  },\n}\nstd = \"moontap\"\nmax_line_length = 140\n"
+  /// Types that have no entries: only passed on, or indexed with keys of the script's own.
+  private static var memberless: String {
+    APITypeName.allCases.filter { type in !APIEntry.all.contains { $0.owner == .type(type) } }.map { type in
+      "\n---@class \(type.name)\n" + (type.indexed.map { "---@field \($0)\n" } ?? "") + "local \(type.name)_type = {}\n"
+    }.joined()
   }
+
+  /// Names of the types of host objects.
+  public static var typeNames: [String] { APITypeName.allCases.map(\.name) }
 
   private static var sections: [ReferenceSection] {
     var sections: [ReferenceSection] = []
@@ -152,6 +170,7 @@ private struct ReferenceSection {
 
   private func classDefinition(_ name: String) -> String {
     var text = "---@class \(name)\n"
+    if case .type(let type) = owner, let indexed = type.indexed { text += "---@field \(indexed)\n" }
     for entry in entries {
       switch entry.binding {
       case .property, .record: text += "---@field \(entry.name) \(entry.returns ?? "any") \(entry.doc)\n"
@@ -170,7 +189,7 @@ private struct ReferenceSection {
 extension APIEntry {
   fileprivate var page: String {
     var text = "### `\(signature)`\n\n\(doc)"
-    let marks = [remembered, isDeclaration ? "while loading" : nil].compactMap { $0 }
+    let marks = [remembered, loadingMark, inTests == .only ? "in tests" : nil].compactMap { $0 }
     if !marks.isEmpty { text += " *(\(marks.joined(separator: ", ")))*" }
     text += "\n"
     for parameter in parameters {
@@ -178,8 +197,12 @@ extension APIEntry {
       text += "\n- `\(parameter.name)` (\(kind))" + (parameter.doc.isEmpty ? "" : ": \(parameter.doc)")
     }
     if !parameters.isEmpty { text += "\n" }
-    if let example { text += "\n```lua\n\(example)\n```\n" }
-    return text
+    return text + "\n```lua\n\(example)\n```\n"
+  }
+
+  private var loadingMark: String? {
+    guard isDeclaration, inTests != .only else { return nil }
+    return inTests == .too ? "while loading, and in tests" : "while loading"
   }
 
   /// How an answer that hangs on it is remembered.
@@ -211,7 +234,9 @@ extension APIEntry {
         let mark = parameter.isOptional ? "?" : ""
         let shown = parameter.isVariadic ? "..." : parameter.name + mark
         // The doc of a function is its type.
-        let type = parameter.doc.hasPrefix("fun(") ? parameter.doc : parameter.kind.text + " " + parameter.doc
+        let type =
+          parameter.doc.hasPrefix("fun(")
+          ? parameter.doc : parameter.kind.text + (parameter.doc.isEmpty ? "" : " " + parameter.doc)
         text += "---@param \(shown) \(type)\n"
       }
       if let returns { text += "---@return \(returns)\n" }
@@ -219,6 +244,18 @@ extension APIEntry {
       return text + "function \(name)(\(list)) end\n"
     }
     return text + "---@type \(returns ?? "any")\n\(name) = nil\n"
+  }
+}
+
+extension APITypeName {
+  /// What keys of the script's own give, for the language server.
+  fileprivate var indexed: String? {
+    switch self {
+    case .mirrors: "[string|integer] mirror?"
+    case .list: "[string] any"
+    case .expectation: "[string|integer] expectation"
+    default: nil
+    }
   }
 }
 

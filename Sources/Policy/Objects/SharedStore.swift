@@ -101,10 +101,8 @@ extension SharedStore.Value {
     case .boolean(let flag): self = .boolean(flag)
     case .integer(let number): self = .integer(number)
     case .number(let number): self = .number(number)
-    case .string:
-      // The bytes as they are: a value need not be text.
-      guard let bytes = unsafe call.bytes(position) else { return nil }
-      self = unsafe .bytes(Array(bytes))
+    case .string(let text): self = .bytes(Array(text.utf8))
+    case .bytes(let bytes): self = .bytes(bytes)
     default: return nil
     }
   }
