@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DUMP = 1 << 20, MAX_DEPTH = 32 };
+/* More than a chunk of MT_MAX_SOURCE bytes makes, and deeper than Lua nests functions. */
+enum { MAX_DUMP = 16 << 20, MAX_DEPTH = 250 };
 
 typedef struct dump {
   char *bytes;
@@ -189,11 +190,13 @@ void mt_free_bytecode(mt_bytecode *bytecode) {
   *bytecode = (mt_bytecode){0};
 }
 
+int mt_next_line(const mt_prototype *p, int line, int pc, int *next) {
+  if (p->lines[pc] != -0x80) return line + p->lines[pc];
+  return *next < p->anew_count ? (int)p->lines_at[(*next)++] : line;
+}
+
 int mt_line_of(const mt_prototype *p, int pc) {
   int line = p->first_line, next = 0;
-  for (int i = 0; i <= pc && i < p->line_count; i++) {
-    if (p->lines[i] != -0x80) line += p->lines[i];
-    else if (next < p->anew_count) line = (int)p->lines_at[next++];
-  }
+  for (int i = 0; i <= pc && i < p->line_count; i++) line = mt_next_line(p, line, i, &next);
   return line;
 }

@@ -1,7 +1,7 @@
 #ifndef MT_BYTECODE_H
 #define MT_BYTECODE_H
 
-/* A function's own bytecode, read from lua_dump: what keep.c and examine.c look at. 5.4's format; anything else is refused
+/* A function's own bytecode, read from lua_dump: what keep.c, examine.c and coverage.c look at. 5.4's format; anything else is refused
    as unreadable, and whoever asks then expects the worst. */
 
 #include <lua.h>
@@ -64,5 +64,7 @@ typedef struct mt_bytecode {
 bool mt_read_bytecode(lua_State *L, int index, mt_bytecode *bytecode);
 void mt_free_bytecode(mt_bytecode *bytecode);
 int mt_line_of(const mt_prototype *p, int pc);
+/* The line of instruction `pc`, given that of the one before; `next` counts along, from 0. */
+int mt_next_line(const mt_prototype *p, int line, int pc, int *next);
 
 #endif

@@ -1,123 +1,28 @@
 /* Which lines of the chunks could run, and how often each was begun. Only for tests of policies: the hook costs a call a
    line, beside the budget's, which stays as exact as it is.
 
-   The lines that could run are read off the chunk's own dump, nested functions included, since a function that is never
+   The lines that could run are read off the chunk's own bytecode, nested functions included, since a function that is never
    made has no closure to ask. Left out is each function's last instruction: the return that the compiler adds, which
    stands on the line of its `end`. */
 
+#include "bytecode.h"
 #include "state.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct dump {
-  unsigned char *bytes;
-  size_t length, capacity, at;
-  bool failed; /* no memory, or not as expected */
-} dump;
-
-static int collect(lua_State *L, const void *bytes, size_t length, void *ud) {
-  (void)L;
-  dump *d = ud;
-  if (d->length + length > d->capacity) {
-    size_t capacity = 2 * (d->length + length);
-    unsigned char *grown = realloc(d->bytes, capacity);
-    if (!grown) return d->failed = true;
-    d->bytes = grown;
-    d->capacity = capacity;
-  }
-  memcpy(d->bytes + d->length, bytes, length);
-  d->length += length;
-  return 0;
-}
-
-/* --- the dump (ldump.c of Lua 5.4) --------------------------------------------------------------------------------- */
-
-static void skip(dump *d, size_t count) {
-  if (count > d->length - d->at) d->failed = true, d->at = d->length;
-  else d->at += count;
-}
-
-static unsigned next_byte(dump *d) {
-  if (d->at < d->length) return d->bytes[d->at++];
-  d->failed = true;
-  return 0x80;
-}
-
-/* Seven bits a byte, the highest first; the last byte has the top bit set. */
-static size_t next_size(dump *d) {
-  size_t value = 0;
-  for (int i = 0; i < 10; i++) {
-    unsigned byte = next_byte(d);
-    value = value << 7 | (byte & 0x7F);
-    if (byte & 0x80) return value;
-  }
-  d->failed = true;
-  return 0;
-}
-
-static void skip_string(dump *d) {
-  size_t size = next_size(d);
-  if (size) skip(d, size - 1);
-}
-
-static void skip_constants(dump *d) {
-  enum { INTEGER = 0x03, FLOAT = 0x13, SHORT_STRING = 0x04, LONG_STRING = 0x14 };
-  for (size_t n = next_size(d); n > 0 && !d->failed; n--) {
-    unsigned kind = next_byte(d);
-    if (kind == INTEGER || kind == FLOAT) skip(d, 8);
-    else if (kind == SHORT_STRING || kind == LONG_STRING) skip_string(d);
-  }
-}
-
-static void mark(mt_covered_chunk *chunk, size_t line) {
-  if (line == 0 || line > chunk->line_count) return;
+static void mark(mt_covered_chunk *chunk, int line) {
+  if (line <= 0 || (uint32_t)line > chunk->line_count) return;
   if (chunk->hits[line] == MT_NO_CODE) chunk->hits[line] = 0;
 }
 
-/* One byte an instruction: how far its line is from the one before, or -128: see the list of absolute lines. */
-static void mark_lines(dump *d, mt_covered_chunk *chunk, size_t line, bool is_vararg) {
-  size_t count = next_size(d), deltas = d->at;
-  skip(d, count);
-  size_t absolutes = next_size(d);
-  size_t next_absolute = absolutes ? next_size(d) : SIZE_MAX;
-  size_t absolute_line = absolutes ? next_size(d) : 0;
-  for (size_t i = 0; i < count && !d->failed; i++) {
-    int delta = (signed char)d->bytes[deltas + i];
-    line = delta != -128 ? line + (size_t)delta : i == next_absolute ? absolute_line : line;
-    if (delta == -128) {
-      next_absolute = --absolutes ? next_size(d) : SIZE_MAX;
-      absolute_line = absolutes ? next_size(d) : 0;
-    }
-    if (!(i == 0 && is_vararg) && i != count - 1) mark(chunk, line);
+static void mark_function(mt_covered_chunk *chunk, const mt_prototype *p) {
+  int line = p->first_line, next = 0;
+  for (int i = 0; i < p->line_count; i++) {
+    line = mt_next_line(p, line, i, &next);
+    if (!(i == 0 && p->is_vararg) && i != p->line_count - 1) mark(chunk, line);
   }
-}
-
-static void read_function(dump *d, mt_covered_chunk *chunk, int depth) {
-  if (depth > 250 || d->failed) { /* Lua itself nests less deeply */
-    d->failed = true;
-    return;
-  }
-  skip_string(d);
-  size_t line = next_size(d);
-  next_size(d);
-  skip(d, 1);
-  bool is_vararg = next_byte(d) != 0;
-  skip(d, 1);
-  skip(d, 4 * next_size(d)); /* the code */
-  skip_constants(d);
-  skip(d, 3 * next_size(d)); /* upvalues */
-  for (size_t n = next_size(d); n > 0 && !d->failed; n--) read_function(d, chunk, depth + 1);
-  mark_lines(d, chunk, line, is_vararg);
-  for (size_t n = next_size(d); n > 0 && !d->failed; n--) skip_string(d), next_size(d), next_size(d); /* locals */
-  for (size_t n = next_size(d); n > 0 && !d->failed; n--) skip_string(d); /* upvalues' names */
-}
-
-static bool is_readable(dump *d) {
-  static const char head[] = "\x1bLua\x54\x00\x19\x93\r\n\x1a\n\x04\x08\x08"; /* version, format, sizes of numbers */
-  if (d->length < sizeof head - 1 || memcmp(d->bytes, head, sizeof head - 1) != 0) return false;
-  skip(d, sizeof head - 1 + 8 + 8 + 1); /* an integer and a number to compare, upvalues */
-  return !d->failed;
+  for (int i = 0; i < p->child_count; i++) mark_function(chunk, p->children[i]);
 }
 
 /* --- chunks -------------------------------------------------------------------------------------------------------- */
@@ -147,12 +52,11 @@ void mt_cover_chunk(lua_State *L, const char *name, const char *source, size_t l
   uint32_t lines = 1;
   for (size_t i = 0; i < length; i++) lines += source[i] == '\n';
   mt_covered_chunk *chunk = add_chunk(st, name, lines);
-  dump d = {0};
-  if (chunk) lua_dump(L, collect, &d, 0);
-  if (chunk && is_readable(&d)) read_function(&d, chunk, 0);
-  bool failed = !chunk || d.failed || d.at == 0;
-  free(d.bytes);
-  if (failed) luaL_error(L, "the lines of %s cannot be told", name);
+  mt_bytecode bytecode = {0};
+  bool is_read = chunk && mt_read_bytecode(L, lua_gettop(L), &bytecode);
+  if (is_read) mark_function(chunk, bytecode.root);
+  mt_free_bytecode(&bytecode);
+  if (!is_read) luaL_error(L, "the lines of %s cannot be told", name);
 }
 
 /* Called for each line that begins. Reads only. */
