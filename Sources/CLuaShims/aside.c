@@ -58,6 +58,7 @@ static void bring_back(mt_state *st, const outer_call *outer) {
   st->allocated = outer->allocated;
   st->next_depth = outer->next_depth;
   st->track = outer->track;
+  st->written++; /* the script goes on */
   st->running = true;
   st->asides--;
 }

@@ -97,7 +97,7 @@ static int base_select(lua_State *L) {
     lua_pushinteger(L, count - 1);
     return 1;
   }
-  lua_Integer n = luaL_checkinteger(L, 1);
+  lua_Integer n = mt_check_integer(L, 1);
   if (n < 0) n = count + n;
   else if (n > count) n = count;
   luaL_argcheck(L, n >= 1, 1, "index out of range");
@@ -156,15 +156,15 @@ static int math_random(lua_State *L) {
   switch (lua_gettop(L)) {
   case 0: lua_pushnumber(L, (lua_Number)(random_bits(st) >> 11) * 0x1p-53); return 1;
   case 1:
-    high = luaL_checkinteger(L, 1);
+    high = mt_check_integer(L, 1);
     if (high == 0) {
       lua_pushinteger(L, (lua_Integer)random_bits(st));
       return 1;
     }
     break;
   case 2:
-    low = luaL_checkinteger(L, 1);
-    high = luaL_checkinteger(L, 2);
+    low = mt_check_integer(L, 1);
+    high = mt_check_integer(L, 2);
     break;
   default: return luaL_error(L, "wrong number of arguments");
   }

@@ -8,10 +8,10 @@
 /* What a call of a stock function is charged beforehand, in steps of about 4 ns. */
 enum charge {
   FREE,      /* constant time */
-  TEXT,      /* the bytes of the text arguments / 64: a copy or a comparison */
-  WORK,      /* the bytes of the text arguments / 4: a test or a call for each */
-  ARGUMENTS, /* their number */
-  REPEAT,    /* string.rep: what it will make */
+  TEXT,      /* the bytes of the first argument / 64, a copy or a comparison, of the others / 4 */
+  WORK,      /* the bytes of the text arguments / 4: a test or a call for each, or a numeral that is read */
+  ARGUMENTS, /* their number, and as numerals */
+  REPEAT,    /* string.rep: what it will make, and its numeral */
   TABLE      /* charged in table.c, which has its own functions */
 };
 
@@ -21,23 +21,23 @@ typedef struct stock_entry {
 } stock_entry;
 
 static const stock_entry stock[] = {
-    {"assert", FREE},        {"error", FREE},         {"ipairs", FREE},       {"rawequal", TEXT},
+    {"assert", FREE},        {"error", TEXT},         {"ipairs", FREE},       {"rawequal", TEXT},
     {"rawlen", FREE},        {"tonumber", WORK},      {"type", FREE},         {"string.rep", REPEAT},
     {"string.pack", TEXT},   {"string.unpack", WORK}, {"string.byte", WORK},  {"string.char", ARGUMENTS},
     {"string.len", FREE},    {"string.lower", WORK},  {"string.upper", WORK}, {"string.reverse", WORK},
     {"string.sub", TEXT},    {"utf8.char", ARGUMENTS}, {"utf8.codes", FREE},
     {"utf8.codepoint", WORK}, {"utf8.len", WORK},     {"utf8.offset", WORK},
-    {"math.abs", FREE},      {"math.ceil", FREE},     {"math.floor", FREE},   {"math.max", ARGUMENTS},
-    {"math.min", ARGUMENTS}, {"math.fmod", FREE},     {"math.modf", FREE},    {"math.sqrt", FREE},
-    {"math.exp", FREE},      {"math.log", FREE},      {"math.sin", FREE},     {"math.cos", FREE},
-    {"math.tan", FREE},      {"math.asin", FREE},     {"math.acos", FREE},    {"math.atan", FREE},
-    {"math.tointeger", TEXT}, {"math.type", FREE},    {"math.ult", FREE},     {"math.deg", FREE},
-    {"math.rad", FREE},      {NULL, FREE},
+    {"math.abs", WORK},      {"math.ceil", WORK},     {"math.floor", WORK},   {"math.max", ARGUMENTS},
+    {"math.min", ARGUMENTS}, {"math.fmod", WORK},     {"math.modf", WORK},    {"math.sqrt", WORK},
+    {"math.exp", WORK},      {"math.log", WORK},      {"math.sin", WORK},     {"math.cos", WORK},
+    {"math.tan", WORK},      {"math.asin", WORK},     {"math.acos", WORK},    {"math.atan", WORK},
+    {"math.tointeger", WORK}, {"math.type", FREE},    {"math.ult", WORK},     {"math.deg", WORK},
+    {"math.rad", WORK},      {NULL, FREE},
 };
 
-static int64_t text_bytes(lua_State *L) {
+static int64_t text_bytes(lua_State *L, int first) {
   int64_t sum = 0;
-  for (int i = lua_gettop(L); i > 0; i--)
+  for (int i = lua_gettop(L); i >= first; i--)
     if (lua_type(L, i) == LUA_TSTRING) sum += (int64_t)lua_rawlen(L, i);
   return sum;
 }
@@ -45,7 +45,7 @@ static int64_t text_bytes(lua_State *L) {
 static int64_t repeat_bytes(lua_State *L) {
   size_t length, between = 0;
   luaL_checklstring(L, 1, &length);
-  lua_Integer times = luaL_checkinteger(L, 2);
+  lua_Integer times = mt_check_integer(L, 2);
   luaL_optlstring(L, 3, "", &between);
   if (times <= 0 || length + between == 0) return times > MT_MAX_REPEAT ? 0 : 1;
   if ((uint64_t)times > MT_MAX_REPEAT / (length + between) + 1 ||
@@ -56,9 +56,9 @@ static int64_t repeat_bytes(lua_State *L) {
 
 static int64_t cost(lua_State *L, enum charge charge) {
   switch (charge) {
-  case TEXT: return 1 + text_bytes(L) / 64;
-  case WORK: return 1 + text_bytes(L) / 4;
-  case ARGUMENTS: return 1 + lua_gettop(L);
+  case TEXT: return 1 + (lua_type(L, 1) == LUA_TSTRING ? (int64_t)lua_rawlen(L, 1) / 64 : 0) + text_bytes(L, 2) / 4;
+  case WORK: return 1 + text_bytes(L, 1) / 4;
+  case ARGUMENTS: return 1 + lua_gettop(L) + text_bytes(L, 1) / 4;
   case REPEAT: return 1 + repeat_bytes(L) / 64;
   default: return 1;
   }

@@ -134,11 +134,11 @@ static void add_item(lua_State *L, luaL_Buffer *out, int argument, const specifi
   switch (spec->conversion) {
   case 's': add_text(L, out, argument, spec); return;
   case 'q': luaL_checkany(L, argument); add_literal(L, out, argument); return;
-  case 'c': made = snprintf(item, sizeof item, spec->text, (int)luaL_checkinteger(L, argument)); break;
+  case 'c': made = snprintf(item, sizeof item, spec->text, (int)mt_check_integer(L, argument)); break;
   case 'd': case 'i': case 'u': case 'x': case 'X': case 'o':
-    made = snprintf(item, sizeof item, spec->text, luaL_checkinteger(L, argument));
+    made = snprintf(item, sizeof item, spec->text, mt_check_integer(L, argument));
     break;
-  default: made = snprintf(item, sizeof item, spec->text, luaL_checknumber(L, argument));
+  default: made = snprintf(item, sizeof item, spec->text, mt_check_number(L, argument));
   }
   mt_charge_or_raise(L, 8 + made / 4);
   luaL_addlstring(out, item, (size_t)made);

@@ -45,6 +45,7 @@ static void load_pushed_chunk(lua_State *L) {
   size_t length;
   memcpy(name, st->next_chunk, sizeof name);
   const char *source = lua_tolstring(L, -1, &length);
+  mt_charge_or_raise(L, MT_HOOK_INTERVAL + 1 + (int64_t)length / 8); /* compiling takes time, too */
   int32_t line = 0;
   const char *fault = mt_check_source(source, length, &line);
   mt_remember_chunk(st, name);
@@ -70,8 +71,10 @@ int mt_call_host(lua_State *L, uint32_t function, int first, int count) {
     mt_take_arguments(L, first, count);
     mt_note_host_call(st, function);
     mt_begin(st);
+    int64_t left = st->steps;
     int answer = st->host.call(st->host.context, function, token, st->in, (uint32_t)count);
-    mt_charge_or_raise(L, 4);
+    mt_charge(st, 4);
+    mt_settle_or_raise(L, left - st->steps);
     if (answer == MT_RAISE) raise_failure(L);
     if (!st->next_wanted) return mt_give_all(L, 0);
     st->written++; /* a function of Lua that nobody examined */

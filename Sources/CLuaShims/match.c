@@ -313,7 +313,7 @@ static int find_literally(lua_State *L, const char *text, size_t length, size_t 
 static int find_or_match(lua_State *L, bool find) {
   size_t length, n;
   const char *text = luaL_checklstring(L, 1, &length), *pattern = luaL_checklstring(L, 2, &n);
-  size_t start = start_offset(luaL_optinteger(L, 3, 1), length);
+  size_t start = start_offset(mt_opt_integer(L, 3, 1), length);
   if (start > length) {
     lua_pushnil(L);
     return 1;
@@ -367,7 +367,7 @@ static int string_gmatch(lua_State *L) {
   size_t length;
   luaL_checklstring(L, 1, &length);
   luaL_checkstring(L, 2);
-  size_t start = start_offset(luaL_optinteger(L, 3, 1), length);
+  size_t start = start_offset(mt_opt_integer(L, 3, 1), length);
   lua_settop(L, 2);
   lua_pushinteger(L, (lua_Integer)(start > length ? length + 1 : start));
   lua_pushinteger(L, -1);
@@ -433,7 +433,7 @@ static int string_gsub(lua_State *L) {
   luaL_argexpected(L, type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION || type == LUA_TTABLE, 3,
                    "string/function/table");
   if (type == LUA_TNUMBER) lua_tolstring(L, 3, NULL);
-  lua_Integer most = luaL_optinteger(L, 4, (lua_Integer)length + 1), count = 0;
+  lua_Integer most = mt_opt_integer(L, 4, (lua_Integer)length + 1), count = 0;
   bool anchored = n > 0 && *pattern == '^', changed = false;
   matcher m = matcher_for(L, text, length, pattern, n);
   const char *s = text, *last = NULL;

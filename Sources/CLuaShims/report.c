@@ -173,17 +173,21 @@ static void amount(char *to, size_t capacity, int64_t bytes) {
 
 static void report_fatal(mt_state *st) {
   char *text = st->error.message, size[32];
-  amount(size, sizeof size, st->fatal_by_call ? st->allocated_limit : (int64_t)st->live_limit);
+  int64_t limit = (int64_t)st->live_limit;
+  amount(size, sizeof size, st->fatal_by_call ? st->allocated_limit : st->fatal_by_text ? limit / 4 : limit);
   switch (st->fatal) {
   case MT_CPU:
     snprintf(text, MT_MESSAGE_SIZE, "CPU budget of %lld steps used up", (long long)st->steps_limit);
     break;
   case MT_WALL:
-    snprintf(text, MT_MESSAGE_SIZE, "time limit of %lld ms reached before the CPU budget",
-             (long long)(st->wall_limit / 1000000));
+    if (st->fatal_by_interrupt) snprintf(text, MT_MESSAGE_SIZE, "interrupted");
+    else
+      snprintf(text, MT_MESSAGE_SIZE, "time limit of %lld ms reached before the CPU budget",
+               (long long)(st->wall_limit / 1000000));
     break;
   default:
     snprintf(text, MT_MESSAGE_SIZE, st->fatal_by_call ? "not enough memory: more than %s allocated in one call"
+                                    : st->fatal_by_text ? "not enough memory: one text may have %s"
                                                       : "not enough memory: the script may keep %s",
              size);
   }

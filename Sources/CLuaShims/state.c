@@ -46,6 +46,7 @@ mt_state *mt_open(const mt_host *host, size_t memory, uint64_t fail_from) {
   st->host = *host;
   st->live_limit = memory;
   st->fail_from = fail_from;
+  st->fail_count = UINT64_MAX;
   st->allocated_limit = INT64_MAX;
   st->serial = st->written = 1;
   st->random = 0x4D6F6F6E746170; /* fixed: audits repeat */
@@ -83,6 +84,7 @@ void mt_close(mt_state *st) {
   for (uint32_t i = 0; i < st->native_count; i++) free(st->natives[i].name);
   free(st->natives);
   mt_forget_coverage(st);
+  free(st->texts);
   free(st);
 }
 

@@ -7,12 +7,16 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdatomic.h>
 
 enum {
   MT_HOOK_INTERVAL = 256,         /* VM instructions between two looks at the budget */
   MT_MAX_ARGUMENTS = 250,         /* of one host function */
   MT_MAX_VALUES = 1 << 18,        /* table entries that one host call may convert */
   MT_MAX_DEPTH = 16,              /* of tables converted */
+  MT_MAX_TEXT = 8 << 20,          /* bytes of text that one host call may convert */
+  MT_LONG_TEXT = 16 << 10,        /* bytes of a text from which on it is watched, see interval() */
+  MT_HOOK_TEXT = 1 << 20,         /* bytes of text times instructions between two looks */
   MT_MAX_SOURCE = 256 << 10,      /* bytes of a script */
   MT_MAX_CHAIN = 100,             /* a.b.c...: Lua up to 5.4.6 recurses once per field to name a culprit */
   MT_MAX_REPEAT = 1 << 20,        /* bytes string.rep may make */
@@ -93,6 +97,12 @@ typedef struct mt_handle_kind {
   uint32_t index, enumerate, describe;
 } mt_handle_kind;
 
+/* A long text that is alive. */
+typedef struct mt_text {
+  const void *block;
+  size_t size;
+} mt_text;
+
 typedef struct mt_chunk {
   char name[MT_CHUNK_SIZE]; /* clean */
   char id[LUA_IDSIZE];      /* as Lua writes it into messages */
@@ -134,8 +144,12 @@ struct mt_state {
   mt_host host;
 
   size_t live, live_limit, peak;
+  size_t collect_at; /* live bytes with which the next object is refused, so that Lua collects */
+  bool collects;     /* it was; what is asked for next comes after the collection */
   int64_t allocated, allocated_limit; /* in this call */
-  uint64_t allocations, fail_from;
+  uint64_t allocations, fail_from, fail_count;
+  mt_text *texts;
+  uint32_t text_count, text_capacity;
 
   int64_t steps, steps_limit; /* left, and as given */
   int64_t wall_limit, wall_started, cpu_started; /* nanoseconds; started 0: not yet looked at */
@@ -143,7 +157,12 @@ struct mt_state {
   int32_t fatal_line;
   char fatal_chunk[MT_CHUNK_SIZE];
   bool fatal_by_call; /* memory: the bytes of this call, not the live ones */
+  bool fatal_by_text; /* memory: one text too long */
+  bool looks_soon;    /* the hook's interval is 1 until it has looked */
+  int interval;       /* VM instructions between two looks at present */
   bool running, sealed;
+  atomic_bool interrupted; /* asked for, not seen yet */
+  bool fatal_by_interrupt;
   uint64_t serial;
 
   int functions, id_tables, spaces, pristine; /* references to tables */
@@ -160,6 +179,7 @@ struct mt_state {
 
   mt_value *in; /* what a script passes to the host */
   uint32_t in_count, in_capacity;
+  size_t in_text; /* bytes of its texts */
   mt_value *out; /* what the host passes to Lua */
   uint32_t out_count, out_capacity;
   char *out_bytes;
@@ -191,6 +211,10 @@ static inline mt_state *mt_of(lua_State *L) { return *(mt_state **)lua_getextras
 
 /* budget.c */
 void mt_charge_or_raise(lua_State *L, int64_t steps);
+void mt_settle_or_raise(lua_State *L, int64_t steps);
+lua_Integer mt_check_integer(lua_State *L, int argument); /* luaL_checkinteger and so on, charged */
+lua_Integer mt_opt_integer(lua_State *L, int argument, lua_Integer other);
+lua_Number mt_check_number(lua_State *L, int argument);
 _Noreturn void mt_raise_fatal(lua_State *L);
 void mt_set_fatal(mt_state *st, int kind);
 void mt_arm(mt_state *st, const mt_limits *limits, bool counts);

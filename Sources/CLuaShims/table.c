@@ -30,7 +30,7 @@ static int table_pack(lua_State *L) {
 }
 
 static int table_unpack(lua_State *L) {
-  lua_Integer length = plain_table(L, 1), i = luaL_optinteger(L, 2, 1), j = luaL_optinteger(L, 3, length);
+  lua_Integer length = plain_table(L, 1), i = mt_opt_integer(L, 2, 1), j = mt_opt_integer(L, 3, length);
   lua_Integer count = bounded_count(L, i, j, MT_MAX_UNPACK);
   luaL_checkstack(L, (int)count, "too many results to unpack");
   for (lua_Integer k = 0; k < count; k++) lua_rawgeti(L, 1, i + k);
@@ -42,7 +42,7 @@ static int table_insert(lua_State *L) {
   switch (lua_gettop(L)) {
   case 2: break;
   case 3:
-    position = luaL_checkinteger(L, 2);
+    position = mt_check_integer(L, 2);
     luaL_argcheck(L, position >= 1 && position <= next, 2, "position out of bounds");
     break;
   default: return luaL_error(L, "wrong number of arguments to 'insert'");
@@ -57,7 +57,7 @@ static int table_insert(lua_State *L) {
 }
 
 static int table_remove(lua_State *L) {
-  lua_Integer length = plain_table(L, 1), position = luaL_optinteger(L, 2, length);
+  lua_Integer length = plain_table(L, 1), position = mt_opt_integer(L, 2, length);
   if (position != length)
     luaL_argcheck(L, position >= 1 && position <= length + 1, 2, "position out of bounds");
   bounded_count(L, position, length, MT_MAX_SEQUENCE);
@@ -73,7 +73,7 @@ static int table_remove(lua_State *L) {
 
 static int table_move(lua_State *L) {
   plain_table(L, 1);
-  lua_Integer from = luaL_checkinteger(L, 2), end = luaL_checkinteger(L, 3), to = luaL_checkinteger(L, 4);
+  lua_Integer from = mt_check_integer(L, 2), end = mt_check_integer(L, 3), to = mt_check_integer(L, 4);
   int target = lua_isnoneornil(L, 5) ? 1 : 5;
   plain_table(L, target);
   lua_Integer count = bounded_count(L, from, end, MT_MAX_SEQUENCE);
@@ -92,7 +92,7 @@ static int table_concat(lua_State *L) {
   lua_Integer length = plain_table(L, 1);
   size_t between, size;
   const char *separator = luaL_optlstring(L, 2, "", &between);
-  lua_Integer i = luaL_optinteger(L, 3, 1), j = luaL_optinteger(L, 4, length);
+  lua_Integer i = mt_opt_integer(L, 3, 1), j = mt_opt_integer(L, 4, length);
   lua_Integer count = bounded_count(L, i, j, MT_MAX_SEQUENCE);
   luaL_Buffer text;
   luaL_buffinit(L, &text);

@@ -97,7 +97,7 @@ static void take_table(lua_State *L, int index, uint32_t at, int depth) {
   luaL_checkstack(L, 6, "the table is nested too deeply");
   mt_see_names(L, index);
   uint32_t pairs = count_pairs(L, index), first = st->in_count;
-  mt_charge_or_raise(L, pairs);
+  mt_charge_or_raise(L, 32 * (int64_t)pairs);
   if (pairs > MT_MAX_VALUES / 2) reserve_in(L, MT_MAX_VALUES + 1);
   reserve_in(L, first + 2 * pairs);
   st->in_count = first + 2 * pairs;
@@ -114,6 +114,16 @@ static void take_table(lua_State *L, int index, uint32_t at, int depth) {
   }
 }
 
+/* The host copies what it is given, and the same text may be given many times: bounded, and charged. */
+static void take_text(lua_State *L, int index, mt_value *value) {
+  mt_state *st = mt_of(L);
+  value->kind = MT_STRING;
+  value->bytes = lua_tolstring(L, index, &value->length);
+  st->in_text += value->length;
+  if (st->in_text > MT_MAX_TEXT) luaL_error(L, "too much text for the host in one call (at most %d MiB)", MT_MAX_TEXT >> 20);
+  mt_charge_or_raise(L, (int64_t)value->length / 4);
+}
+
 /* `index` is absolute. Strings stay Lua's: they live as long as the arguments do. */
 static void take(lua_State *L, int index, uint32_t at, int depth) {
   mt_value value = {0};
@@ -126,10 +136,7 @@ static void take(lua_State *L, int index, uint32_t at, int depth) {
   case LUA_TNUMBER:
     take_number(L, index, &value);
     break;
-  case LUA_TSTRING:
-    value.kind = MT_STRING;
-    value.bytes = lua_tolstring(L, index, &value.length);
-    break;
+  case LUA_TSTRING: take_text(L, index, &value); break;
   case LUA_TTABLE: take_table(L, index, at, depth); return;
   case LUA_TFUNCTION: take_function(L, index, &value); break;
   case LUA_TUSERDATA: take_object(L, index, &value); break;
@@ -145,6 +152,7 @@ void mt_take_arguments(lua_State *L, int first, int count) {
   mt_state *st = mt_of(L);
   reserve_in(L, (uint32_t)count);
   st->in_count = (uint32_t)count;
+  st->in_text = 0;
   for (int i = 0; i < count; i++) take(L, first + i, (uint32_t)i, 0);
 }
 

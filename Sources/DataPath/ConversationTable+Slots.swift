@@ -70,9 +70,14 @@ extension ConversationTable {
   }
 
   private func addSlot(to entry: Int, owner: UInt32) -> Int {
-    let slot = ConversationSlot(
+    var slot = ConversationSlot(
       owner: owner, receiver: 0, packets: 0, bytes: 0, record: .max, isWithin: false,
       next: unsafe entries[entry].slots)
+    if let unused = findSlot(of: entry, owner: Self.nobody) {
+      slot.next = slots[unused].next
+      slots[unused] = slot
+      return unused
+    }
     let position: Int
     if freeSlot != 0 {
       position = Int(freeSlot) - 1

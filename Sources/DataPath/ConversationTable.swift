@@ -82,12 +82,15 @@ struct Path {
   private let room: [ReservedMemory]
   private var indexRoom: ReservedMemory
   private(set) var mask: Int
-  private var used = 0
+  private(set) var used = 0
   private(set) var live = 0
   private var capacity: Int
   private let limit: Int
   private var freeHead: UInt32 = 0
   private var hand = 0
+  private var untilSweep = 0
+  /// Entries that sweeps have looked at: how much work they were.
+  private(set) var swept = 0
   let seed: HashSeed
   let idleTicks: UInt32
   var slots: [ConversationSlot] = []
@@ -97,7 +100,7 @@ struct Path {
   /// Positions whose conversation ended; scripts release what they kept for it. Filled only if `hasWatchers`.
   var ended: [UInt32] = []
   /// Scripts look on: they may ask for `accounts`, and are told what has `ended`.
-  var hasWatchers = false
+  private(set) var hasWatchers = false
   /// Where `touch` leaves what it loads, so that the loads are not optimised away.
   private var touched: UInt64 = 0
 
@@ -160,7 +163,7 @@ struct Path {
     guard mask > Self.cachedMask else { return }
     var sum: UInt64 = 0
     for position in 0..<count { unsafe sum &+= entries[Int(frames[position].candidate)].name.first }
-    for position in 0..<count {
+    for position in 0..<(wideUsed > 0 ? count : 0) {
       let held = unsafe entries[Int(frames[position].candidate)].name
       // All ones for a wide name.
       let isWide = Int(truncatingIfNeeded: held.first >> 63) &- 1
@@ -184,7 +187,8 @@ struct Path {
   @inline(__always)
   func isHeld(_ entry: Int, by name: FlowName, _ wide: WideKey) -> Bool {
     let held = unsafe entries[entry].name
-    return unsafe name.agrees(with: held) && (name.isWhole || wideKeys[held.widePlace] == wide)
+    guard !name.isWhole else { return name == held }
+    return unsafe name.agrees(with: held) && wideKeys[held.widePlace] == wide
   }
 
   /// Position of the conversation, or -1. An idle one is found too: see `isOver`.
@@ -218,6 +222,15 @@ struct Path {
   }
 
   // MARK: Coming and going
+
+  /// Sets `hasWatchers`. Conversations that nobody watched have accounts from now on.
+  func watch(_ isWatched: Bool, at time: Int64) {
+    let begins = isWatched && !hasWatchers
+    hasWatchers = isWatched
+    guard begins, used > 0 else { return }
+    let account = ConversationAccount(firstSeen: time, bytes: 0, packets: 0)
+    unsafe accounts.initialize(repeating: account, count: used)
+  }
 
   /// Makes an idle conversation a new one in place: same key, nothing remembered.
   func restart(_ entry: Int, time: Int64, now: UInt32) {
@@ -256,7 +269,7 @@ struct Path {
   private func takeEntry(now: UInt32) -> Int {
     if freeHead != 0 { return popFree() }
     if used == capacity {
-      sweep(now: now)
+      sweepIfDue(now: now)
       if freeHead != 0 { return popFree() }
       guard capacity < limit else { return evictOne(now: now) }
       grow()
@@ -271,10 +284,22 @@ struct Path {
     return entry
   }
 
+  /// A sweep looks at every conversation: when it was in vain, an eighth of them must be evicted before the next one.
+  /// Otherwise every packet of a flood of new flows would cost a walk through a full table.
+  private func sweepIfDue(now: UInt32) {
+    guard untilSweep == 0 else {
+      untilSweep -= 1
+      return
+    }
+    sweep(now: now)
+    if freeHead == 0 { untilSweep = used / 8 }
+  }
+
   /// Frees every idle conversation, when that frees at least an eighth: otherwise growing or evicting is cheaper than
   /// sweeping again soon.
   private func sweep(now: UInt32) {
     var idle = 0
+    swept += used
     for entry in 0..<used where unsafe now &- entries[entry].lastSeen > idleTicks { idle += 1 }
     guard idle * 8 >= used else { return }
     for entry in 0..<used where unsafe now &- entries[entry].lastSeen > idleTicks {
@@ -287,6 +312,7 @@ struct Path {
   /// By four: every growth places all conversations anew.
   private func grow() {
     capacity = min(capacity * 4, limit)
+    untilSweep = 0
     let size = Self.indexSize(capacity)
     guard size != mask + 1 else { return }
     indexRoom = ReservedMemory(byteCount: size * 4)

@@ -25,6 +25,9 @@ public struct Tally: BitwiseCopyable, Sendable, Hashable {
     a.packets += b.packets
     a.bytes += b.bytes
   }
+
+  /// What was counted between two readings of one counter, the later first.
+  static func - (a: Tally, b: Tally) -> Tally { Tally(packets: a.packets - b.packets, bytes: a.bytes - b.bytes) }
 }
 
 /// One mirror, one ENI (or the unlisted of one subnet), one direction.

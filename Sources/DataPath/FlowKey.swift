@@ -113,17 +113,18 @@ struct FlowName: BitwiseCopyable, Equatable {
 
   private static let upperHalf: UInt64 = 0xffff_ffff_0000_0000
 
-  /// Whether the names agree, all that they say: enough if they are whole. This is the one that is looked for.
+  /// Whether a wide name agrees with one that a table holds: then the wide keys decide.
   @inline(__always)
   func agrees(with held: FlowName) -> Bool {
-    let mask = UInt64(bitPattern: Int64(bitPattern: first) >> 63) | Self.upperHalf
-    return (first ^ held.first) & mask | (second ^ held.second) == 0
+    (first ^ held.first) & Self.upperHalf | (second ^ held.second) == 0
   }
 
   /// Of a wide name that a table holds.
   var widePlace: Int { Int(first & 0xffff_ffff) }
 
-  func held(at widePlace: Int) -> FlowName { FlowName(first: first & Self.upperHalf | UInt64(widePlace), second: second) }
+  func held(at widePlace: Int) -> FlowName {
+    FlowName(first: first & Self.upperHalf | UInt64(widePlace), second: second)
+  }
 
   @inline(__always)
   func hash(_ seed: HashSeed) -> UInt64 { fold(fold(first ^ seed.a, second ^ seed.b) ^ seed.c, seed.d) }

@@ -47,4 +47,9 @@ public protocol FrameSink: AnyObject {
     _ copies: UnsafePointer<Copy>, count: Int, frames: UnsafePointer<Frame>, interfaces: [CaptureInterface],
     drop: (Int, DeliveryDrop) -> Void
   ) throws(Failure)
+
+  /// From the next `deliver` on, copies index another plan; what was delivered so far stays as it is.
+  ///
+  /// - Throws: when the plan's receivers cannot be served. Nothing has changed then.
+  func adopt(_ plan: SinkPlan) throws(Failure)
 }

@@ -187,9 +187,10 @@ private struct PlanBuilder {
     return routeMirrors.map { mirror, receiver in
       let address = String(receiver.description.map { $0 == ":" ? "-" : $0 })
       let isShared = vpcs[receiver]!.count > 1
+      let vpc = qualifiedID(mirror.vpc)
       return SinkPlan.Route(
-        mirrorName: mirror.name, receiver: receiver, encapsulation: mirror.encapsulation,
-        fileStem: isShared ? qualifiedID(mirror.vpc) + "_" + address : address)
+        mirrorName: mirror.name, vpc: vpc, receiver: receiver, encapsulation: mirror.encapsulation,
+        fileStem: isShared ? vpc + "_" + address : address)
     }
   }
 

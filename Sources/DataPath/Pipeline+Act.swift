@@ -236,7 +236,7 @@ extension Pipeline {
     case .even:
       let first = plan.entries[mirror].firstRoute
       var least = 0
-      for receiver in 1..<count where routed[first + receiver].bytes < routed[first + least].bytes { least = receiver }
+      for receiver in 1..<count where load(first + receiver) < load(first + least) { least = receiver }
       conversations.setReceiver(of: subject.entry, mirror: mirror, to: least)
       return least
     case .flowHash, .weighted, .script:
@@ -246,6 +246,9 @@ extension Pipeline {
       return chosen
     }
   }
+
+  /// What `even` compares: bytes given to a receiver so far.
+  private func load(_ route: Int) -> UInt64 { routed[route].bytes &+ routedEarlier[route] }
 
   /// The id of the ENI; of an unlisted ENI its address.
   private func eniKey(_ state: SideState, _ subject: Subject) -> UInt64 {

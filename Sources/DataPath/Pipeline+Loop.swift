@@ -9,22 +9,33 @@ extension Pipeline {
   /// Parses every frame of a batch. Nothing here waits for the conversation table: the processor does many at once.
   func prepare(_ frames: UnsafeMutablePointer<Frame>, _ count: Int) {
     let seed = conversations.seed
+    var known = unsafe prepared.frames
+    var frame = unsafe frames
+    let end = unsafe frames + count
+    // Of most captures all frames are of one interface.
+    var interface: UInt32 = 0
+    var link = links[0]
     var bytes: UInt64 = 0
-    for position in 0..<count {
-      let frame = unsafe frames + position
+    while unsafe frame < end {
+      if unsafe frame.pointee.interface != interface {
+        unsafe interface = frame.pointee.interface
+        link = links[Int(interface)]
+      }
       unsafe bytes &+= UInt64(frame.pointee.original)
-      unsafe (prepared.frames + position).prepare(frame, links[Int(frame.pointee.interface)], seed)
+      unsafe known.prepare(frame, link, seed)
+      unsafe frame += 1
+      unsafe known += 1
     }
     records += Tally(packets: UInt64(count), bytes: bytes)
   }
 
-  /// Judges every frame of a batch; two loops in one text.
+  /// Judges every frame of a batch.
   @inline(__always)
   func judge(_ frames: UnsafeMutablePointer<Frame>, _ count: Int, wantsCopies: Bool) {
     let firstRecord = recordNumber &+ 1
     var position = 0
     while position < count {
-      let (stop, reason) = unsafe judgeRemembered(frames, position..<count, wantsCopies: wantsCopies)
+      let (stop, reason) = unsafe judgeRemembered(frames, position, count, wantsCopies: wantsCopies)
       recordNumber = firstRecord &+ UInt64(stop)
       switch reason {
       case .end:
@@ -35,6 +46,14 @@ extension Pipeline {
       case .unknown(let found): unsafe processUnknown(frames + stop, stop, found)
       }
       position = stop &+ 1
+    }
+  }
+
+  /// As `judge`, while frames are explained: none leaves early.
+  func judgeOpenly(_ frames: UnsafeMutablePointer<Frame>, _ count: Int) {
+    for position in 0..<count {
+      recordNumber &+= 1
+      unsafe processUnknown(frames + position, position, find(prepared.frames + position))
     }
   }
 
@@ -51,11 +70,11 @@ extension Pipeline {
   /// compiler knows. The slow functions change some: the loop ends with the frame that needs one.
   @inline(__always)
   private func judgeRemembered(
-    _ frames: UnsafeMutablePointer<Frame>, _ range: Range<Int>, wantsCopies: Bool
+    _ frames: UnsafeMutablePointer<Frame>, _ start: Int, _ count: Int, wantsCopies: Bool
   ) -> (Int, Stop) {
-    let (entries, wideKeys, accounts) = unsafe (conversations.entries, conversations.wideKeys, conversations.accounts)
-    let (idleTicks, hasWatchers, isTraced) = (conversations.idleTicks, conversations.hasWatchers, trace != nil)
-    let (prepared, lanes, routes) = unsafe (prepared.frames, classes.lanes.base, routed.base)
+    let (entries, wideKeys) = unsafe (conversations.entries, conversations.wideKeys)
+    let (idleTicks, hasWatchers) = (conversations.idleTicks, conversations.hasWatchers)
+    let (lanes, routes) = unsafe (classes.lanes.base, routed.base)
     var clock = clock
     copies.reserve(FrameBatch.capacity)
     var copy = unsafe copies.end
@@ -63,14 +82,17 @@ extension Pipeline {
       self.clock = clock
       if wantsCopies { unsafe copies.setEnd(copy) }
     }
-    for position in range {
-      let frame = unsafe frames + position
-      let known = unsafe prepared + position
+    var known = unsafe prepared.frames + start
+    var frame = unsafe frames + start
+    let end = unsafe frames + count
+    while unsafe frame < end {
       var entry = unsafe Int(known.pointee.candidate)
-      let (name, held) = unsafe (known.pointee.name, entries[entry].name)
-      if unsafe !(name.agrees(with: held) && (name.isWhole || wideKeys[held.widePlace] == known.pointee.wide)) {
+      let name = unsafe known.pointee.name
+      var isHeld = unsafe name.isWhole && name == entries[entry].name
+      if !name.isWhole { unsafe isHeld = holds(entries[entry].name, wideKeys, known) }
+      if !isHeld {
         unsafe entry = find(known)
-        guard entry >= 0 else { return (position, .unknown(-1)) }
+        guard entry >= 0 else { return unsafe (frame - frames, .unknown(-1)) }
       }
       if unsafe frame.pointee.time > clock.time, unsafe clock.advance(to: frame.pointee.time) {
         self.clock = clock
@@ -82,28 +104,40 @@ extension Pipeline {
       // The lower 16 bits are zero in the frame's word: what is left is the class, or more if the MACs differ.
       let number = unsafe path.pointee.destination ^ known.pointee.destination
       let isIdle = unsafe clock.tick &- conversation.pointee.lastSeen > idleTicks
-      guard unsafe path.pointee.source == known.pointee.source, number &- 1 < 0xffff, !isIdle, !isTraced else {
-        return (position, .unknown(entry))
+      guard unsafe path.pointee.source == known.pointee.source, number &- 1 < 0xffff, !isIdle else {
+        return unsafe (frame - frames, .unknown(entry))
       }
       let length = unsafe frame.pointee.original
       let lane = unsafe lanes + Int(number)
       unsafe conversation.pointee.lastSeen = clock.tick
-      if hasWatchers { unsafe accounts[entry].count(length) }
       unsafe lane.pointee.tally.count(length)
+      if hasWatchers { unsafe conversations.accounts[entry].count(length) }
       guard unsafe lane.pointee.isDecided(by: conversation.pointee.mirror) else {
-        return (position, .act(entry, Int(number)))
+        return unsafe (frame - frames, .act(entry, Int(number)))
       }
       let mask = unsafe lane.pointee.mask
       let route = unsafe lane.pointee.firstRoute &+ UInt32(conversation.pointee.receiver & mask)
       unsafe routes[Int(route)].count(length)
-      guard wantsCopies else { continue }
-      unsafe copy.initialize(
-        to: Copy(
-          frame: UInt32(truncatingIfNeeded: position), route: route, origin: lane.pointee.origin,
-          isOutbound: lane.pointee.isOutbound, sourcePort: conversation.pointee.sourcePort))
-      unsafe copy += Int(mask & 1)
+      if wantsCopies {
+        unsafe copy.initialize(
+          to: Copy(
+            frame: UInt32(truncatingIfNeeded: frame - frames), route: route, origin: lane.pointee.origin,
+            isOutbound: lane.pointee.isOutbound, sourcePort: conversation.pointee.sourcePort))
+        unsafe copy += Int(mask & 1)
+      }
+      unsafe frame += 1
+      unsafe known += 1
     }
-    return (range.upperBound, .end)
+    return (count, .end)
+  }
+
+  /// Whether a conversation's name and wide key are the frame's.
+  @inline(__always)
+  private func holds(
+    _ held: FlowName, _ wideKeys: UnsafeMutablePointer<WideKey>, _ known: UnsafeMutablePointer<PreparedFrame>
+  ) -> Bool {
+    let name = unsafe known.pointee.name
+    return unsafe name.agrees(with: held) && wideKeys[held.widePlace] == known.pointee.wide
   }
 
   // MARK: What no path remembers
@@ -160,7 +194,7 @@ extension Pipeline {
     return entry
   }
 
-  private func releaseEnded() {
+  func releaseEnded() {
     for id in conversations.ended {
       for script in scripts { script.conversationEnded(id) }
     }

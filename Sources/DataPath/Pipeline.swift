@@ -20,9 +20,10 @@ internal import Wire
 
 /// Judges frames for all mirrors of a plan and hands the copies to a sink. One worker; not for several threads.
 @safe public final class Pipeline {
-  public let plan: MirrorPlan
-  let judge: Judge
-  let scripts: [any ScriptHost]
+  /// Replaced by `adopt` only.
+  public internal(set) var plan: MirrorPlan
+  var judge: Judge
+  var scripts: [any ScriptHost]
   /// Compiled pcap-filter expressions: by expression, then by link binding.
   var bpf: [[BPFProgram?]] = []
   let compiler: (any BPFCompiler)?
@@ -36,21 +37,27 @@ internal import Wire
   var routed = FlatArray<Tally>()
   var dropped: [DeliveryTally]
   var nextInTurn: [Int]
+  /// Bytes that routes are taken to have had before the plan came into force; only `even` looks at it.
+  var routedEarlier: [UInt64]
   var copies = FlatArray<Copy>(capacity: 1024)
   let prepared = PreparedBatch()
 
   var links = FlatArray<BoundLink>()
-  private var interfaceNames: [String: Int]
-  private var linkNumbers: [LinkBinding: UInt16] = [:]
-  private let boundENIs: [String: Int]
+  var interfaceNames: [String: Int]
+  var linkNumbers: [LinkBinding: UInt16] = [:]
+  /// ENI ids by the name of a capture, as given; and the ENIs that the inventory has.
+  let bindings: [String: String]
+  var boundENIs: [String: Int]
   /// ENIs whose own captures are read: the same record may be met at its sender and at its receiver.
-  private(set) var capturedENIs: Set<Int>
+  var capturedENIs: Set<Int>
 
   var clock = EngineClock()
+  /// The engine's clock: the latest packet time, nanoseconds since 1970; it never goes back. `Int64.min`: no packet yet.
+  public var now: Int64 { clock.time }
   /// A sink waits for copies in this batch.
   private(set) var wantsCopies = false
   /// A filter samples flows by their hash.
-  let wantsFlowHash: Bool
+  var wantsFlowHash: Bool
   /// The record at hand, if it is a fragment or one whose conversation is found by other means.
   var followed: PacketSummary?
   var recordNumber: UInt64 = 0
@@ -66,6 +73,11 @@ internal import Wire
   public internal(set) var fragmentsWithoutPorts: UInt64 = 0
   var settledUnattributed = Tally()
   var unattributedByMirror: [Tally]
+  /// Counters of plans that are no longer in force, and what had been read when the present one came.
+  var ledger = Ledger()
+  var start = (records: Tally(), undecodable: Tally())
+  /// Found when a plan was closed; `report` throws it.
+  var violation: IdentityViolation?
 
   /// - Parameters:
   ///   - scripts: the hosts that the plan's script functions name by index.
@@ -84,15 +96,16 @@ internal import Wire
       mirrors: plan.entries.count, origins: plan.inventory.enis.count + plan.inventory.subnets.count)
     conversations = ConversationTable(
       limit: plan.options.conversationLimit, idle: plan.options.conversationIdle, seed: .random())
-    conversations.hasWatchers = !scripts.isEmpty
-    classes = VerdictClasses(firstRoutes: plan.entries.map(\.firstRoute), routeCount: plan.sinkPlan.routes.count)
+    conversations.watch(!scripts.isEmpty, at: .min)
+    classes = VerdictClasses(plan)
     for _ in 0...plan.sinkPlan.routes.count { routed.append(Tally()) }
     dropped = Array(repeating: DeliveryTally(), count: plan.sinkPlan.routes.count)
     nextInTurn = Array(repeating: 0, count: plan.entries.count)
+    routedEarlier = Array(repeating: 0, count: plan.sinkPlan.routes.count)
     unattributedByMirror = Array(repeating: Tally(), count: plan.entries.count)
     interfaceNames = Self.interfaceNames(plan)
-    let ids = Self.eniIDs(plan)
-    self.boundENIs = boundENIs.compactMapValues { ids[$0] }
+    bindings = boundENIs
+    self.boundENIs = Self.boundENIs(boundENIs, plan)
     capturedENIs = Set(self.boundENIs.values)
     beginRecalling()
   }
@@ -100,7 +113,7 @@ internal import Wire
   // MARK: Interfaces
 
   /// Names that bind a pcapng interface to an ENI: the ENI's host interface, or its id. A name of two ENIs binds none.
-  private static func interfaceNames(_ plan: MirrorPlan) -> [String: Int] {
+  static func interfaceNames(_ plan: MirrorPlan) -> [String: Int] {
     var names = eniIDs(plan)
     var ambiguous: Set<String> = []
     for (index, eni) in plan.inventory.enis.enumerated() {
@@ -114,6 +127,11 @@ internal import Wire
 
   private static func eniIDs(_ plan: MirrorPlan) -> [String: Int] {
     Dictionary(plan.inventory.enis.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  static func boundENIs(_ bindings: [String: String], _ plan: MirrorPlan) -> [String: Int] {
+    let ids = eniIDs(plan)
+    return bindings.compactMapValues { ids[$0] }
   }
 
   /// Binds interfaces that the source has met since the last batch.
@@ -141,12 +159,15 @@ internal import Wire
   ///
   /// - Throws: what the sink throws when it cannot go on.
   public func process(_ batch: FrameBatch, interfaces: [CaptureInterface], sink: (any FrameSink)?) throws {
+    guard batch.count > 0 else { return }
     if links.count < interfaces.count { bind(interfaces) }
     wantsCopies = sink != nil
     unsafe prepare(batch.frames, batch.count)
     unsafe conversations.seek(prepared.frames, count: batch.count)
     if !scripts.isEmpty { unsafe beginBatch(batch.frames, batch.count) }
-    if wantsCopies {
+    if trace != nil {
+      unsafe judgeOpenly(batch.frames, batch.count)
+    } else if wantsCopies {
       unsafe judge(batch.frames, batch.count, wantsCopies: true)
     } else {
       unsafe judge(batch.frames, batch.count, wantsCopies: false)

@@ -1,4 +1,5 @@
 public import Mirroring
+public import Wire
 
 /// What a run counted, mirror by mirror; a snapshot.
 public struct PipelineReport: Sendable {
@@ -11,7 +12,12 @@ public struct PipelineReport: Sendable {
   /// Later fragments whose ports no condition could know.
   public var fragmentsWithoutPorts: UInt64
   public var conversations: Conversations
+  /// The enabled mirrors, in the order of the plan.
   public var mirrors: [Mirror]
+  /// Mirrors that were enabled earlier in the run: disabled or removed since, by name.
+  public var former: [Mirror] = []
+  /// Names of what cells' `origin` counts: those of `SinkPlan.origins`, then those that only earlier plans had.
+  public var origins: [String]
 
   public struct Conversations: Sendable {
     public var live: Int
@@ -19,23 +25,32 @@ public struct PipelineReport: Sendable {
     public var evicted: UInt64
   }
 
-  /// One enabled mirror.
   public struct Mirror: Sendable {
-    /// Position in the plan's `mirrors`.
-    public var index: Int
+    public var identity: MirrorIdentity
+    /// Position in the plan's `mirrors`; nil: it is not among them any more.
+    public var index: Int?
     /// Observations: sides of records (`copies: "per-eni"`), or records with at least one side (`once`).
     public var observed: Tally
     public var collected: Tally
     /// Records without a side in this mirror's VPC: not observed by it.
     public var unattributed: Tally
+    /// Undecodable records that were read while it was enabled.
+    public var undecodable: Tally
+    /// Records that were read while it was not enabled, or not there yet, or not there any more.
+    public var absent = Tally()
+    /// It has had `copies: "once"` all the time, so that records can be compared with observations.
+    public var isOncePerRecord: Bool
     /// In the order of the stages; all of them, those that never applied too.
     public var reasons: [(reason: Verdict, tally: Tally)]
+    /// In the order of the definition; then those that it had earlier.
     public var receivers: [Receiver]
     /// The same by ENI and direction, in the order of the ENIs.
     public var cells: [Cell]
   }
 
   public struct Receiver: Sendable {
+    /// nil: several, of mirrors that were removed long ago.
+    public var address: IPAddress?
     /// Copies the mirror gave to it.
     public var collected: Tally
     /// Of these the sink delivered.
@@ -44,7 +59,7 @@ public struct PipelineReport: Sendable {
   }
 
   public struct Cell: Sendable {
-    /// Index into `SinkPlan.origins`.
+    /// Index into the report's `origins`.
     public var origin: Int
     public var isOutbound: Bool
     public var observed: Tally
@@ -63,48 +78,54 @@ extension Pipeline {
   ///
   /// - Throws: `IdentityViolation` if the counters do not add up (invariants 2 and 3).
   public func report() throws(IdentityViolation) -> PipelineReport {
-    settle()
-    var mirrors: [PipelineReport.Mirror] = []
-    for (entry, index) in plan.enabled.enumerated() { mirrors.append(mirror(entry, index)) }
-    let report = PipelineReport(
-      records: records, undecodable: undecodable, unattributed: settledUnattributed,
-      fragmentsWithoutPorts: fragmentsWithoutPorts,
-      conversations: .init(live: conversations.live, evicted: conversations.evicted), mirrors: mirrors)
-    try report.checkIdentity(plan)
-    return report
+    if let violation { throw violation }
+    let period = periodReport()
+    try period.checkIdentity()
+    let total = ledger.total(period, plan, records: records, undecodable: undecodable)
+    try total.checkIdentity()
+    return total
   }
 
-  /// What was counted so far of one enabled mirror, by its position among them; within a script's call of the records before
-  /// the one that it judges.
+  /// What was counted so far of one enabled mirror, by its position among them, without its cells; within a script's call of
+  /// the records before the one that it judges.
   public func report(entry: Int) -> PipelineReport.Mirror {
     settle()
-    return withoutRecordAtHand(mirror(entry, plan.enabled[entry]), entry: entry)
+    let period = withoutRecordAtHand(mirror(entry), entry: entry)
+    return ledger.sums(period, enabledFor: records - start.records, records: records)
   }
 
-  private func mirror(_ entry: Int, _ index: Int) -> PipelineReport.Mirror {
+  /// What was counted since the plan came into force.
+  func periodReport() -> PipelineReport {
+    settle()
+    return PipelineReport(
+      records: records - start.records, undecodable: undecodable - start.undecodable, unattributed: settledUnattributed,
+      fragmentsWithoutPorts: fragmentsWithoutPorts,
+      conversations: .init(live: conversations.live, evicted: conversations.evicted),
+      mirrors: plan.enabled.indices.map { mirror($0) }, origins: plan.sinkPlan.origins.map(\.name))
+  }
+
+  private func mirror(_ entry: Int) -> PipelineReport.Mirror {
+    let index = plan.enabled[entry]
     var mirror = PipelineReport.Mirror(
-      index: index, observed: Tally(), collected: Tally(), unattributed: unattributedByMirror[entry],
-      reasons: Self.noReasons, receivers: receivers(entry), cells: [])
+      identity: plan.identity(index), index: index, observed: Tally(), collected: Tally(),
+      unattributed: unattributedByMirror[entry], undecodable: undecodable - start.undecodable,
+      isOncePerRecord: !plan.entries[entry].isPerENI, reasons: PipelineReport.Mirror.noReasons,
+      receivers: receivers(entry), cells: [])
     for (position, key) in cells.keys.enumerated() where key.mirror == entry {
       let cell = cell(position, key)
       guard cell.observed.packets > 0 else { continue }
-      mirror.observed += cell.observed
-      mirror.collected += cell.collected
-      for reason in mirror.reasons.indices { mirror.reasons[reason].tally += cell.reasons[reason].tally }
       mirror.cells.append(cell)
+      mirror.count(cell)
     }
-    mirror.cells.sort { ($0.origin, $0.isOutbound ? 0 : 1) < ($1.origin, $1.isOutbound ? 0 : 1) }
+    mirror.sortCells()
     return mirror
   }
-
-  private static let noReasons: [(reason: Verdict, tally: Tally)] =
-    Verdict.allCases.filter { $0 != .collected }.map { ($0, Tally()) }
 
   private func cell(_ position: Int, _ key: CellKey) -> PipelineReport.Cell {
     PipelineReport.Cell(
       origin: Int(key.origin), isOutbound: key.isOutbound, observed: cells.observed(position),
       collected: cells.judged(position, .collected),
-      reasons: Self.noReasons.map { ($0.reason, cells.judged(position, $0.reason)) })
+      reasons: PipelineReport.Mirror.noReasons.map { ($0.reason, cells.judged(position, $0.reason)) })
   }
 
   private func receivers(_ entry: Int) -> [PipelineReport.Receiver] {
@@ -114,18 +135,34 @@ extension Pipeline {
       let lost = drops.reduce(into: Tally()) { $0 += $1.1 }
       let given = routed[route]
       return .init(
-        collected: given,
+        address: plan.sinkPlan.routes[route].receiver, collected: given,
         delivered: Tally(packets: given.packets &- lost.packets, bytes: given.bytes &- lost.bytes), drops: drops)
     }
   }
 }
 
+extension PipelineReport.Mirror {
+  static let noReasons: [(reason: Verdict, tally: Tally)] =
+    Verdict.allCases.filter { $0 != .collected }.map { ($0, Tally()) }
+
+  /// Adds a cell to the sums.
+  mutating func count(_ cell: PipelineReport.Cell) {
+    observed += cell.observed
+    collected += cell.collected
+    for reason in reasons.indices { reasons[reason].tally += cell.reasons[reason].tally }
+  }
+
+  mutating func sortCells() {
+    cells.sort { ($0.origin, $0.isOutbound ? 0 : 1) < ($1.origin, $1.isOutbound ? 0 : 1) }
+  }
+}
+
 extension PipelineReport {
   /// `observed = collected + Σ reasons` for every mirror, ENI and direction; `collected = Σ receivers` for every mirror;
-  /// every decodable record is observed by a mirror or unattributed to it.
-  func checkIdentity(_ plan: MirrorPlan) throws(IdentityViolation) {
-    for mirror in mirrors {
-      let name = plan.mirrors[mirror.index].name
+  /// every decodable record is observed by a mirror, unattributed to it, or was read while it was absent.
+  func checkIdentity() throws(IdentityViolation) {
+    for mirror in mirrors + former {
+      let name = mirror.identity.name
       for cell in mirror.cells {
         let judged = cell.reasons.reduce(into: cell.collected) { $0 += $1.tally }
         guard judged == cell.observed else {
@@ -138,8 +175,9 @@ extension PipelineReport {
         throw IdentityViolation(
           description: "mirror '\(name)': collected \(mirror.collected), given to receivers \(given)")
       }
-      guard plan.mirrors[mirror.index].copies == .once else { continue }
-      let met = mirror.observed.packets + mirror.unattributed.packets + undecodable.packets
+      guard mirror.isOncePerRecord else { continue }
+      let met =
+        mirror.observed.packets + mirror.unattributed.packets + mirror.undecodable.packets + mirror.absent.packets
       guard met == records.packets else {
         throw IdentityViolation(
           description: "mirror '\(name)': \(records.packets) records, \(met) observed, unattributed or undecodable")

@@ -6,14 +6,19 @@ public struct SinkPlan: Sendable {
   /// One mirror's one receiver.
   public struct Route: Sendable {
     public var mirrorName: String
+    /// The VPC's id, with its region where ids repeat.
+    public var vpc: String
     public var receiver: IPAddress
     public var encapsulation: Encapsulation
     /// File stem of the receiver, unique among the plan's receivers: the address (`:` written `-`), preceded by
     /// the VPC id and `_` when two VPCs have receivers of one address.
     public var fileStem: String
 
-    public init(mirrorName: String, receiver: IPAddress, encapsulation: Encapsulation, fileStem: String) {
+    public init(
+      mirrorName: String, vpc: String = "", receiver: IPAddress, encapsulation: Encapsulation, fileStem: String
+    ) {
       self.mirrorName = mirrorName
+      self.vpc = vpc
       self.receiver = receiver
       self.encapsulation = encapsulation
       self.fileStem = fileStem

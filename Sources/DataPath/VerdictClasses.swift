@@ -188,6 +188,10 @@ struct VerdictClasses: ~Copyable {
     addPlaceholder()
   }
 
+  init(_ plan: MirrorPlan) {
+    self.init(firstRoutes: plan.entries.map(\.firstRoute), routeCount: plan.sinkPlan.routes.count)
+  }
+
   private mutating func addPlaceholder() {
     lanes.append(.nothing(routeCount: routeCount))
     classes.append(

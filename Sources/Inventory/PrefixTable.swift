@@ -24,7 +24,8 @@ public struct PrefixTable: Sendable {
     values6 = v6.map(\.value)
   }
 
-  /// The number of the longest prefix that holds the address, or -1.
+  /// The number of the longest prefix that holds the address, or -1. Inlined, so that the table's arrays are not retained.
+  @inline(__always)
   public func value(for address: IPAddress) -> Int32 {
     if address.family == .v4 {
       return values4[Self.lastStart(in: starts4, notAfter: UInt32(truncatingIfNeeded: address.low))]
@@ -32,6 +33,7 @@ public struct PrefixTable: Sendable {
     return values6[Self.lastStart(in: starts6, notAfter: address.number)]
   }
 
+  @inline(__always)
   private static func lastStart<Number: FixedWidthInteger>(in starts: [Number], notAfter key: Number) -> Int {
     var low = 0
     var high = starts.count

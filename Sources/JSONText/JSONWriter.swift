@@ -14,7 +14,7 @@ public enum JSONOrder: Sendable {
 }
 
 extension JSONValue {
-  /// The value as JSON text, ASCII control characters and U+007F to U+009F escaped: safe to print on a terminal.
+  /// The value as JSON text, everything that a terminal would obey escaped (`isSteering`): safe to print.
   public func text(_ style: JSONStyle = .compact, order: JSONOrder = .given) -> String {
     var writer = JSONWriter(style: style, order: order)
     writer.write(self)
@@ -98,8 +98,8 @@ extension JSONWriter {
       case 0x0a: output += "\\n".utf8
       case 0x0d: output += "\\r".utf8
       case 0x09: output += "\\t".utf8
-      case 0..<0x20, 0x7f..<0xa0: output += escaped(scalar.value).utf8
-      case ..<0x80: output.append(UInt8(scalar.value))
+      case 0x20..<0x7f: output.append(UInt8(scalar.value))
+      case _ where scalar.isSteering: output += escaped(scalar.value).utf8
       default: output += UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter
       }
     }

@@ -23,5 +23,14 @@
   public static let timer = LuaLimits(
     steps: 1_000_000, wallNanoseconds: 50_000_000, allocatedBytesPerCall: 16 << 20)
   public static let audit = LuaLimits(wallNanoseconds: 60_000_000_000)
+  /// Until `LuaState.interrupt()`.
+  public static let repl = LuaLimits()
   public static let none = LuaLimits()
+}
+
+/// Live bytes that a state's heap may have.
+public enum LuaHeap {
+  public static let policy = 8 << 20
+  public static let audit = 256 << 20
+  public static let repl = 64 << 20
 }

@@ -61,12 +61,21 @@ public enum LuaSelfTest {
     return [Finding(isFatal: true, message: "the \(limit.expected) limit does not hold")]
   }
 
+  /// The library gives wrong answers for `1 ~ (2 or 3)` in functions with more than 256 constants, as 5.4.0 to 5.4.4 do.
+  public static let miscompilesBitOperators: Bool = {
+    do throws(LuaError) {
+      let state = try LuaState(library: HostLibrary())
+      var miscompiles = false
+      try unsafe state.check(mt_miscompiles_bit_operators(state.c, &miscompiles))
+      return miscompiles
+    } catch {
+      return true
+    }
+  }()
+
   /// Known faults that a script's author must know of.
   private static func checkKnownFaults() throws(LuaError) -> [Finding] {
-    let state = try LuaState(library: HostLibrary())
-    var miscompiles = false
-    try unsafe state.check(mt_miscompiles_bit_operators(state.c, &miscompiles))
-    guard miscompiles else { return [] }
+    guard miscompilesBitOperators else { return [] }
     return [
       Finding(
         isFatal: false,

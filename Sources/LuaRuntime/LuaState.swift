@@ -18,13 +18,15 @@ internal import CLuaShims
   ///   - memory: the most live bytes the heap may have.
   ///   - print: gets each line that the script prints, clean and at most 1 KiB.
   public convenience init(
-    library: HostLibrary, memory: Int = 8 << 20, print: @escaping (String) -> Void = { _ in }
+    library: HostLibrary, memory: Int = LuaHeap.policy, print: @escaping (String) -> Void = { _ in }
   ) throws(LuaError) {
     try self.init(library: library, memory: memory, failingFrom: 0, print: print)
   }
 
   /// For tests: the `failingFrom`th allocation and all later ones fail.
-  init(library: HostLibrary, memory: Int, failingFrom: UInt64, print: @escaping (String) -> Void) throws(LuaError) {
+  package init(
+    library: HostLibrary, memory: Int, failingFrom: UInt64, print: @escaping (String) -> Void
+  ) throws(LuaError) {
     var callbacks = unsafe mt_host(
       context: nil, call: hostCall, text: hostText, elsewhere: hostElsewhere, predicate: hostPredicate, print: hostPrint)
     guard let opened = unsafe mt_open(&callbacks, max(0, memory), failingFrom) else {
@@ -108,6 +110,9 @@ internal import CLuaShims
     return LuaPinned(id: reference)
   }
 
+  /// Ends the call that runs now, or the next one, as if its time were over. From any thread and from signal handlers.
+  public nonisolated func interrupt() { unsafe mt_interrupt(c) }
+
   /// Lets go of a function; its reference must not be used again.
   public func release(_ function: LuaFunctionReference) { unsafe _ = mt_release(c, function.id) }
   public func release(_ pinned: LuaPinned) { unsafe _ = mt_release(c, pinned.id) }
@@ -144,8 +149,9 @@ internal import CLuaShims
     return names.sorted()
   }
 
-  /// For tests: the `n`th allocation from now on and all later ones fail; 0: none.
-  func failAllocations(from n: UInt64) { unsafe mt_fail_allocations(c, n) }
+  /// For tests: `count` allocations from the `n`th from now on fail; 0: none. Lua collects garbage and asks once more: one
+  /// failure is an emergency collection, two are out of memory.
+  package func failAllocations(from n: UInt64, count: UInt64 = .max) { unsafe mt_fail_allocations(c, n, count) }
 
   func check(_ status: Int32) throws(LuaError) {
     if status != 0 { throw failure(status) }

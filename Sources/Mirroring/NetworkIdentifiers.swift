@@ -29,7 +29,7 @@ struct NetworkIdentifiers {
 
 extension MirrorDraft {
   /// The VNI that the draft asks for, if it is one: taken before any default is chosen.
-  var explicitVNI: UInt32? {
+  public var explicitVNI: UInt32? {
     let members = definition.filter { $0.name == "encapsulation" } + targetMembers
     for member in members {
       guard case .table(let parts) = member.value.content else { continue }

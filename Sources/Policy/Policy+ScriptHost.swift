@@ -1,3 +1,4 @@
+internal import JSONText
 internal import LuaRuntime
 public import Mirroring
 internal import Wire
@@ -20,6 +21,7 @@ extension Policy {
     guard isCallable(function, kind, mirror) else { return nil }
     unsafe advanceClock(packet.pointee.clock)
     let record = unsafe context.arena.place(packet.pointee, isObserved: true)
+    guard isCounted else { return unsafe askUncounted(function, mirror, record) }
     let use = use(function, mirror)
     if let answer = unsafe known(use, record), unsafe give(answer, use, mirror, record) { return answer.code }
     lastAsked = (function, false)
@@ -34,6 +36,15 @@ extension Policy {
       return answer
     } catch {
       fail(function, error, mirror)
+      return nil
+    }
+  }
+
+  private func askUncounted(_ function: Int, _ mirror: Int, _ record: UnsafePointer<PacketRecord>) -> UInt32? {
+    do throws(LuaError) {
+      return try unsafe code(function, mirror, record)
+    } catch {
+      note(function, error)
       return nil
     }
   }
@@ -79,14 +90,17 @@ extension Policy {
     return !breakers[mirror].isFaulted
   }
 
-  private func advanceClock(_ time: Int64) { context.clock = max(context.clock, time) }
+  private func advanceClock(_ time: Int64) {
+    context.clock = max(context.clock, time)
+    if context.sharedDraft != nil { context.commitShared(at: context.clock) }
+  }
 
   // MARK: Balancers
 
   private func receivers(_ entry: Int) throws(LuaError) -> LuaPinned {
     if let known = entries[entry].receivers { return known }
     let mirror = entries[entry].mirror ?? -1
-    let count = context.mirrors.indices.contains(mirror) ? context.mirrors[mirror].mirror.receivers.count : 0
+    let count = context.mirrors.indices.contains(mirror) ? context.mirrorInForce(mirror).receivers.count : 0
     let list = (0..<count).map { context.types.value(.receiver, mirror * PolicyContext.receiverStride + $0) }
     let pinned = try state.pin(.table(LuaTable(items: list)))
     entries[entry].receivers = pinned
@@ -95,7 +109,7 @@ extension Policy {
 
   private func choice(_ result: LuaResult, _ entry: Int, _ script: FunctionObject) throws(LuaError) -> ScriptChoice {
     let mirror = entries[entry].mirror ?? -1
-    let receivers = context.mirrors.indices.contains(mirror) ? context.mirrors[mirror].mirror.receivers : []
+    let receivers = context.mirrors.indices.contains(mirror) ? context.mirrorInForce(mirror).receivers : []
     // A float that is a whole number indexes as in Lua's own tables.
     var result = result
     if case .number(let number) = result, let index = Int64(exactly: number) { result = .integer(index) }
@@ -162,6 +176,7 @@ extension Policy {
 
   public func start(at time: Int64) {
     context.clock = time
+    context.commitShared(at: time)
     for index in context.timers.indices { context.timers[index].due = time &+ context.timers[index].period }
   }
 
@@ -176,6 +191,8 @@ extension Policy {
   }
 
   private func run(_ timer: TimerObject, _ index: Int) {
+    context.isInTimer = true
+    defer { context.isInTimer = false }
     do throws(LuaError) {
       _ = try state.call(context.functions[timer.function].reference, limits: context.options.timer)
       context.timers[index].failures = 0

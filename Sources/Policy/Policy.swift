@@ -20,6 +20,10 @@ public final class Policy: ScriptHost {
 
   let context: PolicyContext
   let state: LuaState
+  /// Allocations before the script's first.
+  private let opened: Int
+  /// What to know of the installed Lua.
+  private let languageWarnings: [MirrorViolation]
   /// By entry of the plan.
   var entries: [PlanEntry] = []
   var breakers: [Breaker] = []
@@ -36,13 +40,15 @@ public final class Policy: ScriptHost {
   /// Which function answered last, and whether from memory.
   var lastAsked = (function: -1, isHit: false)
   public var beforeFailure: (() -> Void)?
+  /// False while packets are judged that nobody sent: see `uncounted`.
+  var isCounted = true
   /// Remembered answers that were asked again, and those that differed.
   public internal(set) var verified = 0
   public internal(set) var mismatches = 0
 
   /// A mirror of this policy in the plan.
   struct PlanEntry {
-    /// Position in `mirrors`; nil: another policy's.
+    /// The mirror's number; nil: another policy's.
     var mirror: Int?
     /// The list of receivers as scripts see it, made at the first call of a balancer.
     var receivers: LuaPinned?
@@ -95,53 +101,48 @@ public final class Policy: ScriptHost {
     name = place.stem
     self.host = host
     path = file
+    languageWarnings = ManyConstants.warnings(bytes, file: file)
     library = PolicyLibrary.build(context, declaredIn: library)
     do throws(LuaError) {
-      state = try LuaState(library: library, memory: options.memory, print: options.print)
+      state = try LuaState(
+        library: library, memory: options.memory, failingFrom: options.failOpeningFrom, print: options.print)
       if options.coversLines { state.coverLines() }
+      opened = state.memory.allocations
+      state.failAllocations(from: options.failLoading.from, count: options.failLoading.count)
       try state.load(source: bytes, chunkName: place.base, limits: options.loading)
     } catch {
       throw PolicyError(error, context, path: file)
     }
+    state.failAllocations(from: 0)
     context.isLoading = false
     examineFunctions()
   }
 
+  /// For tests: `count` allocations of the script from the `n`th from now on fail; 0: none.
+  package func failAllocations(from n: UInt64, count: UInt64) { state.failAllocations(from: n, count: count) }
+  /// For tests: the script's allocations so far.
+  package var allocations: Int { state.memory.allocations - opened }
+
   // MARK: What was declared
 
-  /// The mirrors that the file declared, in order; each obeys every rule.
-  public var mirrors: [TrafficMirror] { context.mirrors.map(\.mirror) }
+  /// The mirrors that the file declared and did not delete, in order; each obeys every rule.
+  public var mirrors: [TrafficMirror] { context.standing.map { context.mirrors[$0].mirror } }
+
+  /// Numbers of the same mirrors, by which `begin` and `faulted` name them; they stay when others are deleted.
+  public var mirrorNumbers: [Int] { context.standing }
 
   /// The same as they were written.
-  public var drafts: [MirrorDraft] { context.mirrors.map(\.draft) }
+  public var drafts: [MirrorDraft] { context.standing.map { context.mirrors[$0].draft } }
 
   /// What is allowed and yet probably not meant.
-  public var warnings: [MirrorViolation] { context.mirrors.flatMap(\.warnings).map { context.withPath($0, path) } }
+  public var warnings: [MirrorViolation] {
+    languageWarnings
+      + context.standing.flatMap { context.mirrors[$0].warnings }.map { context.withPath($0, path) }
+  }
 
   // MARK: In the plan
 
-  /// Tells which entries of the plan are mirrors of this policy: for the breaker, receivers and `stats()`.
-  ///
-  /// - Parameters:
-  ///   - mirrors: index among the plan's enabled mirrors (what `judge` is called with), and position in `mirrors`.
-  ///   - statistics: what was counted for an entry of the plan.
-  public func begin(plan mirrors: [(entry: Int, mirror: Int)], statistics: ((Int) -> MirrorStatistics?)? = nil) {
-    for entry in entries { if let receivers = entry.receivers { state.release(receivers) } }
-    let count = (mirrors.map(\.entry).max() ?? -1) + 1
-    entries = Array(repeating: PlanEntry(), count: count)
-    breakers = Array(repeating: Breaker(), count: count)
-    uses = Array(repeating: [], count: count)
-    generationNow += 1
-    for (entry, mirror) in mirrors where entry >= 0 { entries[entry].mirror = mirror }
-    let byMirror = Dictionary(mirrors.map { ($0.mirror, $0.entry) }, uniquingKeysWith: { first, _ in first })
-    context.isFaulted = { [unowned self] mirror in byMirror[mirror].map { breakers[$0].isFaulted } ?? false }
-    context.scriptTable = { [unowned self] mirror in
-      LuaTable(statistics: byMirror[mirror].map { self.statistics(entry: $0) } ?? [])
-    }
-    context.statistics = { mirror in byMirror[mirror].flatMap { statistics?($0) } }
-  }
-
-  /// Positions in `mirrors` of those whose scripts failed too often: they are not called any more, `on_error` applies.
+  /// Numbers of the mirrors whose scripts failed too often: they are not called any more, `on_error` applies.
   public var faulted: [Int] {
     entries.indices.filter { breakers[$0].isFaulted }.compactMap { entries[$0].mirror }.sorted()
   }

@@ -36,6 +36,8 @@ final class PolicyContext {
   var isLoading = true
   /// A filter or balancer runs.
   var isJudging = false
+  /// A timer's function runs.
+  var isInTimer = false
   /// Nanoseconds since 1970 of the engine's clock; 0 while the policy loads.
   var clock: Int64 = 0
 
@@ -47,6 +49,13 @@ final class PolicyContext {
   var balances: [DraftValue] = []
   var functions: [FunctionObject] = []
   var mirrors: [MirrorObject] = []
+  /// `mirrors` as the engine has them: what scripts changed since comes into force between two batches. Empty: nothing
+  /// is running.
+  var inForce: [MirrorObject] = []
+  /// Mirrors that others declared, as they are now; nil: nothing is running, those of `earlier` count.
+  var neighbours: (() -> [TrafficMirror])?
+  /// What scripts asked for since the engine last looked.
+  var requests = PolicyRequests()
   /// What the last failed `mirror{}` said, and what it broke.
   var lastRefusal: (message: String, violations: [MirrorViolation])?
   var sets: [ValueSet] = []
@@ -63,11 +72,15 @@ final class PolicyContext {
   var statistics: ((Int) -> MirrorStatistics?)?
   /// How a mirror's functions were asked, by its position here.
   var scriptTable: ((Int) -> LuaTable)?
+  /// Explains a made packet to a mirror, by its position here; nil: nothing is running.
+  var explainer: ((_ mirror: Int, _ frame: MadeFrame) throws(TestRefusal) -> PacketExplanation)?
   /// Whether a mirror, by its position here, has failed too often.
   var isFaulted: ((Int) -> Bool)?
   /// Set while the policy is tested.
   let testing: TestContext?
   let arena = PacketArena()
+  /// What was written to `shared` before the policy came into force; nil: it is in force.
+  var sharedDraft: SharedDraft?
 
   init(
     name: String, file: String, folder: String, host: Int, inventory: Inventory, validator: MirrorValidator,
@@ -83,8 +96,15 @@ final class PolicyContext {
     self.options = options
     self.types = types
     log = RateLimitedLog(sink: options.log)
+    sharedDraft = SharedDraft(over: options.shared)
     testing = options.isTested ? TestContext() : nil
   }
+
+  /// Mirrors can be changed: a packet that is being judged would not know by which definition.
+  var mayChange: Bool { isLoading || isInTimer || isAtTest }
+
+  /// Positions of the mirrors that were not deleted.
+  var standing: [Int] { mirrors.indices.filter { !mirrors[$0].isDeleted } }
 
   /// Where a call stands in the script.
   func location(_ call: HostCall) -> SourceLocation {
@@ -101,6 +121,11 @@ final class PolicyContext {
   {
     if let known = functions.firstIndex(where: { $0.reference == function && $0.name == name && $0.kind == kind }) {
       return known
+    }
+    guard isLoading else {
+      throw HostFailure(
+        "a function that was not used while the policy loaded: a timer changes mirrors with what was made then, such as filter.when(name, fn)"
+      )
     }
     try reserve(functions.count, limit: Limit.others, "functions")
     functions.append(FunctionObject(reference: function, name: name, kind: kind))
@@ -150,6 +175,20 @@ struct MirrorObject {
   var draft: MirrorDraft
   var mirror: TrafficMirror
   var warnings: [MirrorViolation]
+  /// Its handles stay valid, it is nowhere else.
+  var isDeleted = false
+  /// `enable` clears what its scripts failed in.
+  var isEnabledAnew = false
+}
+
+/// What a script asked the engine to do between two batches.
+public struct PolicyRequests: Sendable, Hashable {
+  /// Mirrors were changed or deleted.
+  public var changesMirrors = false
+  /// `mirrors.reload()`.
+  public var reloads = false
+
+  public init() {}
 }
 
 /// A function that runs by the engine's clock.
@@ -167,4 +206,6 @@ struct MetricObject {
   var name: String
   var isCounter: Bool
   var value: Double
+  /// A gauge that was set, not only added to.
+  var isSet = false
 }

@@ -5,8 +5,8 @@ internal import Wire
 extension APIEntry {
   /// The whole policy language, in the order of the reference page.
   static let all: [APIEntry] =
-    mirrorEntries + mirrorsEntries + sourceEntries + targetEntries + filterEntries + balanceEntries + packetEntries
-    + payloadEntries + makeEntries + setEntries + inventoryEntries + hostEntries
+    mirrorEntries + explainEntries + mirrorsEntries + sourceEntries + targetEntries + filterEntries + balanceEntries
+    + packetEntries + payloadEntries + makeEntries + setEntries + inventoryEntries + hostEntries
     + requireEntries + testEntries
 }
 
@@ -63,9 +63,10 @@ struct PolicyLibrary {
     handle.natures[entry.name] = entry.nature
     switch entry.binding {
     case .method(let body): handle.methods.append((entry.name, bindMethod(entry, body, of: type)))
+    case .function(let body): handle.methods.append((entry.name, bind(entry, body, offset: 0)))
     case .property(let body): handle.fields.append((entry.name, bind(entry, body, offset: 1)))
     case .operation(let which, let body): handle.operators.append((which, bind(entry, body, offset: 0)))
-    case .function, .value, .record: break
+    case .value, .record: break
     }
     handles[type] = handle
   }
@@ -92,6 +93,10 @@ struct PolicyLibrary {
     return { call throws(HostFailure) in
       if entry.isDeclaration, !context.isLoading, !(entry.inTests != .alike && context.isAtTest) {
         throw HostFailure("\(entry.path) can be used only while the policy loads")
+      }
+      if entry.isChange, !context.mayChange {
+        throw HostFailure(
+          "\(entry.path) can be used while the policy loads, in timers and in tests, not while a packet is judged")
       }
       if !entry.parameters.isEmpty { try entry.check(call, context.types, offset: offset) }
       try body(context, call)
@@ -121,7 +126,7 @@ struct PolicyLibrary {
     handles[.filter]?.claimsFunctions = true
     handles[.mirrors]?.index = { call throws(HostFailure) in try context.pushMirror(named: call) }
     handles[.mirrors]?.enumerate = { call throws(HostFailure) in context.pushMirror(at: call) }
-    handles[.mirrors]?.operators = [(.length, { call throws(HostFailure) in call.push(Int64(context.mirrors.count)) })]
+    handles[.mirrors]?.operators = [(.length, { call throws(HostFailure) in call.push(Int64(context.standing.count)) })]
     for of in ["[]", "pairs", "#"] { handles[.list]?.natures[of] = .pure }
     handles[.expectation]?.index = { call throws(HostFailure) in try context.pushExpectation(ofMember: call) }
     handles[.list]?.index = { call throws(HostFailure) in context.pushElement(named: call) }

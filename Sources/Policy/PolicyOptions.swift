@@ -9,7 +9,7 @@ public struct PolicyOptions {
   public var callback = LuaLimits.callback
   public var timer = LuaLimits.timer
   /// Live bytes of the script's heap.
-  public var memory = 8 << 20
+  public var memory = LuaHeap.policy
   /// Answers of filters and balancers are remembered where that cannot change an answer.
   public var remembersVerdicts = true
   /// Takes `log.*` lines and the host's own messages about failing scripts; already rate-limited, one clean line each.
@@ -20,6 +20,10 @@ public struct PolicyOptions {
   public var libraries: [String] = []
   /// What `shared` is: one store for all workers of a policy.
   public var shared = SharedStore()
+  /// For tests: this allocation and all later ones fail while the interpreter is made; 0: none.
+  package var failOpeningFrom: UInt64 = 0
+  /// For tests: so many allocations of the script, from this one on, fail while it loads; 0: none.
+  package var failLoading: (from: UInt64, count: UInt64) = (0, 0)
 
   /// The policy is tested: its script finds the names of tests, see `Policy.loadTests(path:)`.
   public var isTested = false

@@ -87,6 +87,19 @@ public struct TunnelEnds: Hashable, Sendable {
   /// IPv4: sum over the header with length, identification and checksum zero. IPv6: over the pseudo-header's addresses
   /// and protocol, the UDP ports' fixed one and the VXLAN header.
   @usableFromInline let fixedSum: UInt64
+  /// VXLAN over IPv4 in front of a whole Ethernet frame, as nearly all are: see `emitPlain`.
+  @usableFromInline let isPlain: Bool
+
+  init(method: TunnelMethod?, family: IPFamily, isInnerHeaderSynthesised: Bool, byteCount: Int, fixedSum: UInt64) {
+    self.byteCount = byteCount
+    self.method = method
+    self.family = family
+    self.isInnerHeaderSynthesised = isInnerHeaderSynthesised
+    self.fixedSum = fixedSum
+    var isVXLAN = false
+    if case .vxlan = method { isVXLAN = true }
+    isPlain = isVXLAN && family == .v4 && !isInnerHeaderSynthesised
+  }
 }
 
 /// All headers of a copy, prepared: what is the same for one mirror, receiver and ENI.
@@ -124,8 +137,8 @@ public struct EncapsulationTemplate: Sendable {
       bytes += [0, 0]
     }
     layout = EncapsulationLayout(
-      byteCount: bytes.count, method: method, family: ends.destination.family,
-      isInnerHeaderSynthesised: inner != nil, fixedSum: fixedSum)
+      method: method, family: ends.destination.family, isInnerHeaderSynthesised: inner != nil,
+      byteCount: bytes.count, fixedSum: fixedSum)
     self.bytes = bytes + [UInt8](repeating: 0, count: Self.capacity - bytes.count)
   }
 
@@ -183,6 +196,7 @@ extension EncapsulationLayout {
   ///   - packet: its `original` is at most `maximumBodyLength`.
   @inlinable @inline(__always)
   public func emit(to header: UnsafeMutableRawPointer, from template: UnsafeRawPointer, _ packet: TunnelPacket) {
+    if isPlain { return unsafe emitPlain(to: header, from: template, packet) }
     unsafe header.copyMemory(from: template, byteCount: EncapsulationTemplate.capacity)
     if isInnerHeaderSynthesised {
       unsafe header.store16(packet.etherType, at: byteCount &- 2)
@@ -206,6 +220,17 @@ extension EncapsulationLayout {
     case .gre: break
     case .erspan2: unsafe patchERSPAN(header, transport, packet)
     }
+  }
+
+  /// As `emit`, with every offset known.
+  @inlinable @inline(__always)
+  func emitPlain(to header: UnsafeMutableRawPointer, from template: UnsafeRawPointer, _ packet: TunnelPacket) {
+    // Ethernet 14, IPv4 20, UDP 8, VXLAN 8
+    unsafe header.copyMemory(from: template, byteCount: 64)
+    let length = UInt16(truncatingIfNeeded: packet.original &+ 16)
+    unsafe patchIPv4(header, length &+ 20, packet)
+    unsafe header.store16(packet.sourcePort, at: 34)
+    unsafe header.store16(length, at: 38)
   }
 
   @inlinable @inline(__always)

@@ -1,79 +1,25 @@
 import ArgumentParser
-import Foundation
-import LuaRuntime
-import Policy
+import Glibc
 
-/// Runs damaged captures through reader, decoder, pipeline and writer until the time is over. Built with
-/// AddressSanitizer by `scripts/fuzz`; the input of a crash is in the folder, under `input`.
+/// What `scripts/fuzz` and `scripts/hostile` run, built with AddressSanitizer.
 @main
 struct Fuzz: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "fuzz", abstract: "Run damaged captures through reader, decoder, pipeline and writer.")
+    commandName: "fuzz", abstract: "Attack reader, decoder, pipeline and Lua host.",
+    subcommands: [CapturesCommand.self, PoliciesCommand.self, AllocationsCommand.self],
+    defaultSubcommand: CapturesCommand.self)
 
-  @Option(help: "How long.")
-  var seconds = 600
-  @Option(help: "Equal seeds give equal inputs.")
-  var seed: UInt64 = 1
-  @Option(help: ArgumentHelp("Folder for the input at hand and what is written.", valueName: "folder"))
-  var folder: String
-  @Flag(help: "Run the files as they are, once each.")
-  var replay = false
-  @Argument(help: ArgumentHelp("Captures to start from.", valueName: "capture"))
-  var captures: [String]
+  /// Seconds of work for one input; a longer one ends the process by SIGPROF. Waiting for a busy machine is no work.
+  static let patience = 60
 
-  /// Seconds for one input; a longer one ends the process by SIGALRM.
-  private static let patience: UInt32 = 20
-
-  func run() throws {
-    try withLuaStack { () throws in
-      let output = folder + "/out"
-      try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
-      let trial = Trial(plan: try FuzzPlan(), folder: output)
-      if replay { try runAsTheyAre(trial) } else { try runDamaged(trial) }
-    }
+  /// Called before each input; 0: no more inputs.
+  static func await(seconds: Int = patience) {
+    var timer = itimerval(it_interval: timeval(), it_value: timeval(tv_sec: seconds, tv_usec: 0))
+    unsafe setitimer(__itimer_which_t(ITIMER_PROF.rawValue), &timer, nil)
   }
+}
 
-  private func runAsTheyAre(_ trial: Trial) throws {
-    for path in captures {
-      for number in 0..<48 {
-        alarm(Self.patience)
-        let result = try trial.run(path: path, number: number)
-        if number == 0 { print("\(path): \(result.answer), \(result.packets) packets") }
-      }
-    }
-    alarm(0)
-  }
-
-  private func runDamaged(_ trial: Trial) throws {
-    var mutator = Mutator(seeds: try loadSeeds(), seed: seed)
-    let input = folder + "/input"
-    let end = ContinuousClock.now + .seconds(seconds)
-    var counts: [Trial.Answer: Int] = [:]
-    var packets: UInt64 = 0
-    var number = 0
-    while ContinuousClock.now < end {
-      try Data(mutator.next()).write(to: URL(filePath: input))
-      alarm(Self.patience)
-      let result = try trial.run(path: input, number: number)
-      counts[result.answer, default: 0] += 1
-      packets += result.packets
-      number += 1
-    }
-    alarm(0)
-    let answers = Trial.Answer.allCases.map { "\(counts[$0] ?? 0) \($0)" }.joined(separator: ", ")
-    print("\(number) inputs in \(seconds) s: \(answers); \(packets) packets")
-    for failure in trial.plan.policy.failures {
-      print("\(failure.count) × \(failure.function): \(failure.kind.rawValue): \(failure.firstMessage)")
-    }
-  }
-
-  /// The first 64 KiB of each: short inputs, many of them.
-  private func loadSeeds() throws -> [[UInt8]] {
-    try captures.map { path in
-      guard let data = FileManager.default.contents(atPath: path), !data.isEmpty else {
-        throw ValidationError("\(path): cannot be read, or is empty.")
-      }
-      return Array(data.prefix(1 << 16))
-    }
-  }
+/// A promise that was broken; its input is worth keeping.
+struct Fault: Error, CustomStringConvertible {
+  var description: String
 }

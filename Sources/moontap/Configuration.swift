@@ -9,40 +9,58 @@ import Policy
 
 /// What a command line names, loaded and found right: inventory, mirrors of files and policies, the plan made of them.
 final class Configuration {
-  let plan: MirrorPlan
+  /// Replaced when scripts change mirrors, see `Configuration+Change.swift`.
+  var plan: MirrorPlan
   /// Never errors: those end the making of a configuration.
   let warnings: [Problem]
-  private let policies: [Policy]
-  /// Which policy, and which of its mirrors, a mirror of the plan is; nil: of a JSON file.
-  private let owners: [(policy: Int, mirror: Int)?]
-  private let compiler: PcapFilterCompiler
+  let policies: [Policy]
+  /// Which policy, and which of its mirrors (by number), a mirror of the plan is; nil: of a JSON file.
+  var owners: [Owner?]
+  let options: PlanOptions
+  let compiler: PcapFilterCompiler
+  /// Failures of functions that an earlier configuration of this run had.
+  var earlierFailures = FailureSum()
 
+  struct Owner: Hashable {
+    var policy: Int
+    var mirror: Int
+  }
+
+  /// What a configuration of a run hands to the one that replaces it before that is made.
+  struct Reload: Sendable {
+    /// By policy.
+    var shared: [SharedStore]
+  }
+
+  /// - Parameter reload: the run goes on with what is made; nil: it begins with it.
   /// - Throws: `Problem` or `Problems`: everything wrong with all of the files.
-  convenience init(_ input: InputOptions, _ traffic: TrafficOptions? = nil) throws {
+  convenience init(_ input: InputOptions, _ traffic: TrafficOptions? = nil, reload: Reload? = nil) throws {
     var options = PlanOptions()
     if let traffic {
       options.includesUnlisted = !traffic.noUnlisted
       options.tracksFragments = traffic.fragments == .track
       options.conversationLimit = traffic.conversations
     }
-    let inventory = try Inventory.read(input.inventory!)
-    try self.init(inventory, input, options)
+    let inventory = try Inventory.read(input.inventory!, isReload: reload != nil)
+    try self.init(inventory, input, options, reload)
     if let traffic { try checkBindings(traffic) }
   }
 
-  private init(_ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions) throws {
+  private init(_ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions, _ reload: Reload?) throws {
     try InputOptions.check(libraries: input.lib)
     var loader = MirrorLoader(
-      inventory: inventory, arguments: try input.arguments(), libraries: input.lib, isCaching: !input.noCache)
+      inventory: inventory, arguments: try input.arguments(), libraries: input.lib, isCaching: !input.noCache,
+      reload: reload)
     for file in input.mirrors { loader.load(mirrors: file) }
     loader.validateDrafts()
-    for file in input.policies { loader.load(policy: file) }
+    for (index, file) in input.policies.enumerated() { loader.load(policy: file, index) }
     if loader.mirrors.isEmpty, loader.errors.isEmpty { loader.errors.append(Self.noMirrors) }
     guard loader.errors.isEmpty else { throw Problems(list: loader.errors + loader.warnings) }
     plan = MirrorPlan(inventory: inventory, mirrors: loader.mirrors, options: options)
     warnings = loader.warnings
     policies = loader.policies
     owners = loader.owners
+    self.options = options
     compiler = loader.compiler
   }
 
@@ -59,12 +77,21 @@ final class Configuration {
 
   func makePipeline(boundENIs: [String: String]) -> Pipeline {
     let pipeline = Pipeline(plan: plan, scripts: policies, compiler: compiler, boundENIs: boundENIs)
+    begin(in: pipeline)
+    return pipeline
+  }
+
+  /// Tells the policies what they are in the plan that the pipeline has.
+  func begin(in pipeline: Pipeline) {
     for (index, policy) in policies.enumerated() {
-      policy.begin(plan: entries(of: index)) { [weak pipeline] entry in
-        pipeline.map { MirrorStatistics($0.report(entry: entry)) }
+      policy.begin(
+        plan: entries(of: index), neighbours: { [weak self] in self?.mirrors(besides: index) ?? [] },
+        statistics: { [weak pipeline] entry in pipeline.map { MirrorStatistics($0.report(entry: entry)) } })
+      policy.explain { [weak self, weak pipeline] mirror, made throws(TestRefusal) in
+        guard let self, let pipeline else { throw TestRefusal("nothing is running") }
+        return try explain(Owner(policy: index, mirror: mirror), made, at: pipeline.now)
       }
     }
-    return pipeline
   }
 
   /// Which entries of the plan are mirrors of a policy.
@@ -118,7 +145,7 @@ final class Configuration {
 
   /// Functions that failed: what they were asked was not evaluated.
   var scriptProblems: [Problem] {
-    policies.flatMap(\.failures).map { failure in
+    failures.map { failure in
       Problem(
         code: "script.\(failure.kind.rawValue)",
         sentence:
@@ -133,7 +160,7 @@ final class Configuration {
       .filter { !$0.counters.isEmpty || !$0.gauges.isEmpty }
   }
 
-  var failures: [PolicyFailure] { policies.flatMap(\.failures) }
+  var failures: [PolicyFailure] { earlierFailures.adding(policies.flatMap(\.failures)).list }
 
   /// Says what the logs of the scripts held back.
   func finishLogs() {
@@ -147,24 +174,30 @@ private struct MirrorLoader {
   let arguments: [String: String]
   let isCaching: Bool
   let libraries: [String]
+  let reload: Configuration.Reload?
   let compiler = PcapFilterCompiler()
   var drafts: [MirrorDraft] = []
   var mirrors: [TrafficMirror] = []
-  var owners: [(policy: Int, mirror: Int)?] = []
+  var owners: [Configuration.Owner?] = []
   var policies: [Policy] = []
   var errors: [Problem] = []
   var warnings: [Problem] = []
 
-  init(inventory: Inventory, arguments: [String: String], libraries: [String], isCaching: Bool) {
+  init(
+    inventory: Inventory, arguments: [String: String], libraries: [String], isCaching: Bool,
+    reload: Configuration.Reload?
+  ) {
     self.inventory = inventory
     self.arguments = arguments
     self.libraries = libraries
     self.isCaching = isCaching
+    self.reload = reload
   }
 
   mutating func load(mirrors file: String) {
     do {
-      let document = try MirrorsFile(json: try TextFile.read(file, what: "mirrors file"), file: file)
+      let text = try TextFile.read(file, what: "mirrors file", mustBeFile: reload != nil)
+      let document = try MirrorsFile(json: text, file: file)
       add(document.violations)
       drafts += document.drafts
     } catch let error as JSONError {
@@ -184,11 +217,13 @@ private struct MirrorLoader {
     add(found.violations)
   }
 
-  mutating func load(policy file: String) {
+  /// - Parameter index: of the policy among those of the command line.
+  mutating func load(policy file: String, _ index: Int) {
     var options = PolicyOptions()
     options.arguments = arguments
     options.remembersVerdicts = isCaching
     options.libraries = libraries
+    if let reload { options.shared = reload.shared[index] }
     options.log = { line in Terminal.complain("\(line.place): \(line.level.rawValue): \(line.text)\n") }
     options.print = { line in Terminal.complain(line + "\n") }
     do throws(PolicyError) {
@@ -197,7 +232,7 @@ private struct MirrorLoader {
       if policy.mirrors.isEmpty {
         warnings.append(Problem(place: file, code: "mirrors.none", sentence: "declares no mirror", isWarning: true))
       }
-      owners += policy.mirrors.indices.map { (policies.count, $0) }
+      owners += policy.mirrorNumbers.map { Configuration.Owner(policy: policies.count, mirror: $0) }
       mirrors += policy.mirrors
       policies.append(policy)
       add(policy.warnings)
@@ -237,9 +272,4 @@ extension Problem {
       place: error.line > 0 ? "\(error.file):\(error.line)" : error.file, code: "policy.\(error.kind.rawValue)",
       sentence: error.message)
   }
-}
-
-/// Runs a command's body where scripts have the stack they may need.
-func onScriptStack<Success>(_ body: () throws -> Success) throws -> Success {
-  try withLuaStack(body)
 }

@@ -10,7 +10,9 @@ struct ExplanationText {
   let explanation: Explanation
   /// From 1; nil: a packet given in words.
   let number: UInt64?
-  let frame: Frame
+  let time: Int64
+  /// On the wire.
+  let length: UInt32
   let origin: String
 
   // MARK: Text
@@ -27,8 +29,8 @@ struct ExplanationText {
 
   private var headline: String {
     let summary = explanation.summary
-    let name = number.map { "frame \($0) of \(origin)  \(Words.time(frame.time))  " } ?? "packet  "
-    return name + Self.describe(summary) + ", \(frame.original) bytes"
+    let name = number.map { "frame \($0) of \(origin)  \(Words.time(time))  " } ?? "packet  "
+    return name + Self.describe(summary) + ", \(length) bytes"
       + (explanation.isRemembered ? ", conversation known" : ", first of its kind in its conversation")
   }
 
@@ -50,15 +52,28 @@ struct ExplanationText {
 
   private func describe(_ mirror: Explanation.Mirror) -> String {
     let definition = plan.mirrors[mirror.index]
-    var text =
+    let text =
       Terminal.bold(definition.name) + "  " + plan.describe(definition) + Terminal.dim("  (\(definition.origin))")
       + "\n"
+    return text + stages(of: mirror)
+  }
+
+  private func stages(of mirror: Explanation.Mirror) -> String {
+    let definition = plan.mirrors[mirror.index]
+    var text = ""
     if mirror.observations.isEmpty {
       text += "  no ENI of \(plan.inventory.vpcs[definition.vpc].id) sent or receives it\n"
     }
     for observation in mirror.observations { text += describe(observation, mirror) }
     for conclusion in mirror.conclusions { text += "  = " + describe(conclusion, definition) + "\n" }
     return text
+  }
+
+  /// The answers of one mirror alone, for scripts.
+  static func stages(of mirror: Int, _ explanation: Explanation, _ plan: MirrorPlan) -> String {
+    guard !explanation.isUndecodable else { return "  undecodable: no decoder for this link type\n" }
+    let whole = ExplanationText(plan: plan, explanation: explanation, number: nil, time: 0, length: 0, origin: "")
+    return explanation.mirrors.first { $0.index == mirror }.map(whole.stages) ?? ""
   }
 
   private func describe(_ observation: Explanation.Observation, _ mirror: Explanation.Mirror) -> String {
@@ -147,7 +162,7 @@ struct ExplanationText {
   var json: JSONValue {
     [
       "format": "moontap.explanation/1", "frame": number.map { .integer($0) } ?? .null,
-      "packet": .string(Self.describe(explanation.summary)), "length": .integer(frame.original),
+      "packet": .string(Self.describe(explanation.summary)), "length": .integer(length),
       "conversationKnown": .bool(explanation.isRemembered), "undecodable": .bool(explanation.isUndecodable),
       "mirrors": .array(explanation.mirrors.map(json)),
     ]
@@ -195,5 +210,12 @@ extension BalanceMethod {
     case .weighted: "weighted"
     case .script(let function): "lua \(function.name)"
     }
+  }
+}
+
+extension ExplanationText {
+  init(plan: MirrorPlan, explanation: Explanation, number: UInt64?, frame: Frame, origin: String) {
+    self.init(
+      plan: plan, explanation: explanation, number: number, time: frame.time, length: frame.original, origin: origin)
   }
 }

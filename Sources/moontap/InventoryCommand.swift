@@ -82,9 +82,10 @@ extension Inventory {
   /// Reads a file.
   ///
   /// - Throws: `Problems`: everything wrong with it.
-  static func read(_ path: String) throws(Problems) -> Inventory {
+  /// - Parameter isReload: only a regular file will do: nothing else can be read twice.
+  static func read(_ path: String, isReload: Bool = false) throws(Problems) -> Inventory {
     do {
-      return try Inventory(json: TextFile.read(path, what: "inventory"), file: path)
+      return try Inventory(json: TextFile.read(path, what: "inventory", mustBeFile: isReload), file: path)
     } catch let error as InventoryError {
       throw Problems(list: error.problems)
     } catch let problem as Problem {

@@ -19,18 +19,21 @@ final class OfflineRun {
     var ending: Ending
   }
 
-  private let configuration: Configuration
-  private let pipeline: Pipeline
+  private let engine: Engine
   private let source: any FrameSource
   private let output: Output?
   private var sink: CaptureFileSink?
   private var problems: [Problem] = []
 
-  init(_ configuration: Configuration, _ traffic: TrafficOptions, output: Output?) throws {
-    self.configuration = configuration
+  /// - Parameter hangup: where SIGHUP is heard, see `Hangup`.
+  init(_ input: InputOptions, _ traffic: TrafficOptions, output: Output?, hangup: Int32) throws {
     self.output = output
-    pipeline = try configuration.makePipeline(traffic)
-    if let output { try Self.refuseOverwriting(try traffic.captures(), output, configuration.plan) }
+    let configuration = try Configuration(input, traffic)
+    configuration.warnings.complain()
+    let captures = try traffic.captures()
+    engine = try Engine(configuration, input, traffic, hangup: hangup) { plan in
+      if let output { try Self.refuseOverwriting(captures, output, plan) }
+    }
     source = try Captures.open(traffic)
   }
 
@@ -44,10 +47,11 @@ final class OfflineRun {
       throw Problem(error)
     }
     let seconds = (ContinuousClock.now - start).seconds
+    let configuration = engine.configuration
     let summary = Summary(
-      plan: configuration.plan, report: try pipeline.report(), seconds: seconds, states: configuration.states,
+      plan: configuration.plan, report: try engine.pipeline.report(), seconds: seconds, states: configuration.states,
       metrics: configuration.metrics, failures: configuration.failures, scripts: configuration.scripts,
-      isInterrupted: Interrupt.isRequested)
+      reloads: engine.reloads, isInterrupted: Interrupt.isRequested)
     configuration.finishLogs()
     problems += configuration.scriptProblems
     return Outcome(summary: summary, problems: problems, ending: ending)
@@ -61,7 +65,10 @@ final class OfflineRun {
   private func judgeAll() throws {
     let batch = FrameBatch()
     var progress = Progress()
-    defer { progress.clear() }
+    defer {
+      engine.stop()
+      progress.clear()
+    }
     while !Interrupt.isRequested {
       do {
         guard try source.fill(batch) else { break }
@@ -70,9 +77,9 @@ final class OfflineRun {
         break
       }
       if output != nil, sink == nil { sink = try openSink() }
-      try pipeline.process(batch, interfaces: source.interfaces, sink: sink)
+      try engine.process(batch, interfaces: source.interfaces, sink: sink)
       let (consumed, total) = source.progress
-      progress.update(packets: pipeline.records.packets, consumed: consumed, total: total)
+      progress.update(packets: engine.pipeline.records.packets, consumed: consumed, total: total)
     }
     if output != nil, sink == nil { sink = try openSink() }
     problems += Captures.failures(of: source).map(Problem.init)
@@ -98,7 +105,7 @@ final class OfflineRun {
     guard let output else { return nil }
     let linkType = source.interfaces.first?.linkType ?? .ethernet
     return try CaptureFileSink(
-      folder: output.folder, plan: configuration.plan.sinkPlan,
+      folder: output.folder, plan: engine.configuration.plan.sinkPlan,
       options: CaptureFileOptions(format: output.format, content: output.content, linkType: linkType))
   }
 }

@@ -1,3 +1,5 @@
+import JSONText
+
 /// How a command ends (product.md).
 enum Ending: Int32 {
   case ok = 0
@@ -36,10 +38,13 @@ struct Problem: Error {
 
   /// `web.lua:8: receivers.empty: sentence` and, on a line of its own, the hint.
   var text: String {
-    let prefix = place.map { $0 + ": " } ?? ""
+    let prefix = place.map { clean($0) + ": " } ?? ""
     let mark = isWarning ? "warning: " : ""
-    return prefix + mark + code + ": " + sentence + (hint.map { "\n  hint: " + $0 } ?? "") + "\n"
+    return prefix + mark + code + ": " + clean(sentence) + (hint.map { "\n  hint: " + clean($0) } ?? "") + "\n"
   }
+
+  /// On one line, with nothing that moves the terminal's cursor or turns its text around.
+  private func clean(_ text: String) -> String { text.cleanLine(limit: 4096) }
 }
 
 /// Several problems at once: all are shown, the gravest decides the exit code.

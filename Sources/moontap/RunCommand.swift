@@ -15,6 +15,9 @@ struct RunCommand: ParsableCommand {
         tcpdump -w - | moontap run policy.lua --inventory shop.json --read - --write out --as encapsulated
         moontap run policy.lua --inventory shop.json --eni eni-web1=web1.pcap --eni eni-db1=db1.pcap
 
+      SIGHUP has inventory, mirrors and policies read again while the run goes on; what is wrong is refused, and nothing
+      changes. A mirror that stays, by VPC and name, keeps its counters and its conversations their receivers.
+
       Captures that name their interface (pcapng) after an ENI, or that --eni binds, are that ENI's; all others are taps of
       the whole VPC.
       """)
@@ -51,10 +54,9 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     try finish {
       Interrupt.catchSignals()
+      let hangup = try Hangup.catchSignal()
       return try onScriptStack {
-        let configuration = try Configuration(input, traffic)
-        configuration.warnings.complain()
-        let run = try OfflineRun(configuration, traffic, output: output)
+        let run = try OfflineRun(input, traffic, output: output, hangup: hangup)
         let outcome = try run.carryOut()
         let summary = outcome.summary
         try Terminal.write(json ? summary.json.text(.pretty) + "\n" : summary.text)

@@ -16,6 +16,8 @@ struct Summary {
   let failures: [PolicyFailure]
   /// By entry of the plan: how the mirror's Lua functions were asked.
   let scripts: [[ScriptStatistics]]
+  /// Configurations that came into force after the first.
+  let reloads: Int
   let isInterrupted: Bool
 
   /// What one policy counted by itself.
@@ -28,30 +30,26 @@ struct Summary {
   // MARK: Text
 
   var text: String {
-    let width = (report.mirrors.map { plan.mirrors[$0.index].name.count }.max() ?? 0) + 2
+    let all = report.mirrors + report.former
+    let width = (all.map(\.identity.name.count).max() ?? 0) + 2
     var text = ""
-    for (entry, mirror) in report.mirrors.enumerated() { text += block(mirror, scripts[entry], nameWidth: width) }
-    for mirror in plan.mirrors where !mirror.isEnabled {
+    for mirror in all { text += block(mirror, nameWidth: width) }
+    let told = Set(all.compactMap(\.index))
+    for (index, mirror) in plan.mirrors.enumerated() where !mirror.isEnabled && !told.contains(index) {
       text += Words.pad(mirror.name, width) + " " + Terminal.dim("disabled: judges nothing") + "\n"
     }
     return text + apart + metrics.map(line).joined() + pace
   }
 
-  private func block(_ mirror: PipelineReport.Mirror, _ scripts: [ScriptStatistics], nameWidth: Int) -> String {
-    let definition = plan.mirrors[mirror.index]
-    let state = states[mirror.index].map { " · " + $0 } ?? ""
+  private func block(_ mirror: PipelineReport.Mirror, nameWidth: Int) -> String {
     let rows = [
       ("observed", mirror.observed, " packets"), ("collected", mirror.collected, ""),
     ].map { label, tally, unit in (label, Words.count(tally.packets) + unit, Words.bytes(tally.bytes)) }
     let countWidth = rows.map(\.1.count).max() ?? 0
-    let line = plan.describe(definition) { function in
-      let share = scripts.first { $0.number == function.function }?.cachedShare
-      return share.map { "cached \(Words.percent($0))" }
-    }
-    var text = Terminal.bold(Words.pad(definition.name, nameWidth)) + " " + line + state + "\n"
+    var text = Terminal.bold(Words.pad(mirror.identity.name, nameWidth)) + " " + describe(mirror) + "\n"
     text += "  observed   " + Words.pad(rows[0].1, countWidth) + "   " + rows[0].2 + "\n"
     text +=
-      "  collected  " + Words.pad(rows[1].1, countWidth) + "   " + rows[1].2 + receivers(mirror, definition) + "\n"
+      "  collected  " + Words.pad(rows[1].1, countWidth) + "   " + rows[1].2 + receivers(mirror) + "\n"
     let leftOut = mirror.reasons.filter { $0.tally.packets > 0 }
       .sorted { $0.tally.packets > $1.tally.packets }
       .map { "\($0.reason.name) \(Words.count($0.tally.packets))" }
@@ -59,9 +57,33 @@ struct Summary {
     return text + lost(mirror)
   }
 
-  private func receivers(_ mirror: PipelineReport.Mirror, _ definition: TrafficMirror) -> String {
-    zip(definition.receivers, mirror.receivers).map { address, receiver in
-      "    → \(address)  \(Words.count(receiver.collected.packets))  \(Words.bytes(receiver.collected.bytes))"
+  /// The definition as it is now, and what became of the mirror.
+  private func describe(_ mirror: PipelineReport.Mirror) -> String {
+    guard let index = mirror.index else { return Terminal.dim("removed, was of \(mirror.identity.vpc)") }
+    let state = state(mirror)
+    let functions = functions(mirror)
+    let definition = plan.describe(plan.mirrors[index]) { function in
+      let share = functions.first { $0.number == function.function }?.cachedShare
+      return share.map { "cached \(Words.percent($0))" }
+    }
+    return definition + (state == "running" ? "" : " · " + state)
+  }
+
+  /// How the mirror's Lua functions were asked since the plan came into force.
+  private func functions(_ mirror: PipelineReport.Mirror) -> [ScriptStatistics] {
+    guard let index = mirror.index, let entry = plan.enabled.firstIndex(of: index) else { return [] }
+    return scripts.indices.contains(entry) ? scripts[entry] : []
+  }
+
+  private func state(_ mirror: PipelineReport.Mirror) -> String {
+    guard let index = mirror.index else { return "removed" }
+    return plan.mirrors[index].isEnabled ? states[index] ?? "running" : "disabled"
+  }
+
+  private func receivers(_ mirror: PipelineReport.Mirror) -> String {
+    mirror.receivers.map { receiver in
+      let address = receiver.address?.description ?? "(several)"
+      return "    → \(address)  \(Words.count(receiver.collected.packets))  \(Words.bytes(receiver.collected.bytes))"
     }.joined()
   }
 
@@ -93,6 +115,7 @@ struct Summary {
 
   private var pace: String {
     "in \(Words.duration(seconds)) · \(Words.rate(packets: report.records.packets, seconds: seconds))"
+      + (reloads > 0 ? " · \(reloads) reload" + (reloads == 1 ? "" : "s") : "")
       + (isInterrupted ? " · interrupted" : "") + "\n"
   }
 
@@ -105,9 +128,10 @@ struct Summary {
       "unattributed": Self.json(report.unattributed),
       "fragmentsWithoutPorts": .integer(report.fragmentsWithoutPorts),
       "conversationsEvicted": .integer(report.conversations.evicted),
-      "mirrors": .array(report.mirrors.enumerated().map { json($1, scripts[$0]) }),
+      "mirrors": .array((report.mirrors + report.former).map(json)),
       "policies": .array(metrics.map(json)), "failures": .array(failures.map(json)),
       "disabled": .array(plan.mirrors.filter { !$0.isEnabled }.map { .string($0.name) }),
+      "reloads": .integer(reloads),
       "seconds": .double((seconds * 1e6).rounded() / 1e6),
     ]
   }
@@ -130,25 +154,24 @@ struct Summary {
     [
       "function": .string(script.function), "hits": .integer(script.hits), "misses": .integer(script.misses),
       "calls": .integer(script.calls),
-      "nanosecondsPerCall": script.nanosecondsPerCall.map { .double(($0 * 10).rounded() / 10) } ?? .null,
     ]
   }
 
-  private func json(_ mirror: PipelineReport.Mirror, _ scripts: [ScriptStatistics]) -> JSONValue {
-    let definition = plan.mirrors[mirror.index]
-    return [
-      "name": .string(definition.name), "vpc": .string(plan.inventory.vpcs[definition.vpc].id),
-      "state": .string(states[mirror.index] ?? "running"), "observed": Self.json(mirror.observed),
+  private func json(_ mirror: PipelineReport.Mirror) -> JSONValue {
+    [
+      "name": .string(mirror.identity.name), "vpc": .string(mirror.identity.vpc),
+      "state": .string(state(mirror)), "observed": Self.json(mirror.observed),
       "collected": Self.json(mirror.collected),
       "reasons": .object(mirror.reasons.map { JSONMember($0.reason.name, Self.json($0.tally)) }),
-      "receivers": .array(zip(definition.receivers, mirror.receivers).map(json)),
-      "scripts": .array(scripts.map(json)), "enis": .array(mirror.cells.map(json)), "unattributed": Self.json(mirror.unattributed),
+      "receivers": .array(mirror.receivers.map(json)),
+      "scripts": .array(functions(mirror).map(json)), "enis": .array(mirror.cells.map(json)),
+      "unattributed": Self.json(mirror.unattributed), "undecodable": Self.json(mirror.undecodable), "absent": Self.json(mirror.absent),
     ]
   }
 
-  private func json(_ address: IPAddress, _ receiver: PipelineReport.Receiver) -> JSONValue {
+  private func json(_ receiver: PipelineReport.Receiver) -> JSONValue {
     [
-      "address": .string(address.description), "packets": .integer(receiver.collected.packets),
+      "address": .string(receiver.address?.description ?? "(several)"), "packets": .integer(receiver.collected.packets),
       "bytes": .integer(receiver.collected.bytes), "delivered": Self.json(receiver.delivered),
       "drops": .object(receiver.drops.map { JSONMember($0.reason.name, Self.json($0.tally)) }),
     ]
@@ -156,7 +179,7 @@ struct Summary {
 
   private func json(_ cell: PipelineReport.Cell) -> JSONValue {
     [
-      "eni": .string(plan.sinkPlan.origins[cell.origin].name), "direction": .string(cell.isOutbound ? "out" : "in"),
+      "eni": .string(report.origins[cell.origin]), "direction": .string(cell.isOutbound ? "out" : "in"),
       "observed": Self.json(cell.observed), "collected": Self.json(cell.collected),
       "reasons": .object(
         cell.reasons.filter { $0.tally.packets > 0 }.map { JSONMember($0.reason.name, Self.json($0.tally)) }),

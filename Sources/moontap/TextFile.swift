@@ -7,12 +7,20 @@ enum TextFile {
 
   /// The file's bytes.
   ///
+  /// - Parameter mustBeFile: a pipe or a device is refused, at once: while a run goes on, nobody waits for a writer.
   /// - Throws: `Problem` that says why it cannot be read.
-  static func read(_ path: String, what: String) throws -> [UInt8] {
+  static func read(_ path: String, what: String, mustBeFile: Bool = false) throws -> [UInt8] {
     func refuse(_ sentence: String) -> Problem { Problem(place: path, code: "file.unreadable", sentence: sentence) }
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | (mustBeFile ? O_NONBLOCK : 0))
     guard descriptor >= 0 else { throw refuse("the \(what) cannot be read: \(reason())") }
     defer { close(descriptor) }
+    if mustBeFile {
+      var status = stat()
+      guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        throw refuse("is not a regular file: a reload reads nothing else")
+      }
+      guard status.st_size <= limit else { throw refuse("more than \(limit >> 20) MiB: not an \(what)") }
+    }
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while true {

@@ -5,7 +5,8 @@ import Testing
 /// Every third is of IPv6: the table keeps those in two places.
 private func key(_ number: Int) -> FlowKey {
   number % 3 == 0
-    ? FlowKey(lowHigh: 0x2001 << 48, lowLow: UInt64(number), highHigh: 0x2001 << 48, highLow: 0xffff, meta: 0x6_000a << 16)
+    ? FlowKey(
+      lowHigh: 0x2001 << 48, lowLow: UInt64(number), highHigh: 0x2001 << 48, highLow: 0xffff, meta: 0x6_000a << 16)
     : FlowKey(lowHigh: 0, lowLow: UInt64(number), highHigh: 0, highLow: 0xffff, meta: 0x6_0006 << 16)
 }
 
@@ -14,7 +15,7 @@ private let tick: Int64 = 1 << 24
 
 private func table(limit: Int = 4096, idleTicks: Int64 = 100, seed: HashSeed = .fixed) -> ConversationTable {
   let table = ConversationTable(limit: limit, idle: idleTicks * tick, seed: seed)
-  table.hasWatchers = true
+  table.watch(true, at: .min)
   return table
 }
 
@@ -43,6 +44,18 @@ extension ConversationTable {
 }
 
 @Suite struct ConversationTableTests {
+  @Test func accountsBeginWhenSomebodyWatches() {
+    let table = ConversationTable(limit: 64, idle: 100 * tick, seed: .fixed)
+    let (before, after) = (key(1), key(2))
+    table.meet(before, now: 1)
+    table.watch(true, at: 7)
+    let entry = table.meet(before, now: 2)
+    #expect(unsafe table.accounts[entry].firstSeen == 7 && table.packets(entry) == 1)
+    table.watch(true, at: 9)
+    #expect(unsafe table.accounts[table.meet(before, now: 3)].firstSeen == 7 && table.packets(entry) == 2)
+    #expect(table.packets(table.meet(after, now: 4)) == 1)
+  }
+
   @Test func findsWhatWasPutInAndNothingElse() {
     let table = table(limit: 100_000)
     let positions = (0..<20_000).map { table.meet(key($0), now: 0) }
@@ -83,6 +96,14 @@ extension ConversationTable {
     for number in 100..<132 { table.meet(key(number), now: 200) }
     #expect(table.evicted == 0 && table.live == 64)
     #expect((32..<64).allSatisfy { table.knows(key($0)) } && !(0..<32).contains { table.knows(key($0)) })
+  }
+
+  /// A flood of new flows must not make every packet walk through the full table.
+  @Test func sweepsSeldomWhenThereIsNothingIdle() {
+    let table = table(limit: 1024, idleTicks: 100)
+    for number in 0..<20_000 { table.meet(key(number), now: 0) }
+    #expect(table.live == 1024 && table.evicted == 20_000 - 1024)
+    #expect(table.swept < 20_000 * 10)
   }
 
   @Test func dropsTheOneSeenLongestAgoOfSixteen() {

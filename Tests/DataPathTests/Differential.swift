@@ -10,13 +10,17 @@ struct Differential {
   var scene: Scene
   var frames: [TestFrame]
   var batches = [128]
+  /// The plan is adopted anew before every batch: nobody must notice.
+  var adoptsItsPlan = false
 
   /// The first difference in words, or nil.
   func difference() throws -> String? {
     let host = FakeScriptHost()
     let pipeline = scene.pipeline(scripts: [host])
     let sink = CollectingSink()
-    try pipeline.run(frames, scene.interfaces, sink: sink, batches: batches)
+    try pipeline.run(frames, scene.interfaces, sink: sink, batches: batches) { pipeline in
+      if adoptsItsPlan { pipeline.adopt(plan: pipeline.plan, scripts: [host]) }
+    }
     let model = ModelEngine(scene)
     let outcomes = frames.map { model.judge($0) }
     if let problem = host.problems.first { return problem }

@@ -303,7 +303,7 @@ func udp(
 }
 
 @Suite struct ReportTests {
-  private func report() throws -> (PipelineReport, MirrorPlan) {
+  private func report() throws -> PipelineReport {
     let scene = try shopScene(.quintuple([QuintupleCondition(destinationPort: 2...2)]))
     let pipeline = scene.pipeline()
     let frames = [
@@ -311,12 +311,12 @@ func udp(
       udp("8.8.8.8", "8.8.8.9", 1, 3, macs: (0xab, 0xaa)),
     ].map { TestFrame($0) }
     try pipeline.run(frames, scene.interfaces, sink: CollectingSink())
-    return (try pipeline.report(), pipeline.plan)
+    return try pipeline.report()
   }
 
   @Test func addsUp() throws {
-    let (report, plan) = try report()
-    try report.checkIdentity(plan)
+    let report = try report()
+    try report.checkIdentity()
     #expect(report.records.packets == 3 && report.unattributed.packets == 1)
     #expect(report.mirrors[0].observed.packets == 2 && report.mirrors[0].collected.packets == 1)
     #expect(report.conversations.live == 3)
@@ -324,7 +324,7 @@ func udp(
   }
 
   @Test func noticesACounterThatIsBroken() throws {
-    let (report, plan) = try report()
+    let report = try report()
     let breaks: [(String, (inout PipelineReport) -> Void)] = [
       ("observed", { $0.mirrors[0].cells[0].observed.packets += 1 }),
       ("observed", { $0.mirrors[0].cells[0].reasons[6].tally.bytes += 1 }),
@@ -335,7 +335,7 @@ func udp(
     for (words, damage) in breaks {
       var broken = report
       damage(&broken)
-      let violation = #expect(throws: IdentityViolation.self) { try broken.checkIdentity(plan) }
+      let violation = #expect(throws: IdentityViolation.self) { try broken.checkIdentity() }
       #expect(violation?.description.contains(words) == true)
     }
   }

@@ -55,7 +55,9 @@ import Testing
   private func plain(tags: [UInt16], isVersion6: Bool, _ number: UInt8, _ random: inout RandomNumbers) -> [UInt8] {
     var bytes = (0..<12).map { _ in UInt8(random.number(0...255)) }
     for tag in tags { bytes += [UInt8(tag >> 8), UInt8(tag & 0xff), 0, 5] }
-    bytes += isVersion6 ? [0x86, 0xdd, 0x60, 0, 0, 0, 0, 24, number, 64] : [0x08, 0, 0x45, 0, 0, 44, 0, 1, 0x40, 0, 64, number, 0, 0]
+    bytes +=
+      isVersion6
+      ? [0x86, 0xdd, 0x60, 0, 0, 0, 0, 24, number, 64] : [0x08, 0, 0x45, 0, 0, 44, 0, 1, 0x40, 0, 64, number, 0, 0]
     let addresses = isVersion6 ? 32 : 8
     bytes += (0..<addresses + 24).map { _ in UInt8(random.number(0...3)) }
     return bytes

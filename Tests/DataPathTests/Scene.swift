@@ -61,7 +61,11 @@ final class CollectingSink: FrameSink {
   var dropsEvery = 0
   private(set) var dropped: [(route: Int, reason: DeliveryDrop)] = []
   private(set) var calls = 0
+  /// Of the plans that it was given while the run went on.
+  private(set) var adopted: [SinkPlan] = []
   private var seen = 0
+
+  func adopt(_ plan: SinkPlan) throws(Never) { adopted.append(plan) }
 
   func deliver(
     _ copies: UnsafePointer<Copy>, count: Int, frames: UnsafePointer<Frame>, interfaces: [CaptureInterface],
@@ -114,13 +118,17 @@ final class CollectingSink: FrameSink {
 
 extension Pipeline {
   /// Judges the frames in batches of the sizes given, in turn.
+  ///
+  /// - Parameter between: done before each batch but the first.
   func run(
-    _ frames: [TestFrame], _ interfaces: [CaptureInterface], sink: CollectingSink, batches: [Int] = [128]
+    _ frames: [TestFrame], _ interfaces: [CaptureInterface], sink: CollectingSink, batches: [Int] = [128],
+    between: (Pipeline) -> Void = { _ in }
   ) throws {
     let tape = FrameTape()
     var start = 0
     var turn = 0
     while start < frames.count {
+      if start > 0 { between(self) }
       let end = min(frames.count, start + batches[turn % batches.count])
       tape.load(frames[start..<end])
       sink.firstFrame = start

@@ -21,7 +21,7 @@ struct HostileScript: Sendable, CustomTestStringConvertible {
   static let all: [HostileScript] = {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
     return names.sorted().filter { name in
-      name.hasSuffix(".lua") && name != "hostile.lua" && !ofThePolicy.contains { name.hasPrefix($0) }
+      name.hasSuffix(".lua") && name < "2" && !ofThePolicy.contains { name.hasPrefix($0) }
     }.compactMap(HostileScript.init)
   }()
 

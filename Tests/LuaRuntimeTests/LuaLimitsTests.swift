@@ -52,6 +52,21 @@ import Testing
   #expect(bench.state.memory.live < 100_000)
 }
 
+/// Lua asks for a text's buffer once and collects nothing for it: garbage must not be in its way.
+@Test func makesTextsWhileTheHeapIsFullOfGarbage() throws {
+  let bench = try Bench(memory: 2 << 20)
+  try bench.run("keepers = {} for i = 1, 9000 do keepers[i] = { i } end")
+  try bench.run(
+    """
+    for round = 1, 300 do
+      for i = 1, 200 do local _ = { i, {}, {} } end
+      local s = ("x"):rep(50000):gsub("x", "y", 3)
+      assert(#table.concat({ s, s }) == 100000)
+    end
+    """, limits: .none)
+  #expect(bench.state.memory.peak <= 2 << 20)
+}
+
 @Test func boundsBytesAllocatedInOneCall() throws {
   let bench = try Bench()
   let error = bench.failure(

@@ -21,8 +21,12 @@ enum Shell {
     .deletingLastPathComponent()
 
   /// The program, built beside the test bundle.
-  static let moontap = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "moontap")
-    .path
+  static let moontap = beside("moontap")
+
+  /// A program of the package.
+  static func beside(_ name: String) -> String {
+    URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: name).path
+  }
 
   /// Runs a program to its end; output goes to files, so that no pipe can fill up.
   static func run(

@@ -107,6 +107,8 @@ final class CopySink: FrameSink {
       copies.append([first + Int(copy.frame), Int(copy.route), Int(copy.origin), copy.isOutbound ? 1 : 0])
     }
   }
+
+  func adopt(_ plan: SinkPlan) throws(Never) {}
 }
 
 /// Everything that a run of a policy leaves.

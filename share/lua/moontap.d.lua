@@ -51,14 +51,14 @@ function expect(value) end
 ---@field vpc string The id of its VPC.
 ---@field direction string "all", "out" or "in".
 ---@field enabled boolean Whether it collects.
----@field state string "enabled", "disabled", or "faulted": its scripts failed too often and are not called any more.
+---@field state string "enabled", "disabled", "deleted", or "faulted": its scripts failed too often and are not called any more.
 ---@field receivers string[] The receiving IP addresses.
 ---@field tags table<string, string> Its tags.
 ---@field vni integer The VXLAN network identifier of its copies.
 ---@field origin string Where it was declared.
 local mirror_type = {}
 
----Starts collecting.
+---Starts collecting; calls its scripts again if they failed too often.
 function mirror_type:enable() end
 
 ---Stops collecting; the mirror stays.
@@ -76,14 +76,29 @@ function mirror_type:tag(tags) end
 ---@param ... string tags by key
 function mirror_type:untag(...) end
 
+---Takes the mirror away; what it counted stays in the summary.
+function mirror_type:delete() end
+
 ---What was counted before the packet at hand: observed, collected and reasons, each with packets and bytes; lua, in timers only: hits, misses, calls and ns_per_call of its functions. nil while nothing runs.
 ---@return table
 function mirror_type:stats() end
+
+---Why the mirror would, or would not, copy the packet, were it the first of its conversation: a list of lines, each stage's answer, with reason, collected, receiver, eni and direction. Nothing is copied and nothing counted, counters of the policy included. In timers and in tests.
+---@param packet packet made by packet.tcp and its like
+---@return table
+function mirror_type:explain(packet) end
 
 ---Sends the packet through the pipeline, as one of a capture: every mirror of the policy sees it, conversations, counters and timers go on. Gives this mirror's verdict.
 ---@param packet packet made by packet.tcp and its like
 ---@return verdict
 function mirror_type:judge(packet) end
+
+---@class mirrors
+---@field [string|integer] mirror?
+local mirrors_type = {}
+
+---Asks for a reload, as SIGHUP does: inventory, mirrors and policies are read again and come into force between two batches of packets, all or none. In timers only; at most one reload in 10 seconds of the engine's clock.
+function mirrors_type.reload() end
 
 ---@class receiver
 ---@field address string Its IP address.
@@ -561,10 +576,6 @@ local target_type = {}
 
 ---@class balance
 local balance_type = {}
-
----@class mirrors
----@field [string|integer] mirror?
-local mirrors_type = {}
 
 ---@class list
 ---@field [string] any

@@ -108,7 +108,9 @@ mt_state *_Nullable mt_open(const mt_host *host, size_t memory, uint64_t fail_fr
 void mt_close(mt_state *state);
 void mt_set_context(mt_state *state, void *context);
 const mt_error *mt_last_error(const mt_state *state);
-void mt_fail_allocations(mt_state *state, uint64_t from);
+/* The allocation `from` from now on and `count` - 1 after it fail (tests); 0: none. Lua collects garbage and asks once more:
+   one failure is an emergency collection, two are out of memory. */
+void mt_fail_allocations(mt_state *state, uint64_t from, uint64_t count);
 
 typedef struct mt_memory {
   uint64_t live, peak, limit, allocations, allocated_in_call;
@@ -230,6 +232,8 @@ int mt_call_record(mt_state *state, int32_t function, uint32_t type, const void 
                    const mt_limits *limits, mt_value *result);
 
 bool mt_is_running(const mt_state *state);
+/* The call that runs, or the next one, ends with MT_WALL. May be called by any thread and any signal handler. */
+void mt_interrupt(mt_state *state);
 
 /* Remembering answers. Keys are the host's numbers for what an answer may hang on, such as a field of a record. */
 enum mt_nature { MT_ACTS, MT_CHANGES, MT_PURE }; /* of a host function: its effect, or its answer, is more than its arguments */

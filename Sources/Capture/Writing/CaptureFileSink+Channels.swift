@@ -13,6 +13,8 @@ struct FileHeading {
   /// pcap: the link type of all packets, nil while there is none.
   var linkType: LinkType?
   var interfaces: [Interface: UInt32] = [:]
+  /// Described so far; some may have left the plan.
+  var interfaceCount: UInt32 = 0
   var isBegun: Bool { linkType != nil }
 }
 
@@ -56,12 +58,14 @@ extension CaptureFileSink {
     let packetOptions = unsafe packetOptions[Int(copy.route)]
     let header = UInt32(options.content == .inner ? 0 : template.layout.byteCount)
     let isWrapped = options.content == .encapsulated && template.layout.method != nil
-    let channel = unsafe CopyChannel(
-      key: CopyChannels.key(route: copy.route, origin: copy.origin, linkType: frameLinkType.rawValue), file: file,
+    let key = CopyChannels.key(route: copy.route, origin: copy.origin, linkType: frameLinkType.rawValue)
+    var channel = unsafe CopyChannel(
+      key: key, file: file,
       interface: interface, options: packetOptions.baseAddress!, optionsByteCount: packetOptions.count,
       maximumCaptured: PcapFileHeader.maximumCapturedLength - header,
       maximumOriginal: isWrapped ? UInt32(template.layout.maximumBodyLength) : .max, decoder: decoder,
       layout: template.layout)
+    channel.sequence = sequences.removeValue(forKey: key) ?? 0
     return channels.insert(channel, template)
   }
 
@@ -71,7 +75,7 @@ extension CaptureFileSink {
   private func begin(_ file: Int, _ linkType: LinkType) throws(CaptureError) {
     if let known = headings[file].linkType {
       guard options.format == .pcapng || known == linkType else {
-        throw .mixedLinkTypes(path: files[file].path, file: known, frame: linkType)
+        throw .mixedLinkTypes(path: files.all[file].path, file: known, frame: linkType)
       }
       return
     }
@@ -97,7 +101,8 @@ extension CaptureFileSink {
   private func describe(_ file: Int, _ origin: UInt32, _ linkType: LinkType) throws(CaptureError) -> UInt32 {
     let interface = FileHeading.Interface(origin: origin, linkType: linkType)
     if let number = headings[file].interfaces[interface] { return number }
-    let number = UInt32(headings[file].interfaces.count)
+    let number = headings[file].interfaceCount
+    headings[file].interfaceCount += 1
     headings[file].interfaces[interface] = number
     let block = PcapngInterface.emit(
       linkType: linkType, snapLength: PcapFileHeader.maximumCapturedLength, name: plan.origins[Int(origin)].name)

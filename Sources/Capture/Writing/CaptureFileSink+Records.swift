@@ -28,15 +28,42 @@ extension CaptureFileSink {
   func append(
     _ batch: CopyBatch, isPcapng: Bool, wraps: Bool, _ drop: (Int, DeliveryDrop) -> Void
   ) throws(CaptureError) {
-    let (channels, buffers, linkTypes) = (channels, buffers, linkTypes)
+    var start = 0
+    while start < batch.count {
+      let end = min(start + CopyChannels.foundCapacity, batch.count)
+      find(batch, start..<end, from: start)
+      try append(batch, start..<end, isPcapng: isPcapng, wraps: wraps, drop)
+      start = end
+    }
+  }
+
+  /// The channels of some copies, all before any is written: their cache misses overlap instead of adding up. -1 where
+  /// there is none yet.
+  private func find(_ batch: CopyBatch, _ range: Range<Int>, from start: Int) {
+    let (channels, linkTypes) = (channels, linkTypes)
+    for position in range {
+      let copy = unsafe batch.copies[position]
+      let linkType = unsafe linkTypes[Int(batch.frames[Int(copy.frame)].interface)]
+      let key = CopyChannels.key(route: copy.route, origin: copy.origin, linkType: linkType.rawValue)
+      unsafe channels.found[position &- start] = Int32(truncatingIfNeeded: channels.find(key))
+    }
+  }
+
+  @inline(__always)
+  private func append(
+    _ batch: CopyBatch, _ range: Range<Int>, isPcapng: Bool, wraps: Bool, _ drop: (Int, DeliveryDrop) -> Void
+  ) throws(CaptureError) {
+    let (channels, buffers) = (channels, buffers)
     let threshold = buffers.threshold
-    for position in 0..<batch.count {
+    for position in range {
       let copy = unsafe batch.copies[position]
       let frame = unsafe batch.frames + Int(copy.frame)
-      let linkType = unsafe linkTypes[Int(frame.pointee.interface)]
-      let key = CopyChannels.key(route: copy.route, origin: copy.origin, linkType: linkType.rawValue)
-      var index = channels.find(key)
-      if index < 0 { index = try makeChannel(copy, linkType) }
+      var index = unsafe Int(channels.found[position &- range.lowerBound])
+      if index < 0 {
+        index = try unsafe makeChannel(copy, linkTypes[Int(frame.pointee.interface)])
+        // Of those after it some may be the same, and if there was no room for it, all are made anew.
+        find(batch, position + 1..<range.upperBound, from: range.lowerBound)
+      }
       let channel = unsafe channels.channels + index
       let body = unsafe wraps ? wrappedBody(frame, channel) : CopyBody(frame)
       guard unsafe fits(body, channel) else {

@@ -12,18 +12,21 @@ import Wire
 public final class CaptureFileSink: FrameSink {
   public typealias Failure = CaptureError
 
-  let plan: SinkPlan
+  var plan: SinkPlan
   let options: CaptureFileOptions
-  private let folder: OutputFolder
-  let files: [OutputFile]
+  let folder: OutputFolder
+  /// Those of receivers that a later plan does not have stay until the end.
+  var files: ReceiverFiles
   /// For each route: its file.
-  let fileOfRoute: [Int]
-  let receiverMACs: [MACAddress]
+  var fileOfRoute: [Int]
+  var receiverMACs: [MACAddress]
   let buffers: OutputBuffers
   let channels = CopyChannels()
-  let packetOptions: PacketOptions
+  var packetOptions: PacketOptions
   /// Per file: what has been said in it.
   var headings: [FileHeading]
+  /// Packets of channels that an earlier plan had, by the key of their successors; taken up when those are made.
+  var sequences: [UInt64: UInt32] = [:]
   /// The link type of each interface of the source.
   var linkTypes: [LinkType] = []
   private var failure: CaptureError?
@@ -37,38 +40,21 @@ public final class CaptureFileSink: FrameSink {
     self.plan = plan
     self.options = options
     let folder = try OutputFolder(folder)
+    files = ReceiverFiles(suffix: options.format == .pcap ? ".pcap" : ".pcapng")
     do throws(CaptureError) {
-      (files, fileOfRoute) = try Self.openFiles(folder, plan, options)
+      fileOfRoute = try files.open(plan.routes, in: folder)
     } catch {
       folder.discard()
       throw error
     }
     self.folder = folder
     receiverMACs = Self.receiverMACs(plan)
-    buffers = OutputBuffers(files)
+    buffers = OutputBuffers(files.all)
     packetOptions = PacketOptions(plan.routes.map(\.mirrorName))
-    headings = files.map { _ in FileHeading() }
+    headings = files.all.map { _ in FileHeading() }
   }
 
   deinit { abandon() }
-
-  /// Several mirrors may have a receiver in common: it has one file.
-  private static func openFiles(
-    _ folder: OutputFolder, _ plan: SinkPlan, _ options: CaptureFileOptions
-  ) throws(CaptureError) -> ([OutputFile], [Int]) {
-    var files: [OutputFile] = []
-    var fileOfRoute: [Int] = []
-    var known: [String: Int] = [:]
-    for route in plan.routes {
-      let path = folder.file(route.fileStem, options.format == .pcap ? ".pcap" : ".pcapng")
-      if known[path] == nil {
-        known[path] = files.count
-        files.append(try OutputFile(path: path))
-      }
-      fileOfRoute.append(known[path]!)
-    }
-    return (files, fileOfRoute)
-  }
 
   public func deliver(
     _ copies: UnsafePointer<Copy>, count: Int, frames: UnsafePointer<Frame>, interfaces: [CaptureInterface],
@@ -89,7 +75,7 @@ public final class CaptureFileSink: FrameSink {
     }
   }
 
-  private func check() throws(CaptureError) {
+  func check() throws(CaptureError) {
     if let failure { throw failure }
     precondition(!isOver, "the sink is finished or abandoned")
   }
@@ -98,12 +84,12 @@ public final class CaptureFileSink: FrameSink {
   public func finish() throws(CaptureError) {
     try check()
     do throws(CaptureError) {
-      for file in files.indices {
+      for file in files.all.indices {
         try beginIfEmpty(file)
         try buffers.drainAll(file)
-        try files[file].settle()
+        try files.all[file].settle()
       }
-      for file in files { try file.publish() }
+      for file in files.all { try file.publish() }
       isOver = true
     } catch {
       throw fail(error)
@@ -114,7 +100,7 @@ public final class CaptureFileSink: FrameSink {
   public func abandon() {
     guard !isOver else { return }
     isOver = true
-    for file in files { file.discard() }
+    for file in files.all { file.discard() }
     folder.discard()
   }
 

@@ -34,6 +34,9 @@ import Wire
   let channels: UnsafeMutablePointer<CopyChannel>
   /// `EncapsulationTemplate.capacity` bytes each.
   let templateBytes: UnsafeMutableRawPointer
+  /// Room for the indices of some copies.
+  let found: UnsafeMutablePointer<Int32>
+  static let foundCapacity = 256
   /// Index of a channel, plus one; 0: empty.
   private let slots: UnsafeMutablePointer<Int32>
   private var count = 0
@@ -42,6 +45,7 @@ import Wire
     unsafe channels = .allocate(capacity: Self.limit)
     unsafe templateBytes = .allocate(byteCount: Self.limit * EncapsulationTemplate.capacity, alignment: 32)
     unsafe slots = .allocate(capacity: Self.slotCount)
+    unsafe found = .allocate(capacity: Self.foundCapacity)
     unsafe slots.initialize(repeating: 0, count: Self.slotCount)
   }
 
@@ -49,6 +53,7 @@ import Wire
     unsafe channels.deallocate()
     unsafe templateBytes.deallocate()
     unsafe slots.deallocate()
+    unsafe found.deallocate()
   }
 
   /// - Parameters: route and origin below 2^24, which `CaptureFileSink.init` checks.
@@ -88,7 +93,12 @@ import Wire
     return index
   }
 
-  private func removeAll() {
+  /// Channels in force, with what they have numbered.
+  var all: [(key: UInt64, sequence: UInt32)] {
+    (0..<count).map { unsafe (channels[$0].key, channels[$0].sequence) }
+  }
+
+  func removeAll() {
     unsafe slots.update(repeating: 0, count: Self.slotCount)
     count = 0
   }

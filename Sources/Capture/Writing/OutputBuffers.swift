@@ -19,20 +19,33 @@ import Wire
   /// Memory of all buffers together, up to 512 receivers.
   private static let total = 8 << 20
 
-  let buffers: UnsafeMutablePointer<Buffer>
+  private(set) var buffers: UnsafeMutablePointer<Buffer>
   /// A power of two. Writes are multiples of it, all but the last: the kernel then takes large folios for them, which
   /// measured 20 % less of its time on ext4 than pieces of 248 KiB.
   let threshold: Int
-  private let files: [OutputFile]
+  private var files: [OutputFile]
 
   init(_ files: [OutputFile]) {
     self.files = files
     threshold = Self.threshold(fileCount: files.count)
     unsafe buffers = .allocate(capacity: files.count)
-    for index in files.indices {
-      let base = UnsafeMutableRawPointer.allocate(byteCount: threshold + Self.maximumRecordByteCount, alignment: 16)
-      unsafe (buffers + index).initialize(to: Buffer(base: base, used: 0))
-    }
+    for index in files.indices { makeBuffer(at: index) }
+  }
+
+  private func makeBuffer(at index: Int) {
+    let base = UnsafeMutableRawPointer.allocate(byteCount: threshold + Self.maximumRecordByteCount, alignment: 16)
+    unsafe (buffers + index).initialize(to: Buffer(base: base, used: 0))
+  }
+
+  /// Files that come later in a run.
+  func add(_ more: [OutputFile]) {
+    guard !more.isEmpty else { return }
+    let wider = UnsafeMutablePointer<Buffer>.allocate(capacity: files.count + more.count)
+    unsafe wider.update(from: buffers, count: files.count)
+    unsafe buffers.deallocate()
+    unsafe buffers = wider
+    for index in files.count..<files.count + more.count { makeBuffer(at: index) }
+    files += more
   }
 
   deinit {

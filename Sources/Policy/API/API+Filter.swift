@@ -55,7 +55,9 @@ extension APIEntry {
       try bounds.allow(["packets", "bytes"], argument: 1)
       context.firstFilters += 1
       func bound(_ key: String) -> DraftValue? { bounds[key] == .nil ? nil : context.draft(bounds[key], at: location) }
-      return .first(packets: bound("packets"), bytes: bound("bytes"), id: context.firstFilters - 1)
+      // Unique among the policies of a plan.
+      let id = context.host << 16 | (context.firstFilters - 1)
+      return .first(packets: bound("packets"), bytes: bound("bytes"), id: id)
     },
     filter(
       "sample", [APIParameter("fraction", .number, "above 0, at most 1")],

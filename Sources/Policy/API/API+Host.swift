@@ -24,13 +24,16 @@ extension APIEntry {
       guard amount >= 0, amount.isFinite else {
         throw HostFailure(argument: 1, "a counter only grows: 0 or more expected")
       }
-      context.metrics[metric].value += amount
+      let value = context.metrics[metric].value + amount
+      guard value.isFinite else { throw HostFailure(argument: 1, "the sum is not finite") }
+      context.metrics[metric].value = value
     },
     metricMethod(.gauge, "set", [APIParameter("value", .number, "finite")], "Sets it.", #"gauge("open"):set(3)"#) {
       context, call, metric throws(HostFailure) in
       let value = call.number(1) ?? 0
       guard value.isFinite else { throw HostFailure(argument: 1, "a finite number expected") }
       context.metrics[metric].value = value
+      context.metrics[metric].isSet = true
     },
     metricMethod(
       .gauge, "add", [APIParameter("n", .number, "may be negative")], "Adds to it.", #"gauge("open"):add(-1)"#
@@ -51,7 +54,7 @@ extension APIEntry {
       "The value, or nil when there is none or it is over.", #"shared:get("blocked") == true"#
     ) {
       context, call, key throws(HostFailure) in
-      guard let value = context.options.shared.get(key, at: context.clock) else { return call.pushNil() }
+      guard let value = context.sharedValue(key) else { return call.pushNil() }
       value.push(to: call)
     },
     sharedMethod(
@@ -65,10 +68,9 @@ extension APIEntry {
         guard call.typeName(2) == "nil" else {
           throw HostFailure(argument: 2, "a string, number or boolean expected, got \(call.typeName(2))")
         }
-        return context.options.shared.remove(key)
+        return context.removeShared(key)
       }
-      try SharedStore.check(
-        context.options.shared.set(key, value, expires: try context.expiry(call, 3), at: context.clock))
+      try SharedStore.check(context.setShared(key, value, lifetime: try context.lifetime(call, 3)))
     },
     sharedMethod(
       "add",
@@ -79,7 +81,7 @@ extension APIEntry {
       #"shared:add("logins", 1, 60) > 5"#
     ) { context, call, key throws(HostFailure) in
       guard let amount = SharedStore.Value(call, 2) else { return call.pushNil() }
-      let result = context.options.shared.add(key, amount, expires: try context.expiry(call, 3), at: context.clock)
+      let result = context.addShared(key, amount, lifetime: try context.lifetime(call, 3))
       try SharedStore.check(result).push(to: call)
     },
     log(.debug), log(.info), log(.warn), log(.error),
@@ -152,7 +154,7 @@ extension APIEntry {
         "Writes a line to the log (\(level.rawValue)); at most \(RateLimitedLog.linesPerSecond) a second of the engine's clock after the first \(RateLimitedLog.burst).",
       example: #"log.\#(level.rawValue)("unexpected:", 42, "packets")"#,
       binding: .function { context, call throws(HostFailure) in
-        let text = (0..<call.count).map { context.text(call, $0) }.joined(separator: " ")
+        let text = context.line(call)
         call.charge(16 + text.utf8.count / 16)
         context.log.write(level, context.location(call).description, text, at: context.clock)
       })
@@ -196,18 +198,30 @@ extension PolicyContext {
     call.push(LuaHandle(type, metrics.count - 1))
   }
 
-  /// Nanoseconds on the engine's clock when something set now is over.
-  fileprivate func expiry(_ call: HostCall, _ position: Int) throws(HostFailure) -> Int64 {
+  /// Nanoseconds on the engine's clock until something set now is over; `Int64.max`: never.
+  fileprivate func lifetime(_ call: HostCall, _ position: Int) throws(HostFailure) -> Int64 {
     guard call.typeName(position) == "number", let seconds = call.number(position) else { return .max }
     guard seconds > 0, seconds <= 1e9 else {
       throw HostFailure(argument: position, "seconds above 0, at most 1,000,000,000, expected")
     }
-    return clock &+ Int64(seconds * 1e9)
+    return Int64(seconds * 1e9)
+  }
+
+  /// The arguments as one line; no more of it is made than `RateLimitedLog` would write.
+  fileprivate func line(_ call: HostCall) -> String {
+    var line = ""
+    for position in 0..<call.count where line.utf8.count <= RateLimitedLog.lineLimit {
+      line += (position > 0 ? " " : "") + text(call, position)
+    }
+    return line
   }
 
   /// A value as `log` writes it.
-  fileprivate func text(_ call: HostCall, _ position: Int) -> String {
-    switch call[position] {
+  private func text(_ call: HostCall, _ position: Int) -> String {
+    if let bytes = unsafe call.bytes(position) {
+      return unsafe String(decoding: bytes.prefix(RateLimitedLog.lineLimit + 4), as: UTF8.self)
+    }
+    return switch call[position] {
     case .nil: "nil"
     case .boolean(let flag): String(flag)
     case .integer(let number): String(number)

@@ -1,4 +1,5 @@
 internal import Inventory
+internal import JSONText
 internal import LuaRuntime
 internal import Mirroring
 internal import Wire
@@ -21,12 +22,12 @@ extension APIEntry {
     property("enabled", "boolean", "Whether it collects.") { .boolean($1.isEnabled) },
     APIEntry(
       owner: .type(.mirror), name: "state", returns: "string",
-      doc: #""enabled", "disabled", or "faulted": its scripts failed too often and are not called any more."#,
+      doc:
+        #""enabled", "disabled", "deleted", or "faulted": its scripts failed too often and are not called any more."#,
       example: #"mirrors.web.state == "faulted""#,
       binding: .property { context, call throws(HostFailure) in
         let index = call.handle(0, of: context.types.handle(.mirror)) ?? 0
-        let isFaulted = context.isFaulted?(index) ?? false
-        call.push(isFaulted ? "faulted" : context.mirrors[index].mirror.isEnabled ? "enabled" : "disabled")
+        call.push(context.state(ofMirror: index))
       }),
     property("receivers", "string[]", "The receiving IP addresses.") {
       .table(LuaTable(items: $1.receivers.map { .string($0.description) }))
@@ -34,12 +35,15 @@ extension APIEntry {
     property("tags", "table<string, string>", "Its tags.") { .table(LuaTable(strings: $1.tags)) },
     property("vni", "integer", "The VXLAN network identifier of its copies.") { .integer(Int64($1.encapsulation.vni)) },
     property("origin", "string", "Where it was declared.") { .string($1.origin) },
-    method("enable", [], nil, "Starts collecting.", "mirrors.web:enable()") { context, call throws(HostFailure) in
-      try context.change(call) { $0.set("enabled", DraftValue(.bool(true))) }
+    method(
+      "enable", [], nil, "Starts collecting; calls its scripts again if they failed too often.", "mirrors.web:enable()"
+    ) { context, call throws(HostFailure) in
+      try context.change(call, "enabled") { $0.set("enabled", DraftValue(.bool(true))) }
+      context.mirrors[context.mirrorIndex(call)].isEnabledAnew = true
     },
     method("disable", [], nil, "Stops collecting; the mirror stays.", "mirrors.web:disable()") {
       context, call throws(HostFailure) in
-      try context.change(call) { $0.set("enabled", DraftValue(.bool(false))) }
+      try context.change(call, "disabled") { $0.set("enabled", DraftValue(.bool(false))) }
     },
     method(
       "modify", [APIParameter("changes", .table, "keys of mirror{} with new values")], nil,
@@ -47,14 +51,17 @@ extension APIEntry {
     ) { context, call throws(HostFailure) in
       let members = context.mirrorMembers(call.table(1) ?? LuaTable(), at: context.location(call))
       let named = try context.namedFunctions(call.table(1) ?? LuaTable(), members)
-      try context.change(call) { draft in for member in named { draft.set(member.name, member.value) } }
+      let names = named.map(\.name).joined(separator: ", ")
+      try context.change(call, "modified: " + names) { draft in
+        for member in named { draft.set(member.name, member.value) }
+      }
     },
     method(
       "tag", [APIParameter("tags", .table, "value by key")], nil, "Adds tags, or changes their values.",
       #"mirrors.web:tag { team = "sec" }"#
     ) { context, call throws(HostFailure) in
       let added = context.members(call.table(1) ?? LuaTable(), at: context.location(call))
-      try context.change(call) { draft in
+      try context.change(call, "tagged") { draft in
         draft.setTags(draft.tags.filter { old in !added.contains { $0.name == old.name } } + added)
       }
     },
@@ -63,7 +70,10 @@ extension APIEntry {
       #"mirrors.web:untag "team""#
     ) { context, call throws(HostFailure) in
       let keys = (1..<max(2, call.count)).compactMap { call.string($0) }
-      try context.change(call) { draft in draft.setTags(draft.tags.filter { !keys.contains($0.name) }) }
+      try context.change(call, "untagged") { draft in draft.setTags(draft.tags.filter { !keys.contains($0.name) }) }
+    },
+    method("delete", [], nil, "Takes the mirror away; what it counted stays in the summary.", "mirrors.web:delete()") {
+      context, call throws(HostFailure) in try context.delete(call)
     },
     method(
       "stats", [], "table",
@@ -88,6 +98,12 @@ extension APIEntry {
         "The mirrors of this policy: `mirrors[\"web\"]`, `mirrors[1]`, `#mirrors`, `pairs(mirrors)` gives name and mirror.",
       example: #"for name, each in pairs(mirrors) do log.info(name, each.state) end"#,
       binding: .value { $0.types.value(.mirrors, 0) }),
+    APIEntry(
+      owner: .type(.mirrors), name: "reload",
+      doc:
+        "Asks for a reload, as SIGHUP does: inventory, mirrors and policies are read again and come into force between two batches of packets, all or none. In timers only; at most one reload in 10 seconds of the engine's clock.",
+      example: "every(3600, function() mirrors.reload() end)",
+      binding: .function { context, call throws(HostFailure) in try context.requestReload() }),
     APIEntry(
       owner: .type(.receiver), name: "address", returns: "string", doc: "Its IP address.",
       example: #"balance.with("first", function(packet, receivers) return receivers[1].address end)"#, isPure: true,
@@ -120,7 +136,7 @@ extension APIEntry {
   ) -> APIEntry {
     APIEntry(
       owner: .type(.mirror), name: name, parameters: parameters, returns: returns, doc: doc, example: example,
-      isDeclaration: returns == nil, binding: .method(call))
+      isChange: returns == nil, binding: .method(call))
   }
 }
 
@@ -174,7 +190,7 @@ extension PolicyContext {
     try reserve(mirrors.count, limit: Limit.mirrors, "mirrors")
     let members = try namedFunctions(table, mirrorMembers(table, at: location))
     let draft = MirrorDraft(members, spelling: .snakeCase, location: location)
-    mirrors.append(try validated(draft, besides: earlier + mirrors.map(\.mirror)))
+    mirrors.append(try validated(draft, besides: earlier + standing.map { mirrors[$0].mirror }))
     call.push(LuaHandle(types.handle(.mirror), mirrors.count - 1))
   }
 
@@ -195,19 +211,8 @@ extension PolicyContext {
     return result
   }
 
-  fileprivate func change(_ call: HostCall, _ edit: (inout MirrorDraft) -> Void) throws(HostFailure) {
-    let index = call.handle(0, of: types.handle(.mirror)) ?? 0
-    var draft = mirrors[index].draft
-    edit(&draft)
-    draft.location = location(call)
-    let others = mirrors.indices.filter { $0 != index }.map { mirrors[$0].mirror }
-    var changed = try validated(draft, besides: earlier + others)
-    changed.draft.location = mirrors[index].draft.location
-    mirrors[index] = changed
-  }
-
   /// The one mirror of the draft, or every rule it breaks as one error at the call's line.
-  private func validated(_ draft: MirrorDraft, besides existing: [TrafficMirror]) throws(HostFailure) -> MirrorObject {
+  func validated(_ draft: MirrorDraft, besides existing: [TrafficMirror]) throws(HostFailure) -> MirrorObject {
     let result = validator.validate([draft], besides: existing)
     guard result.errors.isEmpty, let mirror = result.mirrors.first else {
       let message = Self.message(result.errors)
@@ -232,9 +237,9 @@ extension PolicyContext {
   func pushMirror(named call: HostCall) throws(HostFailure) {
     let position: Int? =
       if let name = call.string(1), call.typeName(1) == "string" {
-        mirrors.firstIndex { $0.mirror.name == name }
+        standing.first { mirrors[$0].mirror.name == name }
       } else {
-        call.integer(1).flatMap { $0 >= 1 && $0 <= Int64(mirrors.count) ? Int($0) - 1 : nil }
+        call.integer(1).flatMap { $0 >= 1 && $0 <= Int64(standing.count) ? standing[Int($0) - 1] : nil }
       }
     guard let position else { return call.pushNil() }
     call.push(LuaHandle(types.handle(.mirror), position))
@@ -242,7 +247,8 @@ extension PolicyContext {
 
   /// One step of `pairs(mirrors)`.
   func pushMirror(at call: HostCall) {
-    guard let position = call.integer(1).map(Int.init), position >= 0, position < mirrors.count else { return }
+    guard let step = call.integer(1).map(Int.init), step >= 0, step < standing.count else { return }
+    let position = standing[step]
     call.push(mirrors[position].mirror.name)
     call.push(LuaHandle(types.handle(.mirror), position))
   }
@@ -256,7 +262,7 @@ extension PolicyContext {
 
   private func receiver(_ handle: Int) -> (address: IPAddress, position: Int)? {
     let (mirror, position) = handle.quotientAndRemainder(dividingBy: Self.receiverStride)
-    let receivers = mirrors[mirror].mirror.receivers
+    let receivers = mirrorInForce(mirror).receivers
     return position < receivers.count ? (receivers[position], position) : nil
   }
 }

@@ -1,4 +1,5 @@
 internal import Inventory
+internal import JSONText
 internal import LuaRuntime
 internal import Wire
 

@@ -49,6 +49,8 @@ struct APIEntry: Sendable {
   var keys: [PacketKey] = []
   /// May be called only while the policy loads.
   var isDeclaration = false
+  /// May be called while the policy loads, in timers and in tests: not while a packet is judged.
+  var isChange = false
   var inTests = Tests.alike
   var binding: Binding
 

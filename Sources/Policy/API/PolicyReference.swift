@@ -37,6 +37,7 @@ public enum PolicyReference {
     APIEntry.all.map { entry in
       switch (entry.owner, entry.binding) {
       case (.type(let type), .method): "function \(type.name)_type:\(entry.name)("
+      case (.type(let type), .function): "function \(type.name)_type.\(entry.name)("
       case (.type, .operation(let operation, _)): "---@operator \(operation.word):"
       case (.type, _): "---@field \(entry.name) "
       case (_, .value): entry.path + " = "
@@ -52,7 +53,9 @@ public enum PolicyReference {
   public static var examples: [(path: String, example: String, place: ExamplePlace)] {
     APIEntry.all.map { entry in
       let isPacket = if case .type(let type) = entry.owner { type.isRecord || type == .set } else { false }
-      let isLoading = entry.isDeclaration && entry.inTests != .only || entry.owner == .type(.receiver)
+      let isLoading =
+        entry.isDeclaration && entry.inTests != .only || entry.owner == .type(.receiver)
+        || entry.example.contains("every(")
       let place: ExamplePlace =
         isPacket ? .filter : isLoading ? .loading : entry.path == "test" ? .testFile : .test
       return (entry.path, entry.example, place)
@@ -180,7 +183,11 @@ private struct ReferenceSection {
     }
     text += "local \(name)_type = {}\n"
     for entry in entries {
-      if case .method = entry.binding { text += "\n" + entry.definition(of: "\(name)_type:\(entry.name)") }
+      switch entry.binding {
+      case .method: text += "\n" + entry.definition(of: "\(name)_type:\(entry.name)")
+      case .function: text += "\n" + entry.definition(of: "\(name)_type.\(entry.name)")
+      case .property, .record, .value, .operation: break
+      }
     }
     return text
   }
@@ -201,6 +208,7 @@ extension APIEntry {
   }
 
   private var loadingMark: String? {
+    if isChange { return "while loading, in timers and in tests" }
     guard isDeclaration, inTests != .only else { return nil }
     return inTests == .too ? "while loading, and in tests" : "while loading"
   }

@@ -30,6 +30,10 @@ public final class SharedStore: Sendable {
   private struct Table {
     var entries: [[UInt8]: Entry] = [:]
     var bytes = 0
+    /// The latest time at which it was asked.
+    var now = Int64.min
+    /// Nothing is over before this: a full table that is asked again and again is searched once.
+    var firstExpiry = Int64.max
   }
 
   private let table = Mutex(Table())
@@ -38,7 +42,16 @@ public final class SharedStore: Sendable {
 
   func get(_ key: [UInt8], at time: Int64) -> Value? {
     table.withLock { table in
+      table.now = max(table.now, time)
       guard let entry = table.entries[key], entry.expires > time else { return nil }
+      return entry.value
+    }
+  }
+
+  /// The value for one who has no clock yet.
+  func latest(_ key: [UInt8]) -> Value? {
+    table.withLock { table in
+      guard let entry = table.entries[key], entry.expires > table.now else { return nil }
       return entry.value
     }
   }
@@ -63,21 +76,28 @@ public final class SharedStore: Sendable {
   private static func put(
     _ key: [UInt8], _ value: Value, _ expires: Int64, _ time: Int64, in table: inout Table
   ) -> Result<Value, Refusal> {
+    table.now = max(table.now, time)
     guard value.size <= valueLimit else { return .failure(.tooLong) }
     let size = key.count + value.size + 64
-    let isNew = table.entries[key] == nil
-    if isNew, !hasRoom(size, in: table) {
-      for (key, entry) in table.entries where entry.expires <= time { _ = (entry, remove(key, from: &table)) }
-      guard hasRoom(size, in: table) else { return .failure(.full) }
+    if !hasRoom(key, size, in: table) {
+      if table.firstExpiry <= time { forgetOver(at: time, in: &table) }
+      guard hasRoom(key, size, in: table) else { return .failure(.full) }
     }
     remove(key, from: &table)
+    table.firstExpiry = min(table.firstExpiry, expires)
     table.entries[key] = Entry(value: value, expires: expires, size: size)
     table.bytes += size
     return .success(value)
   }
 
-  private static func hasRoom(_ size: Int, in table: Table) -> Bool {
-    table.entries.count < entryLimit && table.bytes + size <= byteLimit
+  private static func forgetOver(at time: Int64, in table: inout Table) {
+    for (key, entry) in table.entries where entry.expires <= time { remove(key, from: &table) }
+    table.firstExpiry = table.entries.values.reduce(.max) { min($0, $1.expires) }
+  }
+
+  private static func hasRoom(_ key: [UInt8], _ size: Int, in table: Table) -> Bool {
+    let old = table.entries[key]?.size
+    return (old != nil || table.entries.count < entryLimit) && table.bytes - (old ?? 0) + size <= byteLimit
   }
 
   private static func remove(_ key: [UInt8], from table: inout Table) {

@@ -1,4 +1,5 @@
 internal import Inventory
+internal import JSONText
 internal import Wire
 
 /// What `set.cidrs`, `set.ports`, `set.strings` and `set.load` make: never changed once made, asked natively.

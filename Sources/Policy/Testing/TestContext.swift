@@ -1,3 +1,4 @@
+internal import JSONText
 internal import LuaRuntime
 internal import Mirroring
 
@@ -83,10 +84,7 @@ extension PolicyContext {
   func judge(_ call: HostCall) throws(HostFailure) {
     let testing = try runningTest("mirror:judge")
     let mirror = call.handle(0, of: types.handle(.mirror)) ?? 0
-    let base = unsafe call.record(1, of: types.record(.packet))
-    guard let made = madePackets.first(where: { unsafe UnsafeRawPointer($0.record) == base }) else {
-      throw HostFailure(argument: 1, "a packet made by packet.tcp and its like expected, not one inside of another")
-    }
+    let made = try madePacket(call, 1)
     var answer = Result<TestVerdict, TestRefusal>.failure(TestRefusal("nobody judges here"))
     let ran = call.aside {
       testing.isJudging = true

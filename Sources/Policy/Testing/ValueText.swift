@@ -1,3 +1,4 @@
+internal import JSONText
 internal import LuaRuntime
 
 /// Values as messages of tests show them, and where two of them differ.

@@ -7,83 +7,62 @@ import Wire
 
 /// A fresh pipeline for one test: the packets that it makes are judged by what judges captures.
 final class TestPipeline {
-  private let plan: MirrorPlan
+  private let policy: Policy
+  private let inventory: Inventory
+  private let compiler: any BPFCompiler
   private let pipeline: Pipeline
-  private let batch = FrameBatch()
-  private var interfaces: [CaptureInterface] = []
+  private let traffic = MadeTraffic()
+  /// Of the plan's mirrors, the policy's own numbers.
+  private var numbers: [Int]
   /// The time of the latest packet: that of one without a time.
   private var clock: Int64 = 0
 
   init(_ policy: Policy, _ inventory: Inventory, _ compiler: any BPFCompiler) {
+    self.policy = policy
+    self.inventory = inventory
+    self.compiler = compiler
+    numbers = policy.mirrorNumbers
+    pipeline = Pipeline(plan: Self.plan(policy, inventory), scripts: [policy], compiler: compiler)
+    begin()
+  }
+
+  private static func plan(_ policy: Policy, _ inventory: Inventory) -> MirrorPlan {
     var options = PlanOptions()
     options.conversationLimit = 1 << 16
-    plan = MirrorPlan(inventory: inventory, mirrors: policy.mirrors, options: options)
-    let pipeline = Pipeline(plan: plan, scripts: [policy], compiler: compiler)
-    self.pipeline = pipeline
-    policy.begin(plan: plan.enabled.enumerated().map { (entry: $0, mirror: $1) }) { [weak pipeline] entry in
-      pipeline.map { MirrorStatistics($0.report(entry: entry)) }
+    return MirrorPlan(inventory: inventory, mirrors: policy.mirrors, options: options)
+  }
+
+  private func begin() {
+    policy.begin(
+      plan: pipeline.plan.enabled.enumerated().map { (entry: $0, mirror: numbers[$1]) },
+      statistics: { [weak pipeline] entry in pipeline.map { MirrorStatistics($0.report(entry: entry)) } })
+    policy.explain { [weak self] mirror, made throws(TestRefusal) in
+      guard let self else { throw TestRefusal("nothing is running") }
+      let explainer = MirrorExplainer(plan: pipeline.plan, policies: [policy], compiler: compiler)
+      return try explainer.explain(try position(mirror), made, at: clock)
     }
   }
 
-  /// - Parameter mirror: its position among the policy's.
+  /// - Parameter mirror: its number in the policy.
   func judge(_ mirror: Int, _ made: MadeFrame) throws(TestRefusal) -> TestVerdict {
+    carryOutChanges()
     clock = made.time ?? clock
-    let explanation: Explanation
-    do {
-      explanation = try explain(made)
-    } catch {
-      throw TestRefusal("the packet cannot be judged: \(error)")
-    }
-    guard plan.mirrors[mirror].isEnabled else { return TestVerdict(reason: "disabled") }
-    guard !explanation.isUndecodable else { return TestVerdict(reason: "undecodable") }
-    let told = explanation.mirrors.first { $0.index == mirror }?.conclusions ?? []
-    let fitting = told.filter { made.isOutbound == nil || $0.isOutbound == made.isOutbound }
-    guard let conclusion = fitting.first else {
-      if let other = told.first {
-        throw TestRefusal(
-          "the verdict is about the packet \(other.isOutbound ? "going out" : "coming in"): \(other.verdict.name); "
-            + "say with eni where it is captured")
-      }
-      return TestVerdict(reason: "unattributed")
-    }
-    guard fitting.count == 1 else {
-      throw TestRefusal("the packet is judged at each of its ends: give it a direction or an eni")
-    }
-    return verdict(conclusion, plan.mirrors[mirror], explanation.summary)
+    let position = try position(mirror)
+    let explanation = try traffic.explain(made, at: clock, in: pipeline)
+    return try MadeTraffic.verdict(of: position, made, explanation, pipeline.plan)
   }
 
-  private func explain(_ made: MadeFrame) throws -> Explanation {
-    let interface = interface(made)
-    return try unsafe made.bytes.withUnsafeBytes { buffer in
-      // An empty array may have no address; a frame has one.
-      let empty = unsafe UnsafeRawPointer(bitPattern: 8)!
-      let frame = unsafe Frame(
-        bytes: buffer.baseAddress ?? empty, time: clock, captured: UInt32(buffer.count),
-        original: UInt32(clamping: made.original), interface: UInt32(interface), direction: .unknown)
-      unsafe batch.frames.initialize(to: frame)
-      batch.setCount(1)
-      return try pipeline.explain(batch, interfaces: interfaces)
-    }
+  private func position(_ mirror: Int) throws(TestRefusal) -> Int {
+    guard let position = numbers.firstIndex(of: mirror) else { throw TestRefusal("the mirror is deleted") }
+    return position
   }
 
-  /// The capture at an ENI is named by it, as in pcapng; any other is a tap of the whole VPC.
-  private func interface(_ made: MadeFrame) -> Int {
-    let name = made.eni.map { plan.inventory.enis[$0].id }
-    let wanted = CaptureInterface(linkType: made.linkType, name: name, origin: "test")
-    if let known = interfaces.firstIndex(of: wanted) { return known }
-    interfaces.append(wanted)
-    return interfaces.count - 1
-  }
-
-  private func verdict(
-    _ conclusion: Explanation.Conclusion, _ mirror: TrafficMirror, _ summary: PacketSummary
-  ) -> TestVerdict {
-    let enis = plan.inventory.enis
-    let address = conclusion.isOutbound ? summary.source : summary.destination
-    let eni = enis.indices.contains(conclusion.origin) ? enis[conclusion.origin].id : address?.description
-    return TestVerdict(
-      reason: conclusion.verdict.name, receiver: conclusion.receiver.map { mirror.receivers[$0].description }, eni: eni,
-      isOutbound: conclusion.isOutbound)
+  /// What timers changed is in force with the next packet, as between two batches of a capture.
+  private func carryOutChanges() {
+    guard policy.takeRequests().changesMirrors else { return }
+    numbers = policy.mirrorNumbers
+    pipeline.adopt(plan: Self.plan(policy, inventory), scripts: [policy])
+    begin()
   }
 
   // MARK: Captures

@@ -47,7 +47,7 @@ final class FuzzPlan {
     var description: String { text }
   }
 
-  private static let inventory = """
+  static let inventory = """
     {"format": "moontap.inventory/1", "regions": [{"id": "r", "vpcs": [
       {"id": "all", "cidrs": ["0.0.0.0/0", "::/0"],
        "routeTables": [{"id": "t", "routes": [

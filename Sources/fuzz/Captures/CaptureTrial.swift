@@ -4,13 +4,8 @@ import Foundation
 import Wire
 
 /// One input: read, parsed, judged, written and read again.
-struct Trial {
+struct CaptureTrial {
   enum Answer: String, CaseIterable { case whole, damaged, refused }
-
-  /// A promise that was broken; its input is worth keeping.
-  struct Fault: Error, CustomStringConvertible {
-    var description: String
-  }
 
   let plan: FuzzPlan
   /// A folder for what is written.
@@ -114,12 +109,12 @@ struct Trial {
 
   deinit { free() }
 
-  func copy(_ batch: FrameBatch, interfaces: Int) throws(Trial.Fault) {
+  func copy(_ batch: FrameBatch, interfaces: Int) throws(Fault) {
     free()
     for index in 0..<batch.count {
       let frame = unsafe batch.frames[index]
       guard frame.captured <= 262_144, Int(frame.interface) < interfaces else {
-        throw Trial.Fault(description: "frame of \(frame.captured) bytes at interface \(frame.interface)")
+        throw Fault(description: "frame of \(frame.captured) bytes at interface \(frame.interface)")
       }
       let block = UnsafeMutableRawPointer.allocate(byteCount: Int(frame.captured), alignment: 1)
       unsafe block.copyMemory(from: frame.bytes, byteCount: Int(frame.captured))

@@ -1,0 +1,101 @@
+import DataPath
+import Mirroring
+import Policy
+
+// A configuration while it is at work: scripts change mirrors, and a reload replaces all of it.
+extension Configuration {
+  /// What the scripts asked for since the last call.
+  func takeRequests() -> PolicyRequests {
+    var all = PolicyRequests()
+    for policy in policies {
+      let requests = policy.takeRequests()
+      all.changesMirrors = all.changesMirrors || requests.changesMirrors
+      all.reloads = all.reloads || requests.reloads
+    }
+    return all
+  }
+
+  /// Mirrors as scripts want them, those of the JSON files first.
+  private func mirrorsNow() -> [(mirror: TrafficMirror, owner: Owner?)] {
+    var all: [(mirror: TrafficMirror, owner: Owner?)] = zip(plan.mirrors, owners).filter { $1 == nil }.map { ($0, $1) }
+    for (index, policy) in policies.enumerated() {
+      all += zip(policy.mirrors, policy.mirrorNumbers).map { ($0, Owner(policy: index, mirror: $1)) }
+    }
+    return all
+  }
+
+  func mirrors(besides policy: Int) -> [TrafficMirror] {
+    mirrorsNow().filter { $0.owner?.policy != policy }.map(\.mirror)
+  }
+
+  /// A plan with what scripts changed.
+  struct Change {
+    var plan: MirrorPlan
+    var owners: [Owner?]
+    /// Mirrors that go on under another name.
+    var renamed: [MirrorIdentity: MirrorIdentity]
+  }
+
+  func change() -> Change {
+    let now = mirrorsNow()
+    let changed = MirrorPlan(inventory: plan.inventory, mirrors: now.map(\.mirror), options: options)
+    let before = Dictionary(
+      owners.enumerated().compactMap { index, owner in owner.map { ($0, plan.identity(index)) } },
+      uniquingKeysWith: { first, _ in first })
+    var renamed: [MirrorIdentity: MirrorIdentity] = [:]
+    for (index, item) in now.enumerated() {
+      guard let owner = item.owner, let old = before[owner], old != changed.identity(index) else { continue }
+      renamed[old] = changed.identity(index)
+    }
+    return Change(plan: changed, owners: now.map(\.owner), renamed: renamed)
+  }
+
+  func carryOut(_ change: Change, in pipeline: Pipeline) {
+    plan = change.plan
+    owners = change.owners
+    pipeline.adopt(plan: plan, scripts: policies, renamed: change.renamed)
+    begin(in: pipeline)
+  }
+
+  /// The engine could not carry out what scripts changed.
+  func undoChanges() {
+    for policy in policies { policy.undoChanges() }
+  }
+
+  /// `mirror:explain`, by the plan that is in force.
+  func explain(_ owner: Owner, _ made: MadeFrame, at time: Int64) throws(TestRefusal) -> PacketExplanation {
+    guard let mirror = owners.firstIndex(of: owner) else { throw TestRefusal("the mirror is deleted") }
+    let explainer = MirrorExplainer(plan: plan, policies: policies, compiler: compiler)
+    return try explainer.explain(mirror, made, at: time)
+  }
+
+  // MARK: Reload
+
+  /// What the configuration that comes is made with.
+  var reload: Reload { Reload(shared: policies.map(\.shared)) }
+
+  /// Takes the place of an earlier configuration of the same command line.
+  func replace(_ earlier: Configuration, in pipeline: Pipeline) {
+    for (policy, old) in zip(policies, earlier.policies) { policy.inherit(from: old) }
+    earlierFailures = earlier.earlierFailures.adding(earlier.policies.flatMap(\.failures))
+    pipeline.adopt(plan: plan, scripts: policies)
+    begin(in: pipeline)
+  }
+}
+
+/// Failures of scripts, summed up by function and kind; bounded, since every edition of a policy may have new functions.
+struct FailureSum {
+  private static let limit = 1000
+  private(set) var list: [PolicyFailure] = []
+
+  /// Those beyond the bound count with the last one of their kind.
+  func adding(_ more: [PolicyFailure]) -> FailureSum {
+    var sum = self
+    for failure in more {
+      let same = sum.list.firstIndex { $0.function == failure.function && $0.kind == failure.kind }
+      let known = same ?? (sum.list.count >= Self.limit ? sum.list.lastIndex { $0.kind == failure.kind } : nil)
+      if let known { sum.list[known].count += failure.count } else { sum.list.append(failure) }
+    }
+    return sum
+  }
+}

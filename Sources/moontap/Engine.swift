@@ -1,0 +1,136 @@
+import Capture
+import DataPath
+import Mirroring
+import Policy
+
+/// A configuration at work: what an offline run and a live one have in common. Between two batches it carries out what
+/// scripts and SIGHUP asked for; no packet is lost by it, and none is judged by two configurations.
+final class Engine {
+  /// Nanoseconds of the engine's clock between two reloads that scripts ask for: a script must not keep the engine busy with
+  /// loading.
+  static let scriptReloadInterval: Int64 = 10_000_000_000
+
+  /// The same between two changes of mirrors: each looks at every conversation, and scripts may want one every millisecond.
+  static let changeInterval: Int64 = 100_000_000
+
+  private(set) var configuration: Configuration
+  let pipeline: Pipeline
+  private let reloader: Reloader
+  private let make: @Sendable (Configuration.Reload) throws -> Configuration
+  /// Refuses a plan that the run cannot serve, besides what the sink refuses.
+  private let check: (MirrorPlan) throws -> Void
+  /// A script wants a reload; and when there was one for a script.
+  private var isReloadWanted = false
+  private var lastScriptReload: Int64?
+  /// The same of what scripts changed.
+  private var isChangeWanted = false
+  private var lastChange: Int64?
+  private(set) var reloads = 0
+
+  /// - Parameters:
+  ///   - hangup: where SIGHUP is heard.
+  ///   - check: throws when a plan cannot be served.
+  init(
+    _ configuration: Configuration, _ input: InputOptions, _ traffic: TrafficOptions, hangup: Int32,
+    check: @escaping (MirrorPlan) throws -> Void
+  ) throws {
+    try check(configuration.plan)
+    self.configuration = configuration
+    self.check = check
+    pipeline = try configuration.makePipeline(traffic)
+    make = { reload in try Configuration(input, traffic, reload: reload) }
+    // What policies share is the same in all configurations of a run.
+    let (make, shared) = (make, configuration.reload)
+    reloader = Reloader(listeningTo: hangup) { try make(shared) }
+  }
+
+  /// Judges a batch, by what is in force now.
+  func process(_ batch: FrameBatch, interfaces: [CaptureInterface], sink: CaptureFileSink?) throws {
+    carryOutRequests(sink)
+    try pipeline.process(batch, interfaces: interfaces, sink: sink)
+  }
+
+  /// No reload begins any more; one that is under way ends.
+  func stop() { reloader.stop() }
+
+  // MARK: Between two batches
+
+  private func carryOutRequests(_ sink: CaptureFileSink?) {
+    let requests = configuration.takeRequests()
+    if requests.changesMirrors { isChangeWanted = true }
+    if requests.reloads { isReloadWanted = true }
+    if isChangeWanted, isDue(Self.changeInterval, after: lastChange) { carryOutChanges(sink) }
+    var hasSwapped = false
+    if let ready = reloader.takeReady() {
+      swap(in: ready, sink)
+      hasSwapped = true
+    }
+    if isReloadWanted, isDue(Self.scriptReloadInterval, after: lastScriptReload) {
+      reloadForScript(sink)
+      hasSwapped = true
+    }
+    if hasSwapped { reloader.closeRetired() }
+  }
+
+  /// By the engine's clock, so that the same captures give the same copies.
+  private func isDue(_ interval: Int64, after last: Int64?) -> Bool {
+    guard let last else { return true }
+    let elapsed = pipeline.now.subtractingReportingOverflow(last)
+    return elapsed.overflow || elapsed.partialValue >= interval
+  }
+
+  private func carryOutChanges(_ sink: CaptureFileSink?) {
+    isChangeWanted = false
+    lastChange = pipeline.now
+    let change = configuration.change()
+    do {
+      try check(change.plan)
+      try adopt(change.plan, sink)
+      configuration.carryOut(change, in: pipeline)
+    } catch {
+      configuration.undoChanges()
+      Reloader.complain(error)
+      Terminal.complain("change of mirrors: refused, everything stays as it was\n")
+    }
+  }
+
+  private func swap(in new: Configuration, _ sink: CaptureFileSink?) {
+    let old = configuration
+    do {
+      try check(new.plan)
+      try adopt(new.plan, sink)
+    } catch {
+      Reloader.refuse(error)
+      return reloader.retire(new)
+    }
+    new.replace(old, in: pipeline)
+    old.finishLogs()
+    configuration = new
+    isChangeWanted = false
+    reloads += 1
+    reloader.retire(old)
+  }
+
+  private func adopt(_ plan: MirrorPlan, _ sink: CaptureFileSink?) throws {
+    do throws(CaptureError) {
+      try sink?.adopt(plan.sinkPlan)
+    } catch {
+      throw Problem(error)
+    }
+  }
+
+  // MARK: Reloads that scripts ask for
+
+  /// At once, so that the same captures give the same copies.
+  private func reloadForScript(_ sink: CaptureFileSink?) {
+    isReloadWanted = false
+    lastScriptReload = pipeline.now
+    do {
+      let new = try make(configuration.reload)
+      Reloader.announce(new)
+      swap(in: new, sink)
+    } catch {
+      Reloader.refuse(error)
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import DataPath
+import Foundation
+import Policy
+import Synchronization
+
+/// Makes new configurations beside the engine, on a thread of its own, and takes the old ones apart there.
+///
+/// The way of a reload: SIGHUP -> this thread reads inventory, mirrors and policies and checks them -> what is right is put
+/// where the engine finds it before its next batch; what is wrong is said on standard error, and nothing changes -> the
+/// engine swaps -> the configuration that went comes back here to be closed.
+///
+/// Safe because: a configuration is used by one thread at a time. This thread makes it and lets go of it when it is put
+/// into the box; the engine takes it out, and lets go of the old one when that is put into the box.
+final class Reloader: Sendable {
+  /// A configuration on its way from one thread to the other.
+  private struct Parcel: @unchecked Sendable {
+    let configuration: Configuration
+  }
+
+  private struct Box {
+    var ready: Parcel?
+    var old: [Parcel] = []
+  }
+
+  private let box = Mutex(Box())
+  /// The engine asks before every batch: that must cost nothing.
+  private let isReady = Atomic<Bool>(false)
+  /// Told here and not in the pipe, which may be full of signals.
+  private let isStopping = Atomic<Bool>(false)
+  private let finished = DispatchSemaphore(value: 0)
+  private let make: @Sendable () throws -> Configuration
+
+  /// - Parameters:
+  ///   - descriptor: where SIGHUP is heard, see `Hangup`.
+  ///   - make: reads everything and checks it; called on a thread with a deep stack.
+  init(listeningTo descriptor: Int32, make: @escaping @Sendable () throws -> Configuration) {
+    self.make = make
+    let thread = Thread { self.run(descriptor) }
+    thread.name = "reload"
+    thread.stackSize = 8 << 20
+    thread.start()
+  }
+
+  // MARK: The engine's side
+
+  /// The newest configuration that was found right since the last call.
+  func takeReady() -> Configuration? {
+    guard isReady.exchange(false, ordering: .acquiringAndReleasing) else { return nil }
+    return box.withLock { box in
+      defer { box.ready = nil }
+      return box.ready?.configuration
+    }
+  }
+
+  /// Takes what the engine is about to let go of.
+  func retire(_ old: Configuration) {
+    let parcel = Parcel(configuration: old)
+    box.withLock { $0.old.append(parcel) }
+  }
+
+  /// Takes it apart; called when the engine has let go of it, so that the last reference goes on this thread.
+  func closeRetired() { Hangup.wake(Hangup.look) }
+
+  /// Waits until a reload that is under way has ended; none begins any more.
+  func stop() {
+    isStopping.store(true, ordering: .releasing)
+    Hangup.wake(Hangup.look)
+    finished.wait()
+  }
+
+  // MARK: The thread's side
+
+  private func run(_ descriptor: Int32) {
+    defer { finished.signal() }
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = unsafe read(descriptor, &bytes, bytes.count)
+      if count < 0, errno == EINTR { continue }
+      guard count > 0, !isStopping.load(ordering: .acquiring) else { return }
+      closeOld()
+      // However many signals have come: one reload, which reads what is there now.
+      if bytes[..<count].contains(Hangup.reload) { reload() }
+    }
+  }
+
+  private func closeOld() {
+    // Closed when `old` goes, not under the lock.
+    let old = box.withLock { box in
+      defer { box.old = [] }
+      return box.old
+    }
+    _ = old.count
+  }
+
+  private func reload() {
+    do {
+      let parcel = Parcel(configuration: try make())
+      Self.announce(parcel.configuration)
+      let unused = box.withLock { box in
+        defer { box.ready = parcel }
+        return box.ready
+      }
+      _ = unused
+      isReady.store(true, ordering: .releasing)
+    } catch {
+      Self.refuse(error)
+    }
+  }
+
+  // MARK: What is said
+
+  static func announce(_ configuration: Configuration) {
+    configuration.warnings.complain()
+    let count = configuration.plan.mirrors.count
+    Terminal.complain("reload: \(count) mirror\(count == 1 ? "" : "s"), in force from the next packet on\n")
+  }
+
+  static func complain(_ error: any Error) {
+    switch error {
+    case let problem as Problem: [problem].complain()
+    case let problems as Problems: problems.list.complain()
+    default: Terminal.complain("\(error)\n")
+    }
+  }
+
+  static func refuse(_ error: any Error) {
+    complain(error)
+    Terminal.complain("reload: refused, everything stays as it was\n")
+  }
+}
