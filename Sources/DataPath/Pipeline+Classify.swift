@@ -174,7 +174,8 @@ extension Pipeline {
     if trace != nil { traceFilter(mirror, packet, side, isOutbound: isOutbound, flowHash: flowHash) }
     var operation = judge.filterByFlow(entry.filter, packet, side, isOutbound: isOutbound, flowHash: flowHash)
     if operation >= 0, recalls {
-      operation = filterByScripts(mirror, operation, packet, side, cell: cell, isOutbound: isOutbound, flowHash: flowHash)
+      operation = filterByScripts(
+        mirror, operation, packet, side, cell: cell, isOutbound: isOutbound, flowHash: flowHash)
     }
     if operation == FilterProgram.reject {
       trace?.verdict(mirror, isOutbound: isOutbound, .filtered)
@@ -182,7 +183,9 @@ extension Pipeline {
     }
     if operation != FilterProgram.accept || entry.balance.isPerPacket {
       var pending = SideState.pending(at: operation, cell: cell, side)
-      if operation == FilterProgram.accept, recalls, let decided = chosenByScript(mirror, pending, isOutbound: isOutbound) {
+      if operation == FilterProgram.accept, recalls,
+        let decided = chosenByScript(mirror, pending, isOutbound: isOutbound)
+      {
         trace?.verdict(mirror, isOutbound: isOutbound, decided.verdict)
         return decided
       }

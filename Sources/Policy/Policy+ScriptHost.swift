@@ -69,11 +69,13 @@ extension Policy {
     defer { context.isJudging = false }
     let receivers = isBalancer ? try receivers(mirror) : nil
     let result = try unsafe state.call(
-      context.functions[function].reference, record: context.types.record(.packet), at: UnsafeRawPointer(record), pinned: receivers,
+      context.functions[function].reference, record: context.types.record(.packet), at: UnsafeRawPointer(record),
+      pinned: receivers,
       limits: context.options.callback)
     if isBalancer { return try choice(result, mirror, context.functions[function]).code }
     guard case .boolean(let answer) = result else {
-      throw LuaError(.verdict, "a filter must return true or false, got \(result.words)", at: context.functions[function].place)
+      throw LuaError(
+        .verdict, "a filter must return true or false, got \(result.words)", at: context.functions[function].place)
     }
     return answer ? 1 : 0
   }

@@ -152,9 +152,11 @@ struct ExplanationText {
     let method = definition.balance.inWords
     let memory = observation.balanceMemory.map { Terminal.dim("  (\($0))") } ?? ""
     guard let receiver = conclusion?.receiver else {
-      return Stage(name: "balance", answer: "\(method): " + (observation.verdict == .noReceiver ? "no receiver" : "–") + memory)
+      return Stage(
+        name: "balance", answer: "\(method): " + (observation.verdict == .noReceiver ? "no receiver" : "–") + memory)
     }
-    return Stage(name: "balance", answer: "\(method): receiver \(receiver + 1), \(definition.receivers[receiver])" + memory)
+    return Stage(
+      name: "balance", answer: "\(method): receiver \(receiver + 1), \(definition.receivers[receiver])" + memory)
   }
 
   // MARK: JSON

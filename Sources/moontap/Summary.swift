@@ -165,7 +165,8 @@ struct Summary {
       "reasons": .object(mirror.reasons.map { JSONMember($0.reason.name, Self.json($0.tally)) }),
       "receivers": .array(mirror.receivers.map(json)),
       "scripts": .array(functions(mirror).map(json)), "enis": .array(mirror.cells.map(json)),
-      "unattributed": Self.json(mirror.unattributed), "undecodable": Self.json(mirror.undecodable), "absent": Self.json(mirror.absent),
+      "unattributed": Self.json(mirror.unattributed), "undecodable": Self.json(mirror.undecodable),
+      "absent": Self.json(mirror.absent),
     ]
   }
 

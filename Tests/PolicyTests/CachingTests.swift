@@ -50,12 +50,15 @@ import Wire
     entry.time = max(0, entry.time &+ span &+ Int64(random.number(-2_000_000_000...2_000_000_000)))
     let decoder = interfaces[Int(entry.interface)].linkType.decoder ?? .none
     let summary = unsafe entry.bytes.withUnsafeBytes { buffer in
-      unsafe PacketSummary.parse(buffer.baseAddress ?? UnsafeRawPointer(bitPattern: 1)!, captured: buffer.count, decoder: decoder)
+      unsafe PacketSummary.parse(
+        buffer.baseAddress ?? UnsafeRawPointer(bitPattern: 1)!, captured: buffer.count, decoder: decoder)
     }
     guard summary.isIP else { return entry }
     let network = Int(summary.networkOffset)
     let transport = Int(summary.transportOffset)
-    if random.chance(40) { entry.bytes[network + (summary.ipVersion == 4 ? 8 : 7)] = random.pick([1, 63, 64, 128, 255]) }
+    if random.chance(40) {
+      entry.bytes[network + (summary.ipVersion == 4 ? 8 : 7)] = random.pick([1, 63, 64, 128, 255])
+    }
     if random.chance(20), summary.ipVersion == 4 { entry.bytes[network + 1] = random.pick([0, 0xb8]) }
     if random.chance(40), summary.protocol == 6, transport + 14 < entry.bytes.count {
       entry.bytes[transport + 13] = random.pick([2, 16, 17, 18, 24])
@@ -166,14 +169,16 @@ func everywhere(_ tape: Tape) throws -> (inventory: Inventory, addresses: [Strin
   for entry in tape.entries where hosts.count < 6 {
     let decoder = tape.interfaces[Int(entry.interface)].linkType.decoder ?? .none
     let summary = unsafe entry.bytes.withUnsafeBytes { buffer in
-      unsafe PacketSummary.parse(buffer.baseAddress ?? UnsafeRawPointer(bitPattern: 1)!, captured: buffer.count, decoder: decoder)
+      unsafe PacketSummary.parse(
+        buffer.baseAddress ?? UnsafeRawPointer(bitPattern: 1)!, captured: buffer.count, decoder: decoder)
     }
     guard let source = summary.source, !source.isMulticast, !source.isUnspecified else { continue }
     let mac = hosts.contains { $0.mac == summary.sourceMAC } ? 0 : summary.sourceMAC
     if !hosts.contains(where: { $0.address == source }) { hosts.append((source, mac)) }
   }
   let enis = hosts.enumerated().map { index, host in
-    let mac = index % 2 == 0 && host.mac != 0 && host.mac >> 40 & 1 == 0 ? #", "mac": "\#(MACAddress(value: host.mac))""# : ""
+    let mac =
+      index % 2 == 0 && host.mac != 0 && host.mac >> 40 & 1 == 0 ? #", "mac": "\#(MACAddress(value: host.mac))""# : ""
     return #"{"id": "eni-\#(index)", "subnet": "all", "addresses": ["\#(host.address)"]\#(mac)}"#
   }
   let text = """
@@ -232,7 +237,8 @@ func everywhere(_ tape: Tape) throws -> (inventory: Inventory, addresses: [Strin
   private static func difference(_ with: RunResult, _ without: RunResult) -> String {
     if with.copies != without.copies {
       let first = zip(with.copies, without.copies).first { $0 != $1 }
-      return "copies \(with.copies.count) and \(without.copies.count), the first that differ \(String(describing: first))"
+      return
+        "copies \(with.copies.count) and \(without.copies.count), the first that differ \(String(describing: first))"
     }
     let pairs = Array(zip(with.counters + with.script, without.counters + without.script))
     return pairs.first { $0 != $1 }.map { "\($0)\n\($1)" } ?? "numbers of lines"

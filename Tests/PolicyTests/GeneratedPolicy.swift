@@ -94,7 +94,8 @@ struct GeneratedPolicy {
   private mutating func mirror(_ number: Int, _ filters: [String]) -> String {
     let count = random.number(1...receivers.count)
     let list = receivers.prefix(count).map { "\"\($0)\"" }.joined(separator: ", ")
-    var text = "mirror { name = \"m\(number)\", vpc = \"\(vpc)\", source = source.vpc(), target = target.receivers { \(list) },\n"
+    var text =
+      "mirror { name = \"m\(number)\", vpc = \"\(vpc)\", source = source.vpc(), target = target.receivers { \(list) },\n"
     text += "  filter = \(expression(filters, 2)),\n"
     text += "  balance = \(balancer(count)),\n"
     if random.chance(40) { text += "  copies = \"per-eni\",\n" }
@@ -124,9 +125,12 @@ struct GeneratedPolicy {
   }
 
   private mutating func balancer(_ count: Int) -> String {
-    guard random.chance(50) else { return random.pick(["balance.even()", "balance.flow_hash()", "balance.round_robin()"]) }
+    guard random.chance(50) else {
+      return random.pick(["balance.even()", "balance.flow_hash()", "balance.round_robin()"])
+    }
     let results = [
-      "1", "#receivers", "receivers[1]", "receivers[#receivers].address", "nil", "(packet.source_port or 0) % #receivers + 1",
+      "1", "#receivers", "receivers[1]", "receivers[#receivers].address", "nil",
+      "(packet.source_port or 0) % #receivers + 1",
       "packet:source_in(net) and 1 or nil", "packet.protocol == 'tcp' and receivers[1] or #receivers",
       "(packet.ttl or 0) % #receivers + 1", "#receivers + (packet.destination_port == 53 and 1 or 0)",
     ]
@@ -147,18 +151,25 @@ struct GeneratedPolicy {
     switch random.number(0...9) {
     case 0...4: return "if \(condition()) then \(early) end"
     case 5: return "for _, port in ipairs(list) do if packet.destination_port == port then \(early) end end"
-    case 6: return "for i = 1, #rules do if packet.source_port == rules[i].port then return rules[i].yes and \(random.pick(returns)) or \(random.pick(returns)) end end"
-    case 7: return "local t = { packet.protocol, packet.ttl } t[#t + 1] = limit if t[2] == \(random.pick([64, 128, 255])) then \(early) end"
+    case 6:
+      return
+        "for i = 1, #rules do if packet.source_port == rules[i].port then return rules[i].yes and \(random.pick(returns)) or \(random.pick(returns)) end end"
+    case 7:
+      return
+        "local t = { packet.protocol, packet.ttl } t[#t + 1] = limit if t[2] == \(random.pick([64, 128, 255])) then \(early) end"
     case 8:
       return "local ok, x = pcall(function() return packet.tcp.syn end) if ok and x then \(early) end"
     default:
-      return "local s = '' for i = 1, limit do s = s .. (packet.protocol or '?') end if #s > \(random.number(3...12)) then \(early) end"
+      return
+        "local s = '' for i = 1, limit do s = s .. (packet.protocol or '?') end if #s > \(random.number(3...12)) then \(early) end"
     }
   }
 
   /// Something that outlives the call, or differs from call to call, and shows in an answer.
   private mutating func effect() -> String {
-    let shows = random.pick(["% 2 == 1 then return true end", "% 3 == 0 then return false end", "% 2 == 0 then return false end"])
+    let shows = random.pick([
+      "% 2 == 1 then return true end", "% 3 == 0 then return false end", "% 2 == 0 then return false end",
+    ])
     return random.pick([
       "n = n + 1 if n \(shows)", "total = total + 1 if total \(shows)", "n = step(n) if n \(shows)",
       "local s = packet.source or 0 seen[s] = (seen[s] or 0) + 1 if seen[s] \(shows)",
@@ -171,7 +182,8 @@ struct GeneratedPolicy {
       "if shared:add('k', 1) \(shows)", "if (shared:get('k') or 0) \(shows)",
       "local f = packet.flow.state f.n = (f.n or 0) + 1 if f.n \(shows)", "limit = limit % 4 + 1 if limit \(shows)",
       "hits:add(1)", "level:set(packet.source_port or 1)", "print(packet.protocol)", "log.info('x', packet.source)",
-      "if hits.value \(shows)", "last = packet.source_port", "names[packet.protocol or 'x'] = not names[packet.protocol or 'x']",
+      "if hits.value \(shows)", "last = packet.source_port",
+      "names[packet.protocol or 'x'] = not names[packet.protocol or 'x']",
     ])
   }
 
@@ -206,15 +218,21 @@ struct GeneratedPolicy {
 
   private mutating func ofFlow() -> String {
     random.pick([
-      "packet.protocol == '\(random.pick(["tcp", "udp", "icmp"]))'", "packet.destination_port == \(random.pick([53, 80, 443]))",
-      "(packet.source_port or 0) > \(random.number(1...60000))", "packet:source_in(net)", "packet:destination_in(sets.net)",
+      "packet.protocol == '\(random.pick(["tcp", "udp", "icmp"]))'",
+      "packet.destination_port == \(random.pick([53, 80, 443]))",
+      "(packet.source_port or 0) > \(random.number(1...60000))", "packet:source_in(net)",
+      "packet:destination_in(sets.net)",
       "packet:source_in(lan)", "packet:destination_in(lan) ~= packet:source_in(net)",
       "packet.direction == 'out'", "packet.source == '\(random.pick(addresses))'", "packet.ip_version == 6",
-      "(packet.eni or ''):find('\(random.number(0...9))') ~= nil", "packet.next_hop == 'nat'", "ports:contains(packet.source_port)",
-      "words:contains(packet.protocol) == \(random.chance(50))", "net:contains(packet.destination)", "packet.source_mac ~= nil",
+      "(packet.eni or ''):find('\(random.number(0...9))') ~= nil", "packet.next_hop == 'nat'",
+      "ports:contains(packet.source_port)",
+      "words:contains(packet.protocol) == \(random.chance(50))", "net:contains(packet.destination)",
+      "packet.source_mac ~= nil",
       "(packet.destination_mac or ''):sub(-1) == '\(random.number(0...9))'", "names[packet.protocol] == true",
-      "packet.source:match('^%d+') == '\(random.number(1...200))'", "(packet.source or '') < (packet.destination or '')",
-      "mode % 2 == 1", "limit > 2", "total > 3", "n % 2 == 0", "step(limit) > 3", "math.floor((packet.source_port or 0) / 7) % 2 == 0",
+      "packet.source:match('^%d+') == '\(random.number(1...200))'",
+      "(packet.source or '') < (packet.destination or '')",
+      "mode % 2 == 1", "limit > 2", "total > 3", "n % 2 == 0", "step(limit) > 3",
+      "math.floor((packet.source_port or 0) / 7) % 2 == 0",
       "tostring(packet.destination_port):len() == 4", "select('#', packet.eni, packet.vlan) == 2", "#list > 3",
       "string.format('%s', packet.protocol) == 'tcp'", "type(packet.tcp) == 'nil'",
     ])
@@ -222,10 +240,14 @@ struct GeneratedPolicy {
 
   private mutating func ofValue() -> String {
     random.pick([
-      "(packet.ttl or 0) > \(random.pick([50, 60, 100, 128]))", "packet.dscp == 0", "packet.vlan == \(random.number(1...20))",
-      "packet.ethertype == 0x0800", "(packet.tcp and packet.tcp.syn or false)", "(packet.tcp and packet.tcp.ack or false)",
-      "(packet.tcp and packet.tcp.flags == 16 or false)", "(packet.tcp ~= nil)", "(packet.icmp and packet.icmp.type == 8 or false)",
-      "(packet.icmp and packet.icmp.code == 0 or false)", "(packet.fragment or false)", "(packet.tcp and packet.tcp.psh or false)",
+      "(packet.ttl or 0) > \(random.pick([50, 60, 100, 128]))", "packet.dscp == 0",
+      "packet.vlan == \(random.number(1...20))",
+      "packet.ethertype == 0x0800", "(packet.tcp and packet.tcp.syn or false)",
+      "(packet.tcp and packet.tcp.ack or false)",
+      "(packet.tcp and packet.tcp.flags == 16 or false)", "(packet.tcp ~= nil)",
+      "(packet.icmp and packet.icmp.type == 8 or false)",
+      "(packet.icmp and packet.icmp.code == 0 or false)", "(packet.fragment or false)",
+      "(packet.tcp and packet.tcp.psh or false)",
     ])
   }
 

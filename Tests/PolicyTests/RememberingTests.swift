@@ -27,7 +27,10 @@ private func caching(_ source: String, sourceLocation: SourceLocation = #_source
     ("return true", "cached"),
     ("return packet.tcp ~= nil and packet.tcp.syn", "cached on tcp.syn"),
     ("return packet.payload:starts('GET')", "not cached where it reads payload (line 3)"),
-    ("if packet.ttl == 1 then return #packet.payload > 3 end return false", "cached on ttl; not where it reads payload (line 3)"),
+    (
+      "if packet.ttl == 1 then return #packet.payload > 3 end return false",
+      "cached on ttl; not where it reads payload (line 3)"
+    ),
     ("n = n + 1 return true", "not cached: counts packets in upvalue 'n' (line 3)"),
     ("n = packet.length return true", "not cached: changes upvalue 'n' (line 3)"),
     ("x = 1 return true", "not cached: changes global 'x' (line 3)"),
@@ -42,8 +45,14 @@ private func caching(_ source: String, sourceLocation: SourceLocation = #_source
     ("local u = { 2, 1 } table.sort(u) return u[1] == 1", "cached"),
     ("table.move({ 1 }, 1, 1, 1, t) return true", "not cached: writes into a table that it did not make (line 3)"),
     ("return t.f(packet)", "cached on source_port"),
-    ("local f = packet.ttl == 1 and t.f or t.g return f(packet)", "not cached: calls a function that is not known beforehand (line 3)"),
-    ("for _, f in pairs(t.list) do f() end return true", "not cached: calls a function that is not known beforehand (line 3)"),
+    (
+      "local f = packet.ttl == 1 and t.f or t.g return f(packet)",
+      "not cached: calls a function that is not known beforehand (line 3)"
+    ),
+    (
+      "for _, f in pairs(t.list) do f() end return true",
+      "not cached: calls a function that is not known beforehand (line 3)"
+    ),
     ("return helper(packet) == 1", "cached on dscp"),
     ("return counting(packet)", "not cached: counts packets in upvalue 'n' (line 1)"),
     ("local ok = pcall(counting, packet) return ok", "not cached: counts packets in upvalue 'n' (line 1)"),
@@ -56,8 +65,10 @@ private func caching(_ source: String, sourceLocation: SourceLocation = #_source
     ("return math.random(2) == 1", "not cached where it calls math.random (line 3), whose answer changes"),
     ("print(1) return true", "not cached where it calls print (line 3), which has an effect"),
     ("return packet:source_in(net)", "cached on source_in"),
-    ("local function go(x) if x > 0 then return go(x - 1) end return packet.vlan == 1 end return go(3)",
-      "not cached: calls a function that is not known beforehand (line 3)"),
+    (
+      "local function go(x) if x > 0 then return go(x - 1) end return packet.vlan == 1 end return go(3)",
+      "not cached: calls a function that is not known beforehand (line 3)"
+    ),
     ("return select('#', ...) == 0", "cached"),
     ("goto done ::done:: return packet.eni ~= nil", "cached on eni"),
     ("local s = 0 for i = 1, 3 do s = s + i end return s == 6", "cached"),
@@ -263,9 +274,9 @@ private func caching(_ source: String, sourceLocation: SourceLocation = #_source
         let (a, b) = (single.fail(), many.fail())
         #expect(a == b, "\(before) \(count) \(step)")
         if step % 9 == 8 {
-        single.succeed()
-        many.succeed()
-      }
+          single.succeed()
+          many.succeed()
+        }
       }
     }
   }

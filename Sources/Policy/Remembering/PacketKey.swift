@@ -32,10 +32,12 @@ enum PacketKey: UInt8, CaseIterable, Sendable {
   /// All packets of a conversation's direction agree in it, as a rule: see `PolicyContext.isOfPath`.
   var isOfConversation: Bool {
     switch self {
-    case .eni, .direction, .site, .source, .destination, .sourcePort, .destinationPort, .protocol, .ipVersion, .fragment,
+    case .eni, .direction, .site, .source, .destination, .sourcePort, .destinationPort, .protocol, .ipVersion,
+      .fragment,
       .icmp, .sourceMAC, .destinationMAC:
       true
-    case .vlan, .etherType, .ttl, .dscp, .tcp, .tcpFlags, .fin, .syn, .rst, .psh, .ack, .urg, .icmpType, .icmpCode: false
+    case .vlan, .etherType, .ttl, .dscp, .tcp, .tcpFlags, .fin, .syn, .rst, .psh, .ack, .urg, .icmpType, .icmpCode:
+      false
     }
   }
 }
@@ -96,7 +98,8 @@ extension PolicyContext {
     case .sourceMAC:
       return unsafe PacketKeyValue(packet.pointee.summary.sourceMAC, isPresent: record.pointee.has(.sourceMAC))
     default:
-      return unsafe PacketKeyValue(packet.pointee.summary.destinationMAC, isPresent: record.pointee.has(.destinationMAC))
+      return unsafe PacketKeyValue(
+        packet.pointee.summary.destinationMAC, isPresent: record.pointee.has(.destinationMAC))
     }
   }
 
@@ -137,7 +140,8 @@ extension PacketRecord {
     case .psh: flag(3)
     case .ack: flag(4)
     case .urg: flag(5)
-    case .eni, .direction, .site, .source, .destination, .sourceMAC, .destinationMAC: PacketKeyValue(0, isPresent: false)
+    case .eni, .direction, .site, .source, .destination, .sourceMAC, .destinationMAC:
+      PacketKeyValue(0, isPresent: false)
     }
   }
 

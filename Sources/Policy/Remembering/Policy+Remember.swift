@@ -165,7 +165,9 @@ extension Policy {
     guard report.obstacle == nil, lastAsked.function == function else { return report.text }
     if lastAsked.isHit { return "remembered: " + report.text }
     let read = state.unsteadyRead
-    guard read.isEmpty else { return "asked: it read \(read.cleanLine(limit: 80)), which differs from packet to packet" }
+    guard read.isEmpty else {
+      return "asked: it read \(read.cleanLine(limit: 80)), which differs from packet to packet"
+    }
     return "asked, and remembered from now on: " + report.text
   }
 
@@ -244,7 +246,8 @@ extension Policy {
     guard uses.indices.contains(entry) else { return [] }
     return uses[entry].map { use in
       ScriptStatistics(
-        function: context.functions[use.function].name, number: use.function, hits: use.hits, misses: use.misses, calls: use.calls,
+        function: context.functions[use.function].name, number: use.function, hits: use.hits, misses: use.misses,
+        calls: use.calls,
         nanosecondsPerCall: use.timed > 0 ? Double(use.nanoseconds) / Double(use.timed) : nil)
     }
   }
