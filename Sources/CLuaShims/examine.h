@@ -20,7 +20,7 @@ enum {
 
 enum kind {
   NONE,     /* not reached */
-  PLAIN,    /* no table and no function: numbers, texts, handles */
+  PLAIN,    /* no table and no function: numbers, texts, handles; id: 0, or a live handle's */
   RECORD,   /* lent by the host; type */
   OWN,      /* a table made in this call */
   TABLE,    /* a live table; id */

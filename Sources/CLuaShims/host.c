@@ -177,6 +177,27 @@ static int handle_index(lua_State *L) {
   raise_unknown_key(L, 2, 3, "field", kind->name);
 }
 
+/* Pushes what a handle has under the name: a method, or the number of a field's host function. False: nothing, and nothing
+   is pushed. */
+bool mt_push_member(lua_State *L, int index, const char *name, size_t length) {
+  const mt_handle *handle = lua_touserdata(L, index);
+  if (!handle || handle->object.kind != MT_OBJECT_HANDLE || !lua_getmetatable(L, index)) return false;
+  int top = lua_gettop(L);
+  lua_getfield(L, top, "__index");
+  if (lua_tocfunction(L, -1) == handle_index && lua_getupvalue(L, -1, 2)) {
+    lua_pushlstring(L, name, length);
+    lua_rawget(L, -2);
+    lua_replace(L, top);
+  } else {
+    lua_pushnil(L);
+    lua_replace(L, top);
+  }
+  lua_settop(L, top);
+  if (!lua_isnil(L, top)) return true;
+  lua_pop(L, 1);
+  return false;
+}
+
 static int handle_assign(lua_State *L) {
   mt_handle_kind *kind = &mt_of(L)->handles[lua_tointeger(L, lua_upvalueindex(1))];
   const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);

@@ -78,6 +78,14 @@ static void store_in_upvalue(examiner *x, const frame *f, int pc) {
   else mtx_complain(x, f, pc, "writes into table '%.*s'", u ? (int)(u->length < 60 ? u->length : 60) : 1, u ? u->name : "?");
 }
 
+/* Of the function in C on top of the stack, which stays there. */
+static void note_nature(examiner *x, const frame *f, int pc, const char *verb) {
+  int at = lua_gettop(x->L), nature = mt_native_nature(x->L, at);
+  const char *name = mt_native_name(x->L, at);
+  if (nature == MT_CHANGES) note_unsteady(x, f, pc, verb, name, ", whose answer changes");
+  if (nature == MT_ACTS) note_unsteady(x, f, pc, verb, name, ", which has an effect");
+}
+
 /* The function in register `a`, its `count` arguments behind it; more may follow if they are not `whole`. */
 static void call(examiner *x, uint32_t at, int pc, const value *r, unsigned a, int count, bool is_whole) {
   const frame *f = &x->frames[at];
@@ -95,10 +103,7 @@ static void call(examiner *x, uint32_t at, int pc, const value *r, unsigned a, i
     if (arguments[i].kind == TABLE || arguments[i].kind == UNKNOWN) x->result->open = true;
   if (function.id) {
     lua_rawgeti(x->L, x->heap, function.id);
-    int nature = mt_native_nature(x->L, lua_gettop(x->L));
-    const char *name = mt_native_name(x->L, lua_gettop(x->L));
-    if (nature == MT_CHANGES) note_unsteady(x, f, pc, "calls", name, ", whose answer changes");
-    if (nature == MT_ACTS) note_unsteady(x, f, pc, "calls", name, ", which has an effect");
+    note_nature(x, f, pc, "calls");
     lua_pop(x->L, 1);
   }
   static const value all_unknown[MAX_ARGUMENTS] = {{UNKNOWN, 0, 0, 0}, {UNKNOWN, 0, 0, 0}};
@@ -125,10 +130,23 @@ static void call(examiner *x, uint32_t at, int pc, const value *r, unsigned a, i
     mtx_complain(x, f, pc, "calls a function that is not known beforehand");
 }
 
+/* A method or field of a live handle: what a call of it would make of the run (track.c). */
+static void note_member(examiner *x, const frame *f, int pc, value base, const mt_constant *name) {
+  lua_State *L = x->L;
+  lua_rawgeti(L, x->heap, base.id);
+  int handle = lua_gettop(L);
+  if (mt_push_member(L, handle, name->text, name->length)) {
+    if (lua_isfunction(L, -1)) note_nature(x, f, pc, "calls");
+    else mt_push_host_function(L, (uint32_t)lua_tointeger(L, -1)), note_nature(x, f, pc, "reads");
+  }
+  lua_settop(L, handle - 1);
+}
+
 static void note_read(examiner *x, const frame *f, int pc, value base, const mt_constant *name) {
   const char *owner = "";
   if (base.kind == TABLE && !name) x->result->open = true;
   if (base.kind == UNKNOWN) x->result->open = true;
+  if (base.kind == PLAIN && base.id && name) note_member(x, f, pc, base, name);
   if (base.kind != RECORD) return;
   const mt_field_entry *field = name ? mtx_record_field(x, base.type, name, &owner) : NULL;
   char path[2 * MT_MAX_NAME + 2];

@@ -50,6 +50,7 @@ static value seen(examiner *x) {
     value v = native(mtx_rule_named(mt_native_name(L, lua_gettop(L))));
     v.id = mtx_number_of(x);
     return v;
+  case LUA_TUSERDATA: return (value){PLAIN, 0, 0, mtx_number_of(x)};
   default: return plain;
   }
 }

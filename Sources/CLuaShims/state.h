@@ -296,6 +296,7 @@ extern const luaL_Reg mt_table_functions[];
 int mt_string_format(lua_State *L);
 const char *mt_library_name(lua_State *L, int index); /* of one of these, NULL for others */
 bool mt_is_text_method(const char *path);
+bool mt_push_member(lua_State *L, int index, const char *name, size_t length);
 
 /* source.c */
 const char *mt_check_source(const char *source, size_t length, int32_t *line);
