@@ -72,11 +72,13 @@ import Wire
     return entry
   }
 
-  func run(_ pipeline: Pipeline, _ sink: CopySink, batch size: Int) throws {
+  /// - Parameter halfTime: called between the two batches that meet in the middle.
+  func run(_ pipeline: Pipeline, _ sink: CopySink, batch size: Int, halfTime: () -> Void) throws {
     let batch = FrameBatch()
     var start = 0
     while start < entries.count {
-      let end = min(entries.count, start + size)
+      if start == entries.count / 2 { halfTime() }
+      let end = min(start < entries.count / 2 ? entries.count / 2 : entries.count, start + size)
       let total = entries[start..<end].reduce(0) { $0 + max(1, $1.bytes.count) }
       let room = UnsafeMutableRawPointer.allocate(byteCount: total, alignment: 8)
       defer { unsafe room.deallocate() }
@@ -131,7 +133,7 @@ struct PolicyRun {
 
   init(
     _ source: String, _ tape: Tape, _ inventory: Inventory, remembers: Bool, batch: Int = 128,
-    change: ((Policy) -> Void)? = nil
+    adoptsAnew: Bool = false
   ) throws {
     var lines: [String] = []
     var options = PolicyOptions()
@@ -142,11 +144,15 @@ struct PolicyRun {
     let policy = try Policy(
       source: source, file: "p.lua", host: 0, inventory: inventory, bpf: compiler, options: options)
     let plan = MirrorPlan(inventory: inventory, mirrors: policy.mirrors)
-    policy.begin(plan: plan.enabled.enumerated().map { (entry: $0, mirror: $1) })
-    change?(policy)
+    let entries = plan.enabled.enumerated().map { (entry: $0, mirror: $1) }
+    policy.begin(plan: entries)
     let pipeline = Pipeline(plan: plan, scripts: [policy], compiler: compiler)
     let sink = CopySink()
-    try tape.run(pipeline, sink, batch: batch)
+    try tape.run(pipeline, sink, batch: batch) {
+      guard adoptsAnew else { return }
+      pipeline.adopt(plan: plan, scripts: [policy])
+      policy.begin(plan: entries)
+    }
     let report = try pipeline.report()
     policy.finishLog()
     result.copies = sink.copies
@@ -215,8 +221,11 @@ func everywhere(_ tape: Tape) throws -> (inventory: Inventory, addresses: [Strin
           seed: UInt64(index * 1000 + number), vpc: "vpc", receivers: ["192.0.2.1", "192.0.2.2", "192.0.2.3"],
           addresses: addresses)
         let text = policy.text()
-        let with = try PolicyRun(text, tape, inventory, remembers: true, batch: [128, 1, 17][number % 3])
-        let without = try PolicyRun(text, tape, inventory, remembers: false)
+        // Half of them see their plan come into force once more.
+        let adoptsAnew = number % 2 == 1
+        let with = try PolicyRun(
+          text, tape, inventory, remembers: true, batch: [128, 1, 17][number % 3], adoptsAnew: adoptsAnew)
+        let without = try PolicyRun(text, tape, inventory, remembers: false, adoptsAnew: adoptsAnew)
         #expect(with.mismatches == 0)
         if with.result != without.result {
           Issue.record("\(name) policy \(number): \(Self.difference(with.result, without.result))\n\(text)")

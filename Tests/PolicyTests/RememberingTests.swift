@@ -183,6 +183,25 @@ private func caching(_ source: String, sourceLocation: SourceLocation = #_source
     #expect((hits, calls) == (1, 2))
   }
 
+  /// A plan that comes into force may change what scripts see; what was counted stays.
+  @Test func forgetsWhenAPlanComesIntoForce() throws {
+    let (_, hits, calls) = try asked(filter("packet.ttl == 64"), [TestPacket(), TestPacket()]) { bench in
+      bench.policy.begin(plan: [(entry: 0, mirror: 0)])
+      _ = bench.judge()
+      _ = bench.judge()
+    }
+    #expect((hits, calls) == (2, 2))
+  }
+
+  /// Packets that nobody sent are neither remembered nor counted.
+  @Test func remembersNothingOfAnExplanation() throws {
+    let (_, hits, calls) = try asked(filter("packet.ttl == 64"), []) { bench in
+      bench.policy.uncounted { for _ in 0..<3 { _ = bench.judge() } }
+      _ = bench.judge()
+    }
+    #expect((hits, calls) == (0, 1))
+  }
+
   /// A filter of one mirror changes what the filter of another reads.
   @Test func givesNoAnswerThatAnotherFilterMadeOld() throws {
     let source =
