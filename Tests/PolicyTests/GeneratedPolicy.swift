@@ -84,6 +84,7 @@ struct GeneratedPolicy {
   private mutating func timer() -> String {
     let actions = [
       "mode = mode + 1", "limit = limit % 4 + 1", "list[1] = list[1] == 80 and 81 or 80", "total = total + 1",
+      "list[1], list[2] = list[2], list[1]",
       "rules[1].yes = not rules[1].yes", "names.udp = not names.udp", "hits:add(1)", "shared:set('k', mode)",
       "step = function(x) n = n + x return x + 2 end", "local t = {} t[1] = 2", "print('timer')",
       "global_helper = function(p) return p.ip_version == 6 end",
@@ -234,6 +235,7 @@ struct GeneratedPolicy {
       "mode % 2 == 1", "limit > 2", "total > 3", "n % 2 == 0", "step(limit) > 3",
       "math.floor((packet.source_port or 0) / 7) % 2 == 0",
       "tostring(packet.destination_port):len() == 4", "select('#', packet.eni, packet.vlan) == 2", "#list > 3",
+      "table.unpack(list) == 80", "table.concat(list, ' '):find('^80') ~= nil",
       "string.format('%s', packet.protocol) == 'tcp'", "type(packet.tcp) == 'nil'",
     ])
   }
