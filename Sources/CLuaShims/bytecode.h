@@ -1,8 +1,8 @@
 #ifndef MT_BYTECODE_H
 #define MT_BYTECODE_H
 
-/* A function's own bytecode, read from lua_dump: what keep.c, examine.c and coverage.c look at. 5.4's format; anything else is refused
-   as unreadable, and whoever asks then expects the worst. */
+/* A function's own bytecode, read from lua_dump: what keep.c, examine.c, coverage.c and risk.c look at. 5.4's format;
+   anything else is refused as unreadable, and whoever asks then expects the worst. */
 
 #include <lua.h>
 #include <stdbool.h>

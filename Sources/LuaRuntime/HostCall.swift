@@ -90,6 +90,13 @@ internal import CLuaShims
   /// For pure functions that are given a record: the answer hangs on this key of it, see `RecordField.keys`.
   public func depends(on key: UInt8, of record: UnsafeRawPointer) { unsafe mt_note_key(c, record, key) }
 
+  /// Work whose time does not count against the script, because the host bounds it in its own way.
+  public func uncounted<Success, Failure: Error>(_ body: () throws(Failure) -> Success) throws(Failure) -> Success {
+    unsafe mt_stop_clock(c)
+    defer { unsafe mt_go_on_clock(c) }
+    return try body()
+  }
+
   public func push(_ value: LuaValue) { unsafe LuaRuntime.push(value, to: c) }
   public func push(_ value: Bool) { unsafe mt_push_boolean(c, value) }
   public func push(_ value: Int64) { unsafe mt_push_integer(c, value) }

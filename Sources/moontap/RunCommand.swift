@@ -53,7 +53,6 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     try finish {
-      Interrupt.catchSignals()
       let hangup = try Hangup.catchSignal()
       return try onScriptStack {
         let run = try OfflineRun(input, traffic, output: output, hangup: hangup)

@@ -1,6 +1,7 @@
 // Another plan while the engine runs: what goes on, what begins anew, and that everything is accounted for.
 
 import Inventory
+import SeededRandom
 import Testing
 import Wire
 

@@ -243,6 +243,30 @@ func everywhere(_ tape: Tape) throws -> (inventory: Inventory, addresses: [Strin
     }
   }
 
+  /// What one filter changes another reads, in the same record: seldom, so that answers are remembered in between; and where
+  /// the first stands behind a condition that must see each packet.
+  @Test(arguments: [
+    "function(packet) if packet.length > 300 then n = n + 1 end return true end",
+    "filter.bpf 'ip' & function(packet) n = n + 1 return true end",
+    "filter.first { packets = 3 } & function(packet) n = n + 1 return true end",
+  ])
+  func keepsTheOrderOfScripts(first: String) throws {
+    let tape = try Tape(fixtures.appending(path: "web-871.pcap").path, frames: 200)
+    let (inventory, _) = try everywhere(tape)
+    let head = "vpc = 'vpc', source = source.vpc(), target = target.receivers '192.0.2.1'"
+    let text = """
+      local n = 0
+      mirror { name = "changes", \(head), filter = \(first) }
+      mirror { name = "reads", \(head), filter = function(packet) return n % 2 == 0 end }
+      mirror { name = "has its own", \(head), filter = function(packet) return n % 3 == 0 and packet.protocol == "tcp" end }
+      """
+    try withLuaStack {
+      let with = try PolicyRun(text, tape, inventory, remembers: true)
+      let without = try PolicyRun(text, tape, inventory, remembers: false)
+      #expect(with.result == without.result && !with.result.copies.isEmpty)
+    }
+  }
+
   private static func difference(_ with: RunResult, _ without: RunResult) -> String {
     if with.copies != without.copies {
       let first = zip(with.copies, without.copies).first { $0 != $1 }

@@ -288,12 +288,12 @@ private func caching(_ source: String, sourceLocation: SourceLocation = #_source
         single.succeed()
         many.succeed()
       }
-      _ = (single.fail(), many.fail())
+      _ = (single.fail(("", nil)), many.fail(("", nil)))
       for _ in 0..<count { single.succeed() }
       many.succeed(count)
       // Failures tell the two apart if anything does.
       for step in 0..<60 {
-        let (a, b) = (single.fail(), many.fail())
+        let (a, b) = (single.fail(("", nil)), many.fail(("", nil)))
         #expect(a == b, "\(before) \(count) \(step)")
         if step % 9 == 8 {
           single.succeed()
