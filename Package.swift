@@ -35,15 +35,16 @@ let package = Package(
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
-    // 6: the commands; the only place where the parts meet
+    // 7: the commands; the only place where the parts meet
     .executableTarget(
       name: "moontap",
       dependencies: [
-        "Capture", "Policy", "DataPath", "Store", "Cloud", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire",
+        "Interactive", "Capture", "Policy", "DataPath", "Store", "Cloud", "LuaRuntime", "Mirroring", "Inventory",
+        "JSONText", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
-    // 6: makes captures, inventories and mirrors for tests and measurements; not installed
+    // 7: makes captures, inventories and mirrors for tests and measurements; not installed
     .executableTarget(
       name: "trafficgen",
       dependencies: [
@@ -51,7 +52,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
-    // 6: runs damaged captures through all of it; see scripts/fuzz
+    // 7: runs damaged captures through all of it; see scripts/fuzz
     .executableTarget(
       name: "fuzz",
       dependencies: [
@@ -59,6 +60,10 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+    // 6: a session at the prompt
+    floor(
+      "Interactive",
+      ["Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire", "CEdit"], loop),
     // 5: sources and sinks that touch files and the machine
     floor("Capture", ["DataPath", "Mirroring", "Wire", "CPcap", "CZlib"], loop),
     // 4: frames in, copies out | Lua to domain
@@ -84,6 +89,7 @@ let package = Package(
       cSettings: [.treatAllWarnings(as: .error)]),
     .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
     .systemLibrary(name: "CPcap", providers: [.apt(["libpcap-dev"])]),
+    .systemLibrary(name: "CEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     tests("Wire", ["Wire", "Capture", "DataPath", "SeededRandom"]),
@@ -93,6 +99,9 @@ let package = Package(
     tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "SeededRandom", "Wire"]),
     tests("LuaRuntime", ["LuaRuntime"]),
     tests("Policy", ["Policy", "Capture", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
+    tests(
+      "Interactive",
+      ["Interactive", "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("Cloud", ["Cloud", "Inventory", "JSONText", "Wire"]),
     .testTarget(
       name: "StoreTests",

@@ -291,7 +291,6 @@ static int walk_globals(lua_State *L) {
   return 0;
 }
 
-
 int mt_reachable_names(mt_state *st, void *context, void (*visit)(void *context, const char *name, size_t length)) {
   walk_request request = {context, visit};
   return mt_protect(st, walk_globals, &request);

@@ -50,6 +50,7 @@ mt_state *mt_open(const mt_host *host, size_t memory, uint64_t fail_from) {
   st->serial = st->written = 1;
   st->random = 0x4D6F6F6E746170; /* fixed: audits repeat */
   st->print_left = MT_PRINT_QUOTA;
+  st->views = st->view_numbers = LUA_NOREF;
   lua_State *L = lua_newstate(mt_allocate, st);
   if (!L) {
     free(st);
@@ -246,10 +247,15 @@ int mt_load(mt_state *st, const char *source, size_t length, const char *chunk, 
   }
   mt_remember_chunk(st, chunk);
   load_request request = {source ? source : "", chunk, length};
+  return mt_run(st, load_and_run, &request, limits, true, result);
+}
+
+/* Calls `body`, one of ours, under limits; its first result is the call's. `compiles`: that takes time, too. */
+int mt_run(mt_state *st, lua_CFunction body, void *request, const mt_limits *limits, bool compiles, mt_value *result) {
   enter_freely(st, limits);
-  mt_start_clock(st); /* compiling takes time, too */
-  lua_pushcfunction(st->L, load_and_run);
-  lua_pushlightuserdata(st->L, &request);
+  if (compiles) mt_start_clock(st);
+  lua_pushcfunction(st->L, body);
+  lua_pushlightuserdata(st->L, request);
   return leave(st, lua_pcall(st->L, 1, 1, HANDLER), result);
 }
 

@@ -7,7 +7,6 @@
 
 #include <lauxlib.h>
 #include <lua.h>
-#include <stdatomic.h>
 
 enum {
   MT_HOOK_INTERVAL = 256,         /* VM instructions between two looks at the budget */
@@ -66,6 +65,7 @@ typedef struct mt_field_entry {
   uint32_t function;
   const char *name;
   int constant; /* position in the type's constants: method closure or table of names */
+  bool was_read; /* since the last mt_take_reads, while reads are noted */
 } mt_field_entry;
 
 enum { MT_FIELD_METHOD = MT_FIELD_VALUE + 1 };
@@ -162,9 +162,12 @@ struct mt_state {
   bool looks_soon;    /* the hook's interval is 1 until it has looked */
   int interval;       /* VM instructions between two looks at present */
   bool running, sealed;
-  atomic_bool interrupted; /* asked for, not seen yet */
-  bool fatal_by_interrupt;
   uint64_t serial;
+  const mt_interrupt *interrupt; /* NULL: none */
+
+  int views, view_numbers; /* references: tables by number, numbers by table; LUA_NOREF: never used */
+  uint32_t view_count;
+  bool was_expression;
 
   int functions, id_tables, old_id_tables, spaces, pristine; /* references to tables */
   mt_known_function *known; /* by reference */
@@ -237,11 +240,17 @@ bool mt_has_place(const mt_state *st, const char *message);
 
 /* values.c */
 void mt_take(lua_State *L, int index, uint32_t at); /* converts into st->in[at]; raises */
+void mt_reserve_in(lua_State *L, uint32_t count);
+void mt_take_number(lua_State *L, int index, mt_value *value);
 void mt_take_arguments(lua_State *L, int first, int count); /* st->in[0..<count] */
 int mt_give_all(lua_State *L, uint32_t from); /* pushes the collected values, returns how many */
 void mt_read_result(lua_State *L, int index, mt_value *result); /* allocates nothing */
 void mt_new_handle(lua_State *L, uint32_t type, int64_t index);
 int mt_function_reference(lua_State *L, int index);
+
+/* state.c */
+int mt_protect(mt_state *st, lua_CFunction body, void *request);
+int mt_run(mt_state *st, lua_CFunction body, void *request, const mt_limits *limits, bool compiles, mt_value *result);
 
 /* host.c */
 int mt_record_predicate(lua_State *L);
@@ -263,6 +272,7 @@ void mt_note_risk(lua_State *L, const char *chunk);
 
 /* record.c */
 mt_record *mt_new_record(lua_State *L, uint32_t type);
+void mt_push_copied_record(lua_State *L, uint32_t type, const void *bytes, size_t size);
 bool mt_is_fresh(const mt_state *st, const mt_record *record);
 _Noreturn void mt_raise_stale(lua_State *L, const mt_record *record);
 
@@ -314,5 +324,6 @@ bool mt_push_member(lua_State *L, int index, const char *name, size_t length);
 /* source.c */
 const char *mt_check_source(const char *source, size_t length, int32_t *line);
 void mt_compile(lua_State *L, const char *source, size_t length, const char *chunk);
+int mt_try_compile(lua_State *L, const char *source, size_t length, const char *chunk);
 
 #endif

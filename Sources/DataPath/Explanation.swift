@@ -106,6 +106,27 @@ struct Trace {
   }
 }
 
+extension MirrorPlan {
+  /// The tests of an enabled mirror's filter in words, in the order in which they stand; and whether every packet is asked.
+  public func tests(ofEntry entry: Int) -> [(text: String, isPerPacket: Bool)] {
+    var found: [Int32] = []
+    var open = [entries[entry].filter]
+    while let operation = open.popLast() {
+      guard operation >= 0, !found.contains(operation) else { continue }
+      found.append(operation)
+      let test = program.operations[Int(operation)]
+      open += [test.onFalse, test.onTrue]
+    }
+    // The last test of a filter has the smallest number.
+    return found.sorted(by: >).map { operation in
+      (program.descriptions[Int(operation)], program.operations[Int(operation)].kind.isPerPacket)
+    }
+  }
+
+  /// A script chooses the receiver of every packet of an enabled mirror.
+  public func asksBalancer(ofEntry entry: Int) -> Bool { entries[entry].balance.isPerPacket }
+}
+
 extension Pipeline {
   /// Judges the one frame of a batch as `process` does, state and counters included, and tells how.
   ///

@@ -113,7 +113,7 @@ internal import Wire
   // MARK: Interfaces
 
   /// Names that bind a pcapng interface to an ENI: the ENI's host interface, or its id. A name of two ENIs binds none.
-  static func interfaceNames(_ plan: MirrorPlan) -> [String: Int] {
+  package static func interfaceNames(_ plan: MirrorPlan) -> [String: Int] {
     var names = eniIDs(plan)
     var ambiguous: Set<String> = []
     for (index, eni) in plan.inventory.enis.enumerated() {

@@ -36,6 +36,11 @@ func hostPredicate(
   return answer ? 1 : 0
 }
 
+func hostSettle(_ context: UnsafeMutableRawPointer?, _ type: UInt32, _ base: UnsafeMutableRawPointer, _ size: Int) {
+  let type = unsafe state(context).library.recordTypes[Int(type)]
+  unsafe type.settle?(UnsafeMutableRawBufferPointer(start: base, count: size))
+}
+
 func hostPrint(_ context: UnsafeMutableRawPointer?, _ line: UnsafePointer<CChar>, _ length: UInt32) {
   let bytes = unsafe UnsafeRawBufferPointer(start: line, count: Int(length))
   unsafe state(context).print(String(decoding: bytes, as: UTF8.self))

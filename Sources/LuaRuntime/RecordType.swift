@@ -76,7 +76,7 @@ public struct RecordField {
 /// nothing, and a field name that does not exist is an error that suggests the nearest.
 ///
 /// Used after the call that lent it, every access raises `packet used outside its callback` (with the type's name).
-public struct RecordType {
+@safe public struct RecordType {
   /// For messages, at most 40 bytes.
   public var name: String
   public var fields: [RecordField] = []
@@ -90,6 +90,9 @@ public struct RecordType {
   public var natures: [String: HostNature] = [:]
   /// Of methods that ask whether a handle holds of the record: the quick way to the same answer.
   public var predicates: [String: RecordPredicate] = [:]
+  /// A copy of a record was made inside Lua's heap (`HostCall.push(copyOf:type:)`): makes pointers into the old place
+  /// point into the new one, aligned to 16 bytes.
+  public var settle: ((UnsafeMutableRawBufferPointer) -> Void)?
 
   public init(_ name: String) { self.name = name }
 }

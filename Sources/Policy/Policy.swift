@@ -2,7 +2,7 @@
 // pipeline asks `judge` and `choose` with the functions' numbers.
 
 public import Inventory
-internal import LuaRuntime
+package import LuaRuntime
 public import Mirroring
 
 /// One policy file: loaded once, its mirrors validated together with those of the files before it, then asked by the
@@ -18,8 +18,8 @@ public final class Policy: ScriptHost {
   /// As it was given.
   let path: String
 
-  let context: PolicyContext
-  let state: LuaState
+  package let context: PolicyContext
+  package let state: LuaState
   /// Allocations before the script's first.
   private let opened: Int
   /// By entry of the plan.
@@ -113,8 +113,8 @@ public final class Policy: ScriptHost {
       throw PolicyError(error, context, path: file)
     }
     state.failAllocations(from: 0)
-    context.isLoading = false
-    examineFunctions()
+    context.isLoading = options.session != nil
+    if options.session == nil { examineFunctions() }
   }
 
   /// For tests: `count` allocations of the script from the `n`th from now on fail; 0: none.

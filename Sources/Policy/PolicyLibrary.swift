@@ -36,6 +36,7 @@ struct PolicyLibrary {
     builder.addCollections()
     builder.addTexts()
     builder.addPredicates()
+    if let session = context.options.session { builder.add(session) }
     for (type, handle) in builder.handles { builder.library.define(context.types.handle(type), as: handle) }
     for (type, record) in builder.records { builder.library.define(context.types.record(type), as: record) }
     return builder.library
@@ -98,6 +99,7 @@ struct PolicyLibrary {
         throw HostFailure(
           "\(entry.path) can be used while the policy loads, in timers and in tests, not while a packet is judged")
       }
+      if entry.isDeclaration || entry.isChange { context.declarations += 1 }
       if !entry.parameters.isEmpty { try entry.check(call, context.types, offset: offset) }
       try body(context, call)
     }
@@ -116,6 +118,18 @@ struct PolicyLibrary {
         // Lua counts the object as the first argument, and takes it off again where a colon was written.
         throw error.argument.map { HostFailure(argument: $0 + 1, error.message) } ?? error
       }
+    }
+  }
+
+  // MARK: Sessions
+
+  private mutating func add(_ session: SessionLibrary) {
+    let context = context
+    for entry in session.entries { add(entry) }
+    for (type, ways) in session.collections {
+      handles[type]?.index = { call throws(HostFailure) in try ways.index(context, call) }
+      handles[type]?.enumerate = { call throws(HostFailure) in try ways.enumerate(context, call) }
+      handles[type]?.describe = { call throws(HostFailure) in try ways.describe(context, call) }
     }
   }
 
@@ -151,6 +165,7 @@ struct PolicyLibrary {
 
   private mutating func addTexts() {
     let context = context
+    unsafe records[.packet]?.settle = PacketCopy.settle
     records[.packet]?.describe = { call throws(HostFailure) in
       guard let base = unsafe call.record(0, of: context.types.record(.packet)) else { return call.push("packet") }
       call.charge(64)

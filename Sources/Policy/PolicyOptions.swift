@@ -20,6 +20,8 @@ public struct PolicyOptions {
   public var libraries: [String] = []
   /// What `shared` is: one store for all workers of a policy.
   public var shared = SharedStore()
+  /// What an interactive session has besides; nil: it is a policy of a file.
+  package var session: SessionLibrary?
   /// For tests: this allocation and all later ones fail while the interpreter is made; 0: none.
   package var failOpeningFrom: UInt64 = 0
   /// For tests: so many allocations of the script, from this one on, fail while it loads; 0: none.

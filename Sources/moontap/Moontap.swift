@@ -23,8 +23,8 @@ struct Moontap: ParsableCommand {
       """,
     version: "moontap 0.1.0",
     subcommands: [
-      RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, InitCommand.self, MirrorCommand.self,
-      InventoryCommand.self, StoreCommand.self,
+      RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, ReplCommand.self, InitCommand.self,
+      MirrorCommand.self, InventoryCommand.self, StoreCommand.self,
     ])
 }
 

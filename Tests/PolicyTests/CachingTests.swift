@@ -267,6 +267,24 @@ func everywhere(_ tape: Tape) throws -> (inventory: Inventory, addresses: [Strin
     }
   }
 
+  /// The first mirror's function stands behind a condition that must see each packet: the second's is not asked ahead of it.
+  @Test(arguments: [true, false])
+  func asksInTheOrderOfMirrors(remembers: Bool) throws {
+    let tape = try Tape(fixtures.appending(path: "web-871.pcap").path, frames: 200)
+    let (inventory, _) = try everywhere(tape)
+    let head = "vpc = 'vpc', source = source.vpc(), target = target.receivers '192.0.2.1'"
+    let text = """
+      local last
+      mirror { name = "a", \(head), filter = filter.bpf 'ip' & function(packet) last = packet.time return true end }
+      mirror { name = "b", \(head), filter = function(packet) return last == packet.time end }
+      """
+    try withLuaStack {
+      let copies = try PolicyRun(text, tape, inventory, remembers: remembers).result.copies
+      #expect(copies.filter { $0[1] == 0 }.map(\.first) == copies.filter { $0[1] == 1 }.map(\.first))
+      #expect(copies.count > tape.entries.count)
+    }
+  }
+
   private static func difference(_ with: RunResult, _ without: RunResult) -> String {
     if with.copies != without.copies {
       let first = zip(with.copies, without.copies).first { $0 != $1 }

@@ -154,8 +154,7 @@ extension APIEntry {
       context in
       unsafe .recordElsewhere(context.types.record(.packet)) { base in
         let record = unsafe PacketRecord.at(base)
-        let arena = unsafe record.pointee.arena.takeUnretainedValue()
-        guard let inner = unsafe arena.inner(of: record) else { return nil }
+        guard let inner = unsafe PacketRoom.inner(of: record) else { return nil }
         return unsafe UnsafeRawPointer(inner)
       }
     },

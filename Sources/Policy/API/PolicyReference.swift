@@ -122,13 +122,13 @@ public enum PolicyReference {
 
   /// Types that have no entries: only passed on, or indexed with keys of the script's own.
   private static var memberless: String {
-    APITypeName.allCases.filter { type in !APIEntry.all.contains { $0.owner == .type(type) } }.map { type in
+    APITypeName.ofPolicies.filter { type in !APIEntry.all.contains { $0.owner == .type(type) } }.map { type in
       "\n---@class \(type.name)\n" + (type.indexed.map { "---@field \($0)\n" } ?? "") + "local \(type.name)_type = {}\n"
     }.joined()
   }
 
   /// Names of the types of host objects.
-  public static var typeNames: [String] { APITypeName.allCases.map(\.name) }
+  public static var typeNames: [String] { APITypeName.ofPolicies.map(\.name) }
 
   private static var sections: [ReferenceSection] {
     var sections: [ReferenceSection] = []
@@ -220,7 +220,7 @@ extension APIEntry {
     return keys.allSatisfy(\.isOfConversation) ? "conversation" : "value"
   }
 
-  private var signature: String {
+  package var signature: String {
     let result = returns.map { " -> \($0)" } ?? ""
     switch binding {
     case .function, .method:

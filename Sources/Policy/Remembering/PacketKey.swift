@@ -12,7 +12,7 @@ internal import Wire
 //    much of TCP's header was captured, tags, TTL.
 
 /// One of the things that a remembered answer hangs on.
-enum PacketKey: UInt8, CaseIterable, Sendable {
+package enum PacketKey: UInt8, CaseIterable, Sendable {
   /// The ENI's id, as scripts see it; of an unlisted ENI its address.
   case eni
   case direction
