@@ -39,7 +39,8 @@ let package = Package(
     .executableTarget(
       name: "moontap",
       dependencies: [
-        "Interactive", "Capture", "Policy", "DataPath", "Store", "Cloud", "LuaRuntime", "Mirroring", "Inventory",
+        "Audit", "Interactive", "Capture", "Policy", "DataPath", "Store", "Cloud", "LuaRuntime", "Mirroring",
+        "Inventory",
         "JSONText", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -60,6 +61,9 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+    // 6: runs audits over captures and configurations; findings, reports
+    floor(
+      "Audit", ["Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"], loop),
     // 6: a session at the prompt
     floor(
       "Interactive",
@@ -99,6 +103,7 @@ let package = Package(
     tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "SeededRandom", "Wire"]),
     tests("LuaRuntime", ["LuaRuntime"]),
     tests("Policy", ["Policy", "Capture", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
+    tests("Audit", ["Audit", "Policy", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests(
       "Interactive",
       ["Interactive", "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
@@ -111,7 +116,7 @@ let package = Package(
     tests(
       "Moontap",
       [
-        "moontap", "Capture", "Policy", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire",
+        "moontap", "Audit", "Capture", "Policy", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire",
       ]),
   ],
   swiftLanguageModes: [.v6]

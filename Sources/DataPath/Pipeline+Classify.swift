@@ -40,10 +40,7 @@ extension Pipeline {
   private func followFragment(
     _ frame: UnsafeMutablePointer<Frame>, _ summary: inout PacketSummary
   ) -> (FlowKey, isSwapped: Bool, isPlain: Bool) {
-    let name = FragmentTable.Key(
-      sourceHigh: summary.sourceHigh, sourceLow: summary.sourceLow, destinationHigh: summary.destinationHigh,
-      destinationLow: summary.destinationLow, identification: summary.fragmentID,
-      protocol: summary.ipVersion == 4 ? summary.protocol : 0)
+    let name = FragmentTable.Key(summary)
     guard summary.flags.contains(.laterFragment) else {
       unsafe fragments.remember(name, summary, time: frame.pointee.time)
       let (key, isSwapped) = FlowKey.make(summary)

@@ -83,6 +83,8 @@ package final class PolicyContext {
   var isFaulted: ((Int) -> Bool)?
   /// Set while the policy is tested.
   let testing: TestContext?
+  /// Set in audits.
+  let auditing: AuditContext?
   let arena = PacketArena()
   /// What was written to `shared` before the policy came into force; nil: it is in force.
   var sharedDraft: SharedDraft?
@@ -103,6 +105,8 @@ package final class PolicyContext {
     log = RateLimitedLog(sink: options.log)
     sharedDraft = SharedDraft(over: options.shared)
     testing = options.isTested ? TestContext() : nil
+    auditing = options.audited.map { AuditContext($0) }
+    if let audited = options.audited { mirrors = audited.mirrors.map { MirrorObject(audited: $0) } }
   }
 
   /// Mirrors can be changed: a packet that is being judged would not know by which definition.

@@ -32,7 +32,8 @@ struct PolicyLibrary {
 
   static func build(_ context: PolicyContext, declaredIn library: HostLibrary) -> HostLibrary {
     var builder = PolicyLibrary(context, library)
-    for entry in APIEntry.all where entry.inTests != .only || context.testing != nil { builder.add(entry) }
+    let entries = context.auditing == nil ? APIEntry.all : APIEntry.ofAudits
+    for entry in entries where entry.inTests != .only || context.testing != nil { builder.add(entry) }
     builder.addCollections()
     builder.addTexts()
     builder.addPredicates()
@@ -94,6 +95,9 @@ struct PolicyLibrary {
     return { call throws(HostFailure) in
       if entry.isDeclaration, !context.isLoading, !(entry.inTests != .alike && context.isAtTest) {
         throw HostFailure("\(entry.path) can be used only while the policy loads")
+      }
+      if entry.isChange, context.auditing != nil {
+        throw HostFailure("\(entry.path) cannot be used in audits: they look at mirrors and change none")
       }
       if entry.isChange, !context.mayChange {
         throw HostFailure(

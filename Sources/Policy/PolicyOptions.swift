@@ -29,6 +29,8 @@ public struct PolicyOptions {
 
   /// The policy is tested: its script finds the names of tests, see `Policy.loadTests(path:)`.
   public var isTested = false
+  /// The script is an audit of this configuration: it finds the names of audits and cannot declare mirrors.
+  public var audited: AuditedConfiguration?
   /// Lines that run are counted, see `Policy.coverage`.
   public var coversLines = false
   /// Takes a frame, by its number from 1, out of a capture whose descriptor it takes over; nil: there are no captures.

@@ -94,6 +94,7 @@ package enum APITypeName: Int, Sendable, CaseIterable {
   /// Packets of captures, in sessions.
   case packets
   case expectation, verdict
+  case conversation, end, tls, tlsAnswer, certificate, http, dns
 
   /// Those that policies meet.
   static let ofPolicies = allCases.filter { $0 != .packets }
@@ -102,6 +103,7 @@ package enum APITypeName: Int, Sendable, CaseIterable {
     switch self {
     case .routeTable: "route_table"
     case .natGateway: "nat_gateway"
+    case .tlsAnswer: "tls_answer"
     default: "\(self)"
     }
   }
@@ -110,6 +112,7 @@ package enum APITypeName: Int, Sendable, CaseIterable {
   package var isRecord: Bool {
     switch self {
     case .packet, .tcp, .icmp, .flow, .payload: true
+    case .conversation, .end, .tls, .tlsAnswer, .certificate, .http, .dns: true
     default: false
     }
   }

@@ -80,7 +80,7 @@ public enum PolicyReference {
 
       """
     page += "\n" + MirrorKey.page
-    for section in sections { page += "\n" + section.page }
+    for section in sections(APIEntry.all) { page += "\n" + section.page }
     return page + "\n" + standardLibrary(names)
   }
 
@@ -116,13 +116,14 @@ public enum PolicyReference {
       -- `workspace.library` of your editor's settings.
 
       """
-    for section in sections { text += "\n" + section.definitions }
+    for section in sections(APIEntry.all + APIEntry.onlyOfAudits) { text += "\n" + section.definitions }
     return text + memberless
   }
 
   /// Types that have no entries: only passed on, or indexed with keys of the script's own.
   private static var memberless: String {
-    APITypeName.ofPolicies.filter { type in !APIEntry.all.contains { $0.owner == .type(type) } }.map { type in
+    let entries = APIEntry.all + APIEntry.onlyOfAudits
+    return APITypeName.ofPolicies.filter { type in !entries.contains { $0.owner == .type(type) } }.map { type in
       "\n---@class \(type.name)\n" + (type.indexed.map { "---@field \($0)\n" } ?? "") + "local \(type.name)_type = {}\n"
     }.joined()
   }
@@ -130,9 +131,9 @@ public enum PolicyReference {
   /// Names of the types of host objects.
   public static var typeNames: [String] { APITypeName.ofPolicies.map(\.name) }
 
-  private static var sections: [ReferenceSection] {
+  static func sections(_ entries: [APIEntry]) -> [ReferenceSection] {
     var sections: [ReferenceSection] = []
-    for entry in APIEntry.all {
+    for entry in entries {
       if let known = sections.firstIndex(where: { $0.owner == entry.owner }) {
         sections[known].entries.append(entry)
       } else {
@@ -144,7 +145,7 @@ public enum PolicyReference {
 }
 
 /// The entries of one owner.
-private struct ReferenceSection {
+struct ReferenceSection {
   var owner: APIEntry.Owner
   var entries: [APIEntry]
 

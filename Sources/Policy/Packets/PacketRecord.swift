@@ -73,6 +73,10 @@ internal import Wire
     if bit.rawValue < 8 { presenceLow |= 1 << bit.rawValue } else { presenceHigh |= 1 << (bit.rawValue - 8) }
   }
 
+  mutating func clear(_ bit: Presence) {
+    if bit.rawValue < 8 { presenceLow &= ~(1 << bit.rawValue) } else { presenceHigh &= ~(1 << (bit.rawValue - 8)) }
+  }
+
   func has(_ bit: Presence) -> Bool {
     bit.rawValue < 8 ? presenceLow >> bit.rawValue & 1 == 1 : presenceHigh >> (bit.rawValue - 8) & 1 == 1
   }

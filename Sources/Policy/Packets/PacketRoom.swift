@@ -70,7 +70,17 @@ internal import Wire
   deinit { unsafe memory.deallocate() }
 
   /// Stores the outermost packet.
-  func place(_ packet: ObservedPacket, isObserved: Bool) -> UnsafePointer<PacketRecord> {
-    unsafe room.place(packet, isObserved: isObserved)
+  ///
+  /// - Parameters:
+  ///   - isAttributed: ENI and direction are known.
+  ///   - hasFlow: the conversation is known.
+  func place(
+    _ packet: ObservedPacket, isObserved: Bool, isAttributed: Bool = true, hasFlow: Bool = true
+  ) -> UnsafePointer<PacketRecord> {
+    let record = unsafe room.place(packet, isObserved: isObserved)
+    let own = unsafe UnsafeMutablePointer(mutating: record)
+    if !isAttributed { unsafe own.pointee.clear(.observation) }
+    if !hasFlow { unsafe own.pointee.clear(.flow) }
+    return unsafe record
   }
 }
