@@ -150,7 +150,8 @@ lua_Number mt_check_number(lua_State *L, int argument) {
   return luaL_checknumber(L, argument);
 }
 
-void mt_arm(mt_state *st, const mt_limits *limits) {
+/* `counts`: instructions are counted; without, only functions in C look at the limits. */
+void mt_arm(mt_state *st, const mt_limits *limits, bool counts) {
   st->fatal = 0;
   st->next_depth = 0;
   st->fatal_by_call = st->fatal_by_text = st->looks_soon = false;
@@ -164,7 +165,9 @@ void mt_arm(mt_state *st, const mt_limits *limits) {
   st->wall_started = 0;
   st->allocated = 0;
   st->allocated_limit = limits->allocated;
-  look_every(st, st->text_count ? interval(st) : MT_HOOK_INTERVAL);
+  st->interval = st->text_count ? interval(st) : MT_HOOK_INTERVAL;
+  if (counts || st->covers || st->text_count) look_every(st, st->interval);
+  else if (lua_gethookmask(st->L)) lua_sethook(st->L, NULL, 0, 0);
 }
 
 /* --- the heap ------------------------------------------------------------------------------------------------------ */

@@ -100,6 +100,7 @@ static int record_index(lua_State *L) {
   if (!mt_is_fresh(st, record)) mt_raise_stale(L, record);
   const mt_field_entry *field = find(kind, lua_topointer(L, 2)); /* a string's object, whatever 5.4.x */
   if (!field) raise_unknown_field(L, kind);
+  if (st->track.on) mt_note_read(st, record, kind, field);
   if (field->presence_mask && !(record->base[field->presence_offset] & field->presence_mask)) {
     lua_pushnil(L);
     return 1;
@@ -132,6 +133,29 @@ static int record_assign(lua_State *L) {
 
 static int record_length(lua_State *L) {
   return mt_call_host(L, (uint32_t)lua_tointeger(L, lua_upvalueindex(1)), 1, 1);
+}
+
+/* `packet:source_in(set)` in the usual form; in any other the method's function says what is wrong. Upvalues: the function's
+   number, the record's type, the position of the method among its entries. */
+int mt_record_predicate(lua_State *L) {
+  mt_state *st = mt_of(L);
+  const mt_record *record = lua_touserdata(L, 1);
+  const mt_handle *handle = lua_touserdata(L, 2);
+  if (record && handle && record->object.kind == MT_OBJECT_RECORD && handle->object.kind == MT_OBJECT_HANDLE) {
+    const mt_record_kind *kind = &st->records[lua_tointeger(L, lua_upvalueindex(2))];
+    const mt_field_entry *entry = &kind->entries[lua_tointeger(L, lua_upvalueindex(3))];
+    if (&st->records[record->object.type] == kind && handle->object.type == entry->detail && mt_is_fresh(st, record)) {
+      mt_charge_or_raise(L, 12);
+      int answer = st->host.predicate(st->host.context, entry->function, record->base, handle->index);
+      uint64_t key = entry->keys[0] + entry->keys[1] * (uint64_t)handle->index;
+      if (answer >= 0 && key < 256) {
+        mt_note_key(st, record->base, (uint8_t)key);
+        lua_pushboolean(L, answer);
+        return 1;
+      }
+    }
+  }
+  return mt_call_host(L, (uint32_t)lua_tointeger(L, lua_upvalueindex(1)), 1, lua_gettop(L));
 }
 
 static size_t head_size(const mt_record_kind *kind) {
@@ -183,6 +207,7 @@ static void remember_name(lua_State *L, mt_record_kind *kind, int constants, con
     if (slot->string == interned) luaL_error(L, "the field '%s' is defined twice", name);
     if (slot->string) continue;
     *slot = (mt_name_slot){interned, text, entry};
+    kind->entries[entry].name = text;
     return;
   }
 }
@@ -199,6 +224,9 @@ static int make_names(lua_State *L, const mt_field *field) {
 static void define_field(lua_State *L, mt_record_kind *kind, const mt_field *field, uint32_t number) {
   mt_field_entry *entry = &kind->entries[number];
   entry->kind = field->kind;
+  entry->is_unsteady = field->is_unsteady;
+  entry->key_count = field->key_count;
+  memcpy(entry->keys, field->keys, sizeof entry->keys);
   entry->presence_mask = field->presence_mask;
   entry->presence_offset = field->presence_offset;
   entry->offset = field->offset;
@@ -208,6 +236,21 @@ static void define_field(lua_State *L, mt_record_kind *kind, const mt_field *fie
     entry->slot = kind->slots++;
   if (field->kind == MT_FIELD_NAMED) entry->constant = make_names(L, field);
   remember_name(L, kind, 3, field->name, number);
+}
+
+static void push_method(lua_State *L, uint32_t type, const mt_member *method, mt_field_entry *entry, uint32_t number) {
+  if (method->predicate == MT_NO_FUNCTION) {
+    mt_push_host_function(L, method->function);
+    return;
+  }
+  entry->function = method->predicate;
+  entry->detail = method->handle_type;
+  entry->keys[0] = method->first_key;
+  entry->keys[1] = method->key_step;
+  lua_pushinteger(L, method->function);
+  lua_pushinteger(L, type);
+  lua_pushinteger(L, number);
+  lua_pushcclosure(L, mt_record_predicate, 3);
 }
 
 static int define_record(lua_State *L) {
@@ -221,7 +264,7 @@ static int define_record(lua_State *L) {
   for (uint32_t i = 0; i < d->method_count; i++) {
     mt_field_entry *entry = &kind->entries[d->field_count + i];
     entry->kind = MT_FIELD_METHOD;
-    mt_push_host_function(L, d->methods[i].function);
+    push_method(L, request->type, &d->methods[i], entry, d->field_count + i);
     entry->constant = luaL_ref(L, 3);
     remember_name(L, kind, 3, d->methods[i].name, d->field_count + i);
   }

@@ -90,6 +90,9 @@ internal import CLuaShims
   /// Counts work that the function did against the script's step budget; one step is worth about 4 ns.
   public func charge(_ steps: Int) { unsafe mt_charge(c, Int64(steps)) }
 
+  /// For pure functions that are given a record: the answer hangs on this key of it, see `RecordField.keys`.
+  public func depends(on key: UInt8, of record: UnsafeRawPointer) { unsafe mt_note_key(c, record, key) }
+
   /// Work whose time does not count against the script, because the host bounds it in its own way.
   public func uncounted<Success, Failure: Error>(_ body: () throws(Failure) -> Success) throws(Failure) -> Success {
     unsafe mt_stop_clock(c)

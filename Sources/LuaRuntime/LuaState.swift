@@ -30,7 +30,8 @@ internal import CLuaShims
     library: HostLibrary, memory: Int, failingFrom: UInt64, print: @escaping (String) -> Void
   ) throws(LuaError) {
     var callbacks = unsafe mt_host(
-      context: nil, call: hostCall, text: hostText, elsewhere: hostElsewhere, settle: hostSettle, print: hostPrint)
+      context: nil, call: hostCall, text: hostText, elsewhere: hostElsewhere, predicate: hostPredicate,
+      settle: hostSettle, print: hostPrint)
     guard let opened = unsafe mt_open(&callbacks, max(0, memory), failingFrom) else {
       throw LuaError(.memory, "not enough memory for an interpreter")
     }

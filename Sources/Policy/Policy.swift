@@ -29,6 +29,23 @@ public final class Policy: ScriptHost {
   /// By the policies that this one replaced.
   var forgottenBefore = 0
 
+  /// By number of the function.
+  var memories: [FunctionMemory] = []
+  /// By entry of the plan: each function in its service, made when first asked.
+  var uses: [[ScriptUse]] = []
+  /// No filter and no balancer may change Lua's memory.
+  var isQuiet = false
+  public internal(set) var isRecallable = false
+  var generationNow: UInt64 = 0
+  /// Which function answered last, and whether from memory.
+  var lastAsked = (function: -1, isHit: false)
+  public var beforeFailure: (() -> Void)?
+  /// False while packets are judged that nobody sent: see `uncounted`.
+  var isCounted = true
+  /// Remembered answers that were asked again, and those that differed.
+  public internal(set) var verified = 0
+  public internal(set) var mismatches = 0
+
   /// A mirror of this policy in the plan.
   struct PlanEntry {
     /// The mirror's number; nil: another policy's.
@@ -97,6 +114,7 @@ public final class Policy: ScriptHost {
     }
     state.failAllocations(from: 0)
     context.isLoading = options.session != nil
+    if options.session == nil { examineFunctions() }
   }
 
   /// For tests: `count` allocations of the script from the `n`th from now on fail; 0: none.

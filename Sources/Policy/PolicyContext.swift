@@ -38,6 +38,8 @@ package final class PolicyContext {
   package var declarations = 0
   /// Declarations are allowed.
   var isLoading = true
+  /// A filter or balancer runs.
+  var isJudging = false
   /// A timer's function runs.
   var isInTimer = false
   /// Nanoseconds since 1970 of the engine's clock; 0 while the policy loads.
@@ -73,6 +75,8 @@ package final class PolicyContext {
   var log: RateLimitedLog
   /// What the data path counted for a mirror, by its position here; nil: nothing is running.
   var statistics: ((Int) -> MirrorStatistics?)?
+  /// How a mirror's functions were asked, by its position here.
+  var scriptTable: ((Int) -> LuaTable)?
   /// Explains a made packet to a mirror, by its position here; nil: nothing is running.
   var explainer: ((_ mirror: Int, _ frame: MadeFrame) throws(TestRefusal) -> PacketExplanation)?
   /// Whether a mirror, by its position here, has failed too often.

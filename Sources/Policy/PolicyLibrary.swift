@@ -36,6 +36,7 @@ struct PolicyLibrary {
     for entry in entries where entry.inTests != .only || context.testing != nil { builder.add(entry) }
     builder.addCollections()
     builder.addTexts()
+    builder.addPredicates()
     if let session = context.options.session { builder.add(session) }
     for (type, handle) in builder.handles { builder.library.define(context.types.handle(type), as: handle) }
     for (type, record) in builder.records { builder.library.define(context.types.record(type), as: record) }
@@ -53,7 +54,7 @@ struct PolicyLibrary {
 
   private mutating func add(_ entry: APIEntry, in space: String?) {
     if case .function(let body) = entry.binding {
-      library.add(entry.name, in: space, bind(entry, body, offset: 0))
+      library.add(entry.name, in: space, nature: entry.nature, bind(entry, body, offset: 0))
     } else if case .value(let value) = entry.binding {
       library.add(entry.name, in: space, value: value(context))
     }
@@ -61,6 +62,7 @@ struct PolicyLibrary {
 
   private mutating func addToHandle(_ entry: APIEntry, _ type: APITypeName) {
     guard var handle = handles[type] else { return }
+    handle.natures[entry.name] = entry.nature
     switch entry.binding {
     case .method(let body): handle.methods.append((entry.name, bindMethod(entry, body, of: type)))
     case .function(let body): handle.methods.append((entry.name, bind(entry, body, offset: 0)))
@@ -73,9 +75,13 @@ struct PolicyLibrary {
 
   private mutating func addToRecord(_ entry: APIEntry, _ type: APITypeName) {
     guard var record = records[type] else { return }
+    record.natures[entry.name] = entry.nature
     switch entry.binding {
     case .record(let kind, let presence):
-      record.fields.append(RecordField(entry.name, kind(context), presence: presence.map { PacketRecord.bit($0) }))
+      record.fields.append(
+        RecordField(
+          entry.name, kind(context), presence: presence.map { PacketRecord.bit($0) },
+          keys: entry.keys.isEmpty ? nil : entry.keys.map(\.rawValue)))
     case .method(let body): record.methods.append((entry.name, bindMethod(entry, body, of: type)))
     case .operation(.length, let body): record.length = bind(entry, body, offset: 1)
     case .function, .value, .property, .operation: break
@@ -139,12 +145,26 @@ struct PolicyLibrary {
     handles[.mirrors]?.index = { call throws(HostFailure) in try context.pushMirror(named: call) }
     handles[.mirrors]?.enumerate = { call throws(HostFailure) in context.pushMirror(at: call) }
     handles[.mirrors]?.operators = [(.length, { call throws(HostFailure) in call.push(Int64(context.standing.count)) })]
+    for of in ["[]", "pairs", "#"] { handles[.list]?.natures[of] = .pure }
     handles[.expectation]?.index = { call throws(HostFailure) in try context.pushExpectation(ofMember: call) }
     handles[.list]?.index = { call throws(HostFailure) in context.pushElement(named: call) }
     handles[.list]?.enumerate = { call throws(HostFailure) in context.pushElement(at: call) }
     handles[.list]?.operators = [
       (.length, { call throws(HostFailure) in call.push(Int64(context.count(ofList: call))) })
     ]
+  }
+
+  /// Sets are asked so often that they have a way of their own.
+  private mutating func addPredicates() {
+    for isSource in [true, false] {
+      records[.packet]?.predicates[isSource ? "source_in" : "destination_in"] = unsafe RecordPredicate(
+        of: context.types.handle(.set), firstKey: PacketKey.isHeld(bySet: 0, isSource: isSource), keyStep: 2
+      ) { [unowned context] base, number in
+        let packet = unsafe PacketRecord.at(base).pointee.observed
+        return unsafe context.holds(
+          set: number, isSource ? packet.pointee.summary.source : packet.pointee.summary.destination)
+      }
+    }
   }
 
   private mutating func addTexts() {

@@ -10,6 +10,8 @@ public struct PolicyOptions {
   public var timer = LuaLimits.timer
   /// Live bytes of the script's heap.
   public var memory = LuaHeap.policy
+  /// Answers of filters and balancers are remembered where that cannot change an answer.
+  public var remembersVerdicts = true
   /// Takes `log.*` lines and the host's own messages about failing scripts; already rate-limited, one clean line each.
   public var log: (PolicyLogLine) -> Void = { _ in }
   /// Takes each line of `print`.

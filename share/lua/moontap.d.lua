@@ -88,7 +88,7 @@ function mirror_type:untag(...) end
 ---Takes the mirror away; what it counted stays in the summary.
 function mirror_type:delete() end
 
----What was counted: observed, collected and reasons, each with packets and bytes; nil while nothing runs.
+---What was counted before the packet at hand: observed, collected and reasons, each with packets and bytes; lua, in timers only: hits, misses, calls and ns_per_call of its functions. nil while nothing runs.
 ---@return table
 function mirror_type:stats() end
 

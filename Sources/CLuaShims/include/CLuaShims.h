@@ -99,6 +99,8 @@ typedef struct mt_host {
   /* Fills `buffer` (MT_TEXT_SIZE bytes); returns the length, negative for nil. */
   int32_t (*text)(void *_Nullable context, uint32_t function, const void *base, char *buffer);
   const void *_Nullable (*_Nonnull elsewhere)(void *_Nullable context, uint32_t function, const void *base);
+  /* Whether the handle with this number holds of the record: 0, 1, or negative: ask the method's function. */
+  int (*predicate)(void *_Nullable context, uint32_t predicate, const void *base, int64_t handle);
   /* A record was copied into Lua's heap: what in it points into it shall point to where it is now. */
   void (*settle)(void *_Nullable context, uint32_t type, void *base, size_t size);
   /* One line of print: no control characters, at most 1 KiB. */
@@ -127,6 +129,10 @@ enum mt_operator { MT_BAND, MT_BOR, MT_BXOR, MT_BNOT, MT_LEN, MT_OPERATORS };
 typedef struct mt_member {
   const char *name;
   uint32_t function;
+  /* Of methods of records that ask whether a handle holds of it: the quick way, or MT_NO_FUNCTION; the handle's type; the
+     key of the answer is `first_key` and `key_step` for each number of the handle. */
+  uint32_t predicate, handle_type;
+  uint8_t first_key, key_step;
 } mt_member;
 
 typedef struct mt_handle_type {
@@ -156,9 +162,13 @@ enum mt_field_kind {
   MT_FIELD_VALUE      /* detail: host function */
 };
 
+enum { MT_FIELD_KEYS = 4 };
+
 typedef struct mt_field {
   const char *name;
   uint8_t kind;
+  bool is_unsteady; /* see Remembering */
+  uint8_t key_count, keys[MT_FIELD_KEYS];
   uint8_t presence_mask; /* 0: always there */
   uint32_t presence_offset;
   uint32_t offset;
@@ -231,6 +241,48 @@ int mt_call_record(mt_state *state, int32_t function, uint32_t type, const void 
                    const mt_limits *limits, mt_value *result);
 
 bool mt_is_running(const mt_state *state);
+
+/* Remembering answers. Keys are the host's numbers for what an answer may hang on, such as a field of a record. */
+enum mt_nature { MT_ACTS, MT_CHANGES, MT_PURE }; /* of a host function: its effect, or its answer, is more than its arguments */
+enum { MT_REASON_SIZE = 256, MT_FIELDS_SIZE = 512, MT_NO_FACTS = -2 };
+
+/* What is known of a function before it runs, see examine.c. Texts are clean UTF-8 but for names, which are the script's. */
+typedef struct mt_examination {
+  bool writes;    /* it may change what outlives the call: never to be remembered */
+  bool is_short;  /* its steps need not be counted */
+  bool open;      /* it reads of Lua's memory more than the facts list */
+  int32_t facts;  /* a reference: what the proof hangs on */
+  uint32_t fact_count;
+  char reason[MT_REASON_SIZE];   /* why `writes` */
+  char unsteady[MT_REASON_SIZE]; /* which runs are not to be remembered: the first place */
+  char fields[MT_FIELDS_SIZE];   /* names of fields that it may read, with commas between */
+} mt_examination;
+
+static inline const char *mt_examination_reason(const mt_examination *e) { return e->reason; }
+static inline const char *mt_examination_unsteady(const mt_examination *e) { return e->unsteady; }
+static inline const char *mt_examination_fields(const mt_examination *e) { return e->fields; }
+
+int mt_describe_function(mt_state *state, uint32_t function, const char *name, enum mt_nature nature);
+int mt_examine(mt_state *state, int32_t function, uint32_t record, mt_examination *result);
+/* Whether the facts still hold; if not, the function must be examined anew. */
+bool mt_holds(mt_state *state, int32_t function, const mt_examination *examination);
+void mt_drop_facts(mt_state *state, int32_t facts);
+/* Grows whenever a call may have changed Lua's memory. */
+uint64_t mt_written(const mt_state *state);
+/* Whether the function is proved to change nothing, for Lua's memory as it is now. */
+bool mt_is_proved(const mt_state *state, int32_t function);
+
+/* The next mt_call_record notes what its record is asked for. */
+void mt_track_next(mt_state *state);
+/* Afterwards: the keys in the order of their first reading; -1: the answer hangs on more than keys. */
+int32_t mt_keys_read(const mt_state *state, const uint8_t *_Nullable *_Nonnull keys);
+/* The first thing that is no key; empty if there is none. */
+const char *mt_unsteady_read(const mt_state *state);
+/* For use inside `call`: the answer hangs on this key of the record. */
+void mt_note_key(mt_state *state, const void *base, uint8_t key);
+/* The generator of math.random, so that a call can be made as if it had not been. */
+uint64_t mt_random_state(const mt_state *state);
+void mt_set_random_state(mt_state *state, uint64_t random);
 
 /* For use inside `call` only: runs `body` with the state as it is when nothing runs, so that it may load and call, each
    call under its own limits. Afterwards the running call goes on with what it had left, less one look at its budget.

@@ -45,6 +45,8 @@ package struct APIEntry: Sendable {
   package var example: String
   /// The answer depends on the arguments only, and on nothing that changes while packets are judged.
   package var isPure = false
+  /// Of a record's field: what it hangs on; empty: it differs from packet to packet, and what reads it is not remembered.
+  package var keys: [PacketKey] = []
   /// May be called only while the policy loads.
   package var isDeclaration = false
   /// May be called while the policy loads, in timers and in tests: not while a packet is judged.
@@ -54,7 +56,8 @@ package struct APIEntry: Sendable {
 
   package init(
     owner: Owner, name: String, parameters: [APIParameter] = [], returns: String? = nil, doc: String, example: String,
-    isPure: Bool = false, isDeclaration: Bool = false, isChange: Bool = false, inTests: Tests = .alike,
+    isPure: Bool = false, keys: [PacketKey] = [], isDeclaration: Bool = false, isChange: Bool = false,
+    inTests: Tests = .alike,
     binding: Binding
   ) {
     self.owner = owner
@@ -64,6 +67,7 @@ package struct APIEntry: Sendable {
     self.doc = doc
     self.example = example
     self.isPure = isPure
+    self.keys = keys
     self.isDeclaration = isDeclaration
     self.isChange = isChange
     self.inTests = inTests
@@ -175,6 +179,8 @@ extension APIParameter.Kind {
 }
 
 extension APIEntry {
+  var nature: HostNature { isPure ? .pure : returns == nil ? .acts : .changes }
+
   /// Checks the arguments against the parameters.
   ///
   /// - Parameter offset: 1 for methods, whose argument 0 is the object.

@@ -70,9 +70,13 @@ public enum PolicyReference {
       # The policy language
 
       A policy is Lua 5.4 in a strict environment. This page is printed from the table that binds the language
-      (`Sources/Policy/API`); a test keeps them equal. *Pure* functions and fields depend on the flow alone, so that a
-      verdict made of them could be remembered. *While loading* means: not inside filters, balancers and timers. *In tests*
+      (`Sources/Policy/API`); a test keeps them equal. *While loading* means: not inside filters, balancers and timers. *In tests*
       means: in the test files of `moontap test`, see the [tutorial](tutorial.md).
+
+      A filter or balancer that changes nothing and asks only what its packet's conversation fixes is called once for each conversation and
+      direction; its answer is remembered. Of a packet's fields, *conversation* means that; *value*: remembered for packets of an equal
+      value; *per packet*: whatever reads it is called for every packet. Of functions, *pure* means: the answer depends on the arguments.
+      `moontap check` says of every function what its answers hang on, or why they are not remembered.
 
       """
     page += "\n" + MirrorKey.page
@@ -193,7 +197,7 @@ struct ReferenceSection {
 extension APIEntry {
   fileprivate var page: String {
     var text = "### `\(signature)`\n\n\(doc)"
-    let marks = [isPure ? "pure" : nil, loadingMark, inTests == .only ? "in tests" : nil].compactMap { $0 }
+    let marks = [remembered, loadingMark, inTests == .only ? "in tests" : nil].compactMap { $0 }
     if !marks.isEmpty { text += " *(\(marks.joined(separator: ", ")))*" }
     text += "\n"
     for parameter in parameters {
@@ -208,6 +212,13 @@ extension APIEntry {
     if isChange { return "while loading, in timers and in tests" }
     guard isDeclaration, inTests != .only else { return nil }
     return inTests == .too ? "while loading, and in tests" : "while loading"
+  }
+
+  /// How an answer that hangs on it is remembered.
+  private var remembered: String? {
+    guard case .record = binding else { return isPure ? "pure" : nil }
+    if keys.isEmpty { return ["tcp", "icmp"].contains(name) ? nil : "per packet" }
+    return keys.allSatisfy(\.isOfConversation) ? "conversation" : "value"
   }
 
   package var signature: String {

@@ -49,6 +49,7 @@ extension Policy {
   ) throws(PolicyError) {
     var options = given
     options.session = library
+    options.remembersVerdicts = false
     try self.init(
       source: "", file: "session", host: 0, inventory: inventory, bpf: bpf, earlier: earlier, options: options)
   }
