@@ -96,6 +96,14 @@ package enum APITypeName: Int, Sendable, CaseIterable {
   case expectation, verdict
   case conversation, end, tls, tlsAnswer, certificate, http, dns
 
+  /// What a filter asks of the packet at hand.
+  var isOfPackets: Bool {
+    switch self {
+    case .packet, .tcp, .icmp, .flow, .payload: true
+    default: false
+    }
+  }
+
   /// Those that policies meet.
   static let ofPolicies = allCases.filter { $0 != .packets }
 

@@ -217,6 +217,7 @@ extension APIEntry {
   /// How an answer that hangs on it is remembered.
   private var remembered: String? {
     guard case .record = binding else { return isPure ? "pure" : nil }
+    guard case .type(let type) = owner, type.isOfPackets else { return nil }
     if keys.isEmpty { return ["tcp", "icmp"].contains(name) ? nil : "per packet" }
     return keys.allSatisfy(\.isOfConversation) ? "conversation" : "value"
   }
