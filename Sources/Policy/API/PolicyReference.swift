@@ -217,7 +217,9 @@ extension APIEntry {
   /// How an answer that hangs on it is remembered.
   private var remembered: String? {
     guard case .record = binding else { return isPure ? "pure" : nil }
-    if keys.isEmpty { return ["tcp", "icmp"].contains(name) ? nil : "per packet" }
+    // Only of what packets are to filters; audits remember nothing.
+    guard case .type(let type) = owner, [.packet, .tcp, .icmp, .flow, .payload].contains(type) else { return nil }
+    if keys.isEmpty { return ["tcp", "icmp", "dns"].contains(name) ? nil : "per packet" }
     return keys.allSatisfy(\.isOfConversation) ? "conversation" : "value"
   }
 
