@@ -38,7 +38,7 @@ let package = Package(
     .executableTarget(
       name: "moontap",
       dependencies: [
-        "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire",
+        "Live", "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -58,8 +58,9 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
-    // 5: sources and sinks that touch files and the machine
+    // 5: sources and sinks that touch files and the machine | interfaces and sockets
     floor("Capture", ["DataPath", "Mirroring", "Wire", "CPcap", "CZlib"], loop),
+    floor("Live", ["DataPath", "Mirroring", "Inventory", "Wire", "CLiveShims"], loop),
     // 4: frames in, copies out | Lua to domain
     floor("DataPath", ["Mirroring", "Inventory", "Wire"], loop),
     floor("Policy", ["LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"], loop, exclude: ["README.md"]),
@@ -75,6 +76,8 @@ let package = Package(
     .target(
       name: "CLuaShims", dependencies: ["CLua"],
       cSettings: [.treatAllWarnings(as: .error)]),
+    // C: packet rings, raw sockets, capabilities
+    .target(name: "CLiveShims", cSettings: [.treatAllWarnings(as: .error)]),
     .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
     .systemLibrary(name: "CPcap", providers: [.apt(["libpcap-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),

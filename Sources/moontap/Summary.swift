@@ -1,6 +1,7 @@
 import DataPath
 import Inventory
 import JSONText
+import Live
 import Mirroring
 import Policy
 import Wire
@@ -17,6 +18,8 @@ struct Summary {
   /// Configurations that came into force after the first.
   let reloads: Int
   let isInterrupted: Bool
+  /// Of a live run: what interfaces and receivers say.
+  var live: LiveReport?
 
   /// What one policy counted by itself.
   struct Metrics {
@@ -36,7 +39,7 @@ struct Summary {
     for (index, mirror) in plan.mirrors.enumerated() where !mirror.isEnabled && !told.contains(index) {
       text += Words.pad(mirror.name, width) + " " + Terminal.dim("disabled: judges nothing") + "\n"
     }
-    return text + apart + metrics.map(line).joined() + pace
+    return text + apart + (live.map(LiveSummary.init)?.text ?? "") + metrics.map(line).joined() + pace
   }
 
   private func block(_ mirror: PipelineReport.Mirror, nameWidth: Int) -> String {
@@ -109,6 +112,11 @@ struct Summary {
   // MARK: JSON
 
   var json: JSONValue {
+    guard let live, case .object(let members) = common.content else { return common }
+    return JSONValue.object(members + [JSONMember("live", LiveSummary(report: live).json)])
+  }
+
+  private var common: JSONValue {
     [
       "format": "moontap.summary/1", "interrupted": .bool(isInterrupted),
       "records": Self.json(report.records), "undecodable": Self.json(report.undecodable),
