@@ -22,7 +22,6 @@ internal import Wire
   private let descriptor: Int32
   /// Bytes of an outer packet that needs no fragments; Int.max: not known.
   private(set) var pathMTU = Int.max
-  private var isConnected = false
   var counts = LiveReport.Receiver.Counts()
   private(set) var lastError: Int32 = 0
   /// Numbers copies: ERSPAN.
@@ -44,8 +43,9 @@ internal import Wire
 
   /// Asks anew for the route and its MTU.
   func lookAfter() {
-    if !isConnected { isConnected = unsafe lv_sender_connect(descriptor, &end) }
-    let mtu = unsafe lv_sender_path_mtu(descriptor, &end)
+    // Each time: a route that went leaves the MTU of nothing behind.
+    let isRouted = unsafe lv_sender_connect(descriptor, &end)
+    let mtu = isRouted ? unsafe lv_sender_path_mtu(descriptor, &end) : 0
     pathMTU = mtu > 0 ? Int(mtu) : .max
   }
 
