@@ -31,14 +31,16 @@ let package = Package(
   name: "moontap",
   products: [.executable(name: "moontap", targets: ["moontap"])],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     // 6: the commands; the only place where the parts meet
     .executableTarget(
       name: "moontap",
       dependencies: [
-        "Live", "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire",
+        "Live", "Capture", "Policy", "DataPath", "Store", "Cloud", "LuaRuntime", "Mirroring", "Inventory", "JSONText",
+        "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -46,7 +48,7 @@ let package = Package(
     .executableTarget(
       name: "trafficgen",
       dependencies: [
-        "Inventory", "JSONText", "Wire",
+        "Inventory", "JSONText", "SeededRandom", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -54,7 +56,7 @@ let package = Package(
     .executableTarget(
       name: "fuzz",
       dependencies: [
-        "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "Wire",
+        "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "SeededRandom", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -64,14 +66,20 @@ let package = Package(
     // 4: frames in, copies out | Lua to domain
     floor("DataPath", ["Mirroring", "Inventory", "Wire"], loop),
     floor("Policy", ["LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"], loop, exclude: ["README.md"]),
+    .target(
+      name: "Store",
+      dependencies: ["Mirroring", "Inventory", "JSONText", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: strict),
     // 3: what a mirror is, what makes one valid, what a verdict is
     floor("Mirroring", ["Inventory", "JSONText", "Wire"]),
     // 2: whose address is this, what is the next hop | one sandboxed interpreter
     floor("Inventory", ["JSONText", "Wire"]),
+    floor("Cloud", ["JSONText"]),
     .target(name: "LuaRuntime", dependencies: ["CLuaShims"], exclude: ["README.md"], swiftSettings: loop),
-    // 1: bytes <-> values | text <-> values
+    // 1: bytes <-> values | text <-> values | numbers that repeat, for tools and tests
     floor("Wire", []),
     floor("JSONText", []),
+    floor("SeededRandom", []),
     // C: macros as functions, limiting allocator, budget hook, trampoline
     .target(
       name: "CLuaShims", dependencies: ["CLua"],
@@ -82,14 +90,19 @@ let package = Package(
     .systemLibrary(name: "CPcap", providers: [.apt(["libpcap-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
-    tests("Wire", ["Wire", "Capture", "DataPath"]),
-    tests("JSONText", ["JSONText"]),
-    tests("Inventory", ["Inventory", "JSONText", "Wire"]),
-    tests("Mirroring", ["Mirroring", "Inventory", "JSONText", "Wire"]),
-    tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "Wire"]),
+    tests("Wire", ["Wire", "Capture", "DataPath", "SeededRandom"]),
+    tests("JSONText", ["JSONText", "SeededRandom"]),
+    tests("Inventory", ["Inventory", "JSONText", "SeededRandom", "Wire"]),
+    tests("Mirroring", ["Mirroring", "Inventory", "JSONText", "SeededRandom", "Wire"]),
+    tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "SeededRandom", "Wire"]),
     tests("LuaRuntime", ["LuaRuntime"]),
     tests("Policy", ["Policy", "Capture", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
-    tests("Capture", ["Capture", "DataPath", "Mirroring", "Wire", "CPcap"]),
+    tests("Cloud", ["Cloud", "Inventory", "JSONText", "Wire"]),
+    .testTarget(
+      name: "StoreTests",
+      dependencies: ["Store", "Mirroring", "Inventory", "JSONText", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: strict),
+    tests("Capture", ["Capture", "DataPath", "Mirroring", "SeededRandom", "Wire", "CPcap"]),
     tests(
       "Moontap",
       [

@@ -36,6 +36,17 @@ static bool out_of_time(mt_state *st) {
   return nanoseconds(CLOCK_THREAD_CPUTIME_ID) - st->cpu_started >= st->wall_limit / 2;
 }
 
+void mt_stop_clock(mt_state *st) {
+  st->stopped_wall = nanoseconds(CLOCK_MONOTONIC);
+  st->stopped_cpu = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
+}
+
+void mt_go_on_clock(mt_state *st) {
+  if (st->wall_started == 0) return;
+  st->wall_started += nanoseconds(CLOCK_MONOTONIC) - st->stopped_wall;
+  st->cpu_started += nanoseconds(CLOCK_THREAD_CPUTIME_ID) - st->stopped_cpu;
+}
+
 static void on_count(lua_State *L, lua_Debug *ar);
 
 /* One instruction may read a whole text (`<` with zero bytes within: 6 ns a byte; `==`; arithmetic on numerals): the longer
@@ -88,14 +99,17 @@ static void on_count(lua_State *L, lua_Debug *ar) {
 }
 
 void mt_charge(mt_state *st, int64_t steps) {
-  if (steps > 0) st->steps -= steps < st->steps_limit ? steps : st->steps_limit;
+  if (steps <= 0) return;
+  st->steps -= steps < st->steps_limit ? steps : st->steps_limit;
+  st->look_at_clock |= steps > MT_HOOK_INTERVAL;
 }
 
 /* `steps` were charged: are there any left, and time, where they were many? */
 void mt_settle_or_raise(lua_State *L, int64_t steps) {
   mt_state *st = mt_of(L);
   if (st->steps < 0) mt_set_fatal(st, MT_CPU);
-  else if (steps > MT_HOOK_INTERVAL && out_of_time(st)) mt_set_fatal(st, MT_WALL);
+  else if ((st->look_at_clock || steps > MT_HOOK_INTERVAL) && out_of_time(st)) mt_set_fatal(st, MT_WALL);
+  st->look_at_clock = false;
   if (st->fatal) mt_raise_fatal(L);
 }
 
@@ -133,6 +147,7 @@ void mt_arm(mt_state *st, const mt_limits *limits) {
   st->error.traceback[0] = 0;
   st->syntax = false;
   st->steps = st->steps_limit = limits->steps;
+  st->look_at_clock = false;
   st->wall_limit = limits->wall;
   st->wall_started = 0;
   st->allocated = 0;

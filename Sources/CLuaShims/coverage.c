@@ -5,70 +5,7 @@
    made has no closure to ask. Left out is each function's last instruction: the return that the compiler adds, which
    stands on the line of its `end`. */
 
-#include "state.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-typedef struct dump {
-  unsigned char *bytes;
-  size_t length, capacity, at;
-  bool failed; /* no memory, or not as expected */
-} dump;
-
-static int collect(lua_State *L, const void *bytes, size_t length, void *ud) {
-  (void)L;
-  dump *d = ud;
-  if (d->length + length > d->capacity) {
-    size_t capacity = 2 * (d->length + length);
-    unsigned char *grown = realloc(d->bytes, capacity);
-    if (!grown) return d->failed = true;
-    d->bytes = grown;
-    d->capacity = capacity;
-  }
-  memcpy(d->bytes + d->length, bytes, length);
-  d->length += length;
-  return 0;
-}
-
-/* --- the dump (ldump.c of Lua 5.4) --------------------------------------------------------------------------------- */
-
-static void skip(dump *d, size_t count) {
-  if (count > d->length - d->at) d->failed = true, d->at = d->length;
-  else d->at += count;
-}
-
-static unsigned next_byte(dump *d) {
-  if (d->at < d->length) return d->bytes[d->at++];
-  d->failed = true;
-  return 0x80;
-}
-
-/* Seven bits a byte, the highest first; the last byte has the top bit set. */
-static size_t next_size(dump *d) {
-  size_t value = 0;
-  for (int i = 0; i < 10; i++) {
-    unsigned byte = next_byte(d);
-    value = value << 7 | (byte & 0x7F);
-    if (byte & 0x80) return value;
-  }
-  d->failed = true;
-  return 0;
-}
-
-static void skip_string(dump *d) {
-  size_t size = next_size(d);
-  if (size) skip(d, size - 1);
-}
-
-static void skip_constants(dump *d) {
-  enum { INTEGER = 0x03, FLOAT = 0x13, SHORT_STRING = 0x04, LONG_STRING = 0x14 };
-  for (size_t n = next_size(d); n > 0 && !d->failed; n--) {
-    unsigned kind = next_byte(d);
-    if (kind == INTEGER || kind == FLOAT) skip(d, 8);
-    else if (kind == SHORT_STRING || kind == LONG_STRING) skip_string(d);
-  }
-}
+#include "dump.h"
 
 static void mark(mt_covered_chunk *chunk, size_t line) {
   if (line == 0 || line > chunk->line_count) return;
@@ -94,7 +31,7 @@ static void mark_lines(dump *d, mt_covered_chunk *chunk, size_t line, bool is_va
 }
 
 static void read_function(dump *d, mt_covered_chunk *chunk, int depth) {
-  if (depth > 250 || d->failed) { /* Lua itself nests less deeply */
+  if (depth > MT_DUMP_DEPTH || d->failed) {
     d->failed = true;
     return;
   }
@@ -111,13 +48,6 @@ static void read_function(dump *d, mt_covered_chunk *chunk, int depth) {
   mark_lines(d, chunk, line, is_vararg);
   for (size_t n = next_size(d); n > 0 && !d->failed; n--) skip_string(d), next_size(d), next_size(d); /* locals */
   for (size_t n = next_size(d); n > 0 && !d->failed; n--) skip_string(d); /* upvalues' names */
-}
-
-static bool is_readable(dump *d) {
-  static const char head[] = "\x1bLua\x54\x00\x19\x93\r\n\x1a\n\x04\x08\x08"; /* version, format, sizes of numbers */
-  if (d->length < sizeof head - 1 || memcmp(d->bytes, head, sizeof head - 1) != 0) return false;
-  skip(d, sizeof head - 1 + 8 + 8 + 1); /* an integer and a number to compare, upvalues */
-  return !d->failed;
 }
 
 /* --- chunks -------------------------------------------------------------------------------------------------------- */
@@ -148,9 +78,9 @@ void mt_cover_chunk(lua_State *L, const char *name, const char *source, size_t l
   for (size_t i = 0; i < length; i++) lines += source[i] == '\n';
   mt_covered_chunk *chunk = add_chunk(st, name, lines);
   dump d = {0};
-  if (chunk) lua_dump(L, collect, &d, 0);
-  if (chunk && is_readable(&d)) read_function(&d, chunk, 0);
-  bool failed = !chunk || d.failed || d.at == 0;
+  bool is_open = chunk && open_dump(L, &d, false);
+  if (is_open) read_function(&d, chunk, 0);
+  bool failed = !is_open || d.failed;
   free(d.bytes);
   if (failed) luaL_error(L, "the lines of %s cannot be told", name);
 }

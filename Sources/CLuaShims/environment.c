@@ -267,7 +267,6 @@ static int walk_globals(lua_State *L) {
   return 0;
 }
 
-int mt_protect(mt_state *st, lua_CFunction body, void *request);
 
 int mt_reachable_names(mt_state *st, void *context, void (*visit)(void *context, const char *name, size_t length)) {
   walk_request request = {context, visit};

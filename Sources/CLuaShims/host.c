@@ -273,7 +273,6 @@ static int define_handle(lua_State *L) {
   return 0;
 }
 
-int mt_protect(mt_state *st, lua_CFunction body, void *request);
 
 int mt_define_handle_type(mt_state *st, uint32_t type, const mt_handle_type *description) {
   if (type >= st->handle_count) return MT_RUNTIME;

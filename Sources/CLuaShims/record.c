@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int mt_protect(mt_state *st, lua_CFunction body, void *request);
 
 bool mt_is_fresh(const mt_state *st, const mt_record *record) {
   return record->serial == st->serial || record->serial == MT_PINNED;

@@ -22,10 +22,10 @@ static size_t utf8_length(const unsigned char *p, size_t left, uint32_t *scalar)
   return n;
 }
 
-/* C0, DEL, C1, line separators, and what turns the direction of text round. */
+/* C0, DEL, C1, line separators, and what turns the direction of text round: as `isSteering` of JSONText. */
 static bool is_control(uint32_t s) {
-  return s < 0x20 || (s >= 0x7F && s < 0xA0) || s == 0x2028 || s == 0x2029 || s == 0x200E || s == 0x200F ||
-         (s >= 0x202A && s <= 0x202E) || (s >= 0x2066 && s <= 0x2069) || s == 0xFEFF;
+  return s < 0x20 || (s >= 0x7F && s < 0xA0) || s == 0x61C || s == 0x200E || s == 0x200F ||
+         (s >= 0x2028 && s <= 0x202E) || (s >= 0x2066 && s <= 0x2069) || s == 0xFEFF;
 }
 
 static size_t write_escape(char *to, uint32_t s) {

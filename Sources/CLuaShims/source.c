@@ -173,6 +173,7 @@ void mt_compile(lua_State *L, const char *source, size_t length, const char *chu
   int status = lua_load(L, next_line, &r, lua_tostring(L, -1), "t");
   lua_remove(L, -2);
   if (status == LUA_OK) {
+    mt_note_risk(L, chunk);
     mt_cover_chunk(L, chunk, source, length);
     return;
   }

@@ -32,8 +32,7 @@ static int open_inside(lua_State *L) {
   mt_state *st = mt_of(L);
   lua_newtable(L);
   st->functions = luaL_ref(L, LUA_REGISTRYINDEX);
-  lua_newtable(L);
-  st->id_tables = luaL_ref(L, LUA_REGISTRYINDEX);
+  mt_open_id_tables(L);
   lua_newtable(L);
   st->spaces = luaL_ref(L, LUA_REGISTRYINDEX);
   mt_build_environment(L);
@@ -330,21 +329,6 @@ static int release(lua_State *L) {
 }
 
 int mt_release(mt_state *st, int32_t reference) { return mt_protect(st, release, &reference); }
-
-static int drop_table(lua_State *L) {
-  mt_state *st = mt_of(L);
-  uint32_t id = *(const uint32_t *)lua_touserdata(L, 1);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, st->id_tables);
-  if (lua_rawgeti(L, -1, id) != LUA_TTABLE) return 0;
-  lua_pushnil(L);
-  lua_rawseti(L, -3, id);
-  st->id_table_count--;
-  return 0;
-}
-
-int mt_drop_id_table(mt_state *st, uint32_t id) {
-  return st->id_table_count ? mt_protect(st, drop_table, &id) : MT_OK;
-}
 
 /* --- questions ---------------------------------------------------------------------------------------------------- */
 

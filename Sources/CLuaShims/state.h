@@ -125,7 +125,8 @@ struct mt_state {
   uint32_t text_count, text_capacity;
 
   int64_t steps, steps_limit; /* left, and as given */
-  int64_t wall_limit, wall_started, cpu_started; /* nanoseconds; started 0: not yet looked at */
+  bool look_at_clock; /* much was charged since it was looked at */
+  int64_t wall_limit, wall_started, cpu_started, stopped_wall, stopped_cpu; /* nanoseconds; started 0: not yet looked at */
   int fatal; /* enum mt_status or 0 */
   int32_t fatal_line;
   char fatal_chunk[MT_CHUNK_SIZE];
@@ -138,10 +139,11 @@ struct mt_state {
   bool fatal_by_interrupt;
   uint64_t serial;
 
-  int functions, id_tables, spaces, pristine; /* references to tables */
+  int functions, id_tables, old_id_tables, spaces, pristine; /* references to tables */
   bool *cannot_keep; /* by reference of a function: see keep.c */
   int cannot_keep_count;
-  uint64_t id_table_count;
+  uint32_t id_table_count, old_id_table_count; /* see mt_push_id_table_value */
+  uint64_t forgotten_id_tables;
   mt_record_kind *records;
   mt_handle_kind *handles;
   uint32_t record_count, handle_count;
@@ -169,6 +171,8 @@ struct mt_state {
   mt_chunk *chunks;
   uint32_t chunk_count;
   bool syntax; /* the present failure is the compiler's */
+  int32_t risk_line; /* see risk.c; 0: no risk */
+  char risk_chunk[MT_CHUNK_SIZE];
   int asides;  /* calls that wait for the host's work beside them: see aside.c */
   bool covers; /* lines are counted: see coverage.c */
   mt_covered_chunk *covered;
@@ -206,7 +210,6 @@ void mt_take_arguments(lua_State *L, int first, int count); /* st->in[0..<count]
 int mt_give_all(lua_State *L, uint32_t from); /* pushes the collected values, returns how many */
 void mt_read_result(lua_State *L, int index, mt_value *result); /* allocates nothing */
 void mt_new_handle(lua_State *L, uint32_t type, int64_t index);
-void mt_push_id_table_value(lua_State *L, uint32_t id);
 int mt_function_reference(lua_State *L, int index);
 
 /* host.c */
@@ -215,6 +218,16 @@ void mt_push_host_function(lua_State *L, uint32_t function);
 void mt_see_names(lua_State *L, int index);
 int mt_call_host(lua_State *L, uint32_t function, int first, int count);
 int mt_enumerate(lua_State *L); /* closure: handle, position */
+
+/* state.c */
+int mt_protect(mt_state *st, lua_CFunction body, void *request);
+
+/* idtable.c */
+void mt_open_id_tables(lua_State *L);
+void mt_push_id_table_value(lua_State *L, uint32_t id);
+
+/* risk.c */
+void mt_note_risk(lua_State *L, const char *chunk);
 
 /* record.c */
 mt_record *mt_new_record(lua_State *L, uint32_t type);

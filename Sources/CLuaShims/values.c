@@ -273,20 +273,6 @@ void mt_push_record(mt_state *st, uint32_t type, const void *base, bool pinned) 
   value->flag = pinned;
 }
 
-void mt_push_id_table_value(lua_State *L, uint32_t id) {
-  mt_state *st = mt_of(L);
-  luaL_checkstack(L, 3, "too many values");
-  lua_rawgeti(L, LUA_REGISTRYINDEX, st->id_tables);
-  if (lua_rawgeti(L, -1, id) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, -3, id);
-    st->id_table_count++;
-  }
-  lua_remove(L, -2);
-}
-
 /* Pushes the value at `at` and returns where the next one begins. */
 static uint32_t give(lua_State *L, uint32_t at, int depth) {
   mt_state *st = mt_of(L);

@@ -4,17 +4,21 @@ public import Wire
 
 /// Compiles pcap-filter(7) expressions with libpcap, into programs for our own interpreter.
 ///
-/// Names of hosts are looked up by libpcap, as in tcpdump: an expression with `host example.com` asks the resolver.
+/// Nothing is looked up and the time is bounded, whatever the expression: `PcapExpression` says how.
 public final class PcapFilterCompiler: BPFCompiler {
   /// tcpdump's default: whole packets.
   private static let snapLength: Int32 = 262_144
 
   public init() {}
 
-  /// - Throws: `filterSyntax` with libpcap's words, when the expression is wrong or cannot be applied to the link type.
+  /// - Throws: `filterSyntax` with our words or libpcap's, when the expression is wrong or cannot be applied to the link
+  ///   type.
   public func compile(_ text: String, linkType: LinkType) throws(CaptureError) -> BPFProgram {
-    guard !text.utf8.contains(0) else {
-      throw .filterSyntax(expression: text, what: "it contains a zero character")
+    let expression: PcapExpression
+    do throws(PcapExpression.Refusal) {
+      expression = try PcapExpression(text)
+    } catch {
+      throw .filterSyntax(expression: text, what: error.what)
     }
     let dataLink = Self.dataLink(of: linkType)
     guard let handle = unsafe pcap_open_dead(dataLink, Self.snapLength) else {
@@ -22,7 +26,8 @@ public final class PcapFilterCompiler: BPFCompiler {
     }
     defer { unsafe pcap_close(handle) }
     var compiled = unsafe bpf_program()
-    guard unsafe pcap_compile(handle, &compiled, text, 1, PCAP_NETMASK_UNKNOWN) == 0 else {
+    let optimises: Int32 = expression.isSmall ? 1 : 0
+    guard unsafe pcap_compile(handle, &compiled, expression.text, optimises, PCAP_NETMASK_UNKNOWN) == 0 else {
       throw unsafe .filterSyntax(expression: text, what: String(cString: pcap_geterr(handle)))
     }
     defer { unsafe pcap_freecode(&compiled) }

@@ -39,10 +39,13 @@ struct InventoryIndex: Sendable {
   ) -> [(first: UInt64, second: UInt64, value: Int32)] {
     vpc.enis.flatMap { index in
       let eni = inventory.enis[index]
+      // As `publicAddress(of:)` has it: the n-th address of a family has the n-th public one.
+      var left = [IPFamily.v4, .v6].map { family in eni.publicAddresses.count { $0.family == family } }
       return eni.addresses.map { address in
         let (first, second) = key(address)
-        let flag: Int32 = eni.publicAddress(of: address) == nil ? 0 : 1
-        return (first, second, Int32(truncatingIfNeeded: index) << 1 | flag)
+        let family = address.family == .v4 ? 0 : 1
+        left[family] -= 1
+        return (first, second, Int32(truncatingIfNeeded: index) << 1 | (left[family] >= 0 ? 1 : 0))
       }
     }
   }
@@ -59,8 +62,9 @@ struct InventoryIndex: Sendable {
 
   private mutating func indexRoutes(_ table: RouteTable, local: [CIDR]) {
     var hops: [CIDR: [NextHop]] = [:]
+    var seen: [CIDR: Set<NextHop>] = [:]
     for route in table.routes where route.isEnabled {
-      if hops[route.destination]?.contains(route.nextHop) != true {
+      if seen[route.destination, default: []].insert(route.nextHop).inserted {
         hops[route.destination, default: []].append(route.nextHop)
       }
     }

@@ -45,12 +45,16 @@ extension InventoryLoader {
   mutating func resolve(_ field: JSONField, among known: [String: Int], kind: String) -> Int? {
     guard let id = collector.string(field) else { return nil }
     if let index = known[id] { return index }
-    let near = Spelling.nearest(to: id, among: known.keys.sorted()).map { "did you mean \"\($0)\"?" }
-    let list = known.keys.filter { !$0.isEmpty }.sorted().prefix(8).joined(separator: ", ")
     collector.report(
       .unknownReference, field, "VPC \(inventory.vpcs[vpc].id) has no \(kind) \(id.quotedForMessage)",
-      hint: near ?? (list.isEmpty ? "the VPC has no \(kind)" : "it has \(list)"))
+      hint: collector.givesHints ? suggestion(for: id, among: known, kind: kind) : nil)
     return nil
+  }
+
+  private func suggestion(for id: String, among known: [String: Int], kind: String) -> String {
+    let names = known.keys.filter { !$0.isEmpty }.sorted()
+    if let near = Spelling.nearest(to: id, among: names) { return "did you mean \"\(near)\"?" }
+    return names.isEmpty ? "the VPC has no \(kind)" : "it has \(names.prefix(8).joined(separator: ", "))"
   }
 
   mutating func readLabels(_ object: JSONObjectFields) -> (name: String?, tags: [String: String]) {

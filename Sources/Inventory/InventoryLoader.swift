@@ -94,6 +94,7 @@ struct InventoryLoader {
     for gateway in collector.list(object, "natGateways") { readNATGateway(gateway) }
     for table in collector.list(object, "routeTables") { readRouteTable(table) }
     for subnet in collector.list(object, "subnets") { readSubnet(subnet) }
+    reportOverlaps()
     for eni in collector.list(object, "enis") { readENI(eni) }
   }
 
@@ -128,7 +129,7 @@ struct InventoryLoader {
         id: id, name: labels.name, vpc: vpc, cidrs: cidrs.prefixes, routeTable: table ?? 0, tags: labels.tags))
   }
 
-  /// A subnet lies inside its VPC and beside the other subnets: an address must not belong to two.
+  /// A subnet lies inside its VPC.
   private mutating func checkPlacement(of fields: [(prefix: CIDR, field: JSONField)]) {
     for (prefix, field) in fields {
       if !names.hasBrokenCIDRs, !inventory.vpcs[vpc].cidrs.contains(where: { $0.contains(prefix) }) {
@@ -137,10 +138,26 @@ struct InventoryLoader {
           .subnetOutsideVPC, field, "\(prefix) is not inside VPC \(inventory.vpcs[vpc].id)",
           hint: "the VPC has \(cidrs)")
       }
-      if let other = names.subnetCIDRs.first(where: { $0.prefix.overlaps(prefix) }) {
-        collector.report(.subnetOverlap, field, "\(prefix) overlaps \(other.prefix) at line \(other.line)")
+      names.subnetCIDRs.append((prefix, field))
+    }
+  }
+
+  /// A subnet lies beside the other subnets: an address must not belong to two. Prefixes are nested or disjoint, so in the
+  /// order of addresses a prefix lies in the one that is open, or in none.
+  private mutating func reportOverlaps() {
+    var open: [(prefix: CIDR, field: JSONField)] = []
+    for entry in names.subnetCIDRs.sorted(by: {
+      ($0.prefix, $0.field.value.position) < ($1.prefix, $1.field.value.position)
+    }) {
+      while let last = open.last, !last.prefix.contains(entry.prefix) { open.removeLast() }
+      if let other = open.last {
+        let isLater = entry.field.value.position > other.field.value.position
+        let (later, earlier) = isLater ? (entry, other) : (other, entry)
+        collector.report(
+          .subnetOverlap, later.field,
+          "\(later.prefix) overlaps \(earlier.prefix) at line \(earlier.field.value.position.line)")
       }
-      names.subnetCIDRs.append((prefix, field.value.position.line))
+      open.append(entry)
     }
   }
 }
@@ -150,7 +167,7 @@ struct VPCNames {
   var natGateways: [String: NATGatewayIndex] = [:]
   var routeTables: [String: RouteTableIndex] = [:]
   var subnets: [String: SubnetIndex] = [:]
-  var subnetCIDRs: [(prefix: CIDR, line: Int)] = []
+  var subnetCIDRs: [(prefix: CIDR, field: JSONField)] = []
   /// A wrong CIDR is reported once; what should lie inside it is not blamed.
   var hasBrokenCIDRs = false
   var brokenSubnets: Set<SubnetIndex> = []

@@ -14,6 +14,9 @@ struct ProblemCollector {
 
   init(file: String) { self.file = file }
 
+  /// Nobody reads the hints of thousands of problems, and to find one takes a look at all names.
+  var givesHints: Bool { problems.count < 500 }
+
   mutating func report(_ code: InventoryProblem.Code, _ field: JSONField, _ message: String, hint: String? = nil) {
     report(code, field.value.position, field.path, message, hint: hint)
   }
@@ -35,7 +38,8 @@ struct ProblemCollector {
       return nil
     }
     for member in members where !known.contains(member.name) && !member.name.hasPrefix("x-") {
-      let hint = Spelling.nearest(to: member.name, among: known).map { "did you mean \"\($0)\"?" }
+      let near = givesHints ? Spelling.nearest(to: member.name, among: known) : nil
+      let hint = near.map { "did you mean \"\($0)\"?" }
       report(
         .unknownField, member.position, field.path[member.name], "unknown field",
         hint: hint ?? "known here: \(known.joined(separator: ", ")); names that start with x- are free")

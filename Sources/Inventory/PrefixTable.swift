@@ -16,8 +16,8 @@ public struct PrefixTable: Sendable {
 
   /// - Parameter entries: prefix and number (0 or more); of equal prefixes the last one counts.
   public init(_ entries: [(prefix: CIDR, value: Int32)]) {
-    let v4 = Self.ranges(entries.filter { $0.prefix.family == .v4 })
-    let v6 = Self.ranges(entries.filter { $0.prefix.family == .v6 })
+    let v4 = Self.ranges(entries, of: .v4) { UInt64(truncatingIfNeeded: $0.low) }
+    let v6 = Self.ranges(entries, of: .v6) { $0.number }
     starts4 = v4.map { UInt32(truncatingIfNeeded: $0.start) }
     values4 = v4.map(\.value)
     starts6 = v6.map(\.start)
@@ -46,32 +46,70 @@ public struct PrefixTable: Sendable {
 
   /// Walks the prefixes from low to high address, wide before narrow, with a stack of those that are open: prefixes
   /// are nested or disjoint, so a range begins where one opens and where one closes.
-  private static func ranges(_ entries: [(prefix: CIDR, value: Int32)]) -> [(start: UInt128, value: Int32)] {
-    var ordered: [(prefix: CIDR, value: Int32)] = []
-    for entry in entries.enumerated().sorted(by: { ($0.element.prefix, $0.offset) < ($1.element.prefix, $1.offset) }) {
-      if ordered.last?.prefix == entry.element.prefix { ordered.removeLast() }
-      ordered.append(entry.element)
-    }
-    var result: [(start: UInt128, value: Int32)] = [(0, -1)]
-    var open: [(last: UInt128, value: Int32)] = []
-    func begin(_ start: UInt128, _ value: Int32) {
+  private static func ranges<Number: FixedWidthInteger>(
+    _ entries: [(prefix: CIDR, value: Int32)], of family: IPFamily, _ number: (IPAddress) -> Number
+  ) -> [(start: Number, value: Int32)] {
+    var result: [(start: Number, value: Int32)] = [(0, -1)]
+    var open: [(last: Number, value: Int32)] = []
+    func begin(_ start: Number, _ value: Int32) {
       if result.last?.start == start { result.removeLast() }
       if result.last?.value != value { result.append((start, value)) }
     }
-    func close(before start: UInt128?) {
+    func close(before start: Number?) {
       while let top = open.last, start.map({ top.last < $0 }) ?? true {
         open.removeLast()
-        // Nothing follows the last address of the family's space; for IPv4 a range past 2^32 is never asked for.
+        // Nothing follows the last address of the family's space.
         if top.last < .max { begin(top.last + 1, open.last?.value ?? -1) }
       }
     }
-    for entry in ordered {
-      close(before: entry.prefix.address.number)
-      begin(entry.prefix.address.number, entry.value)
-      open.append((entry.prefix.last.number, entry.value))
+    for entry in inOrder(entries, of: family, number) {
+      close(before: entry.start)
+      begin(entry.start, entry.value)
+      open.append((entry.last, entry.value))
     }
     close(before: nil)
-    return result.filter { entries.first?.prefix.family == .v6 || $0.start <= UInt128(UInt32.max) }
+    // For IPv4 neither: its numbers are wider than its addresses.
+    if family == .v4, let last = result.last, last.start > Number(UInt32.max) { result.removeLast() }
+    return result
+  }
+}
+
+extension PrefixTable {
+  /// One prefix as the sort sees it: plain numbers, since lists have millions.
+  private struct Entry<Number: FixedWidthInteger> {
+    var start: Number
+    var last: Number
+    var value: Int32
+    var offset: Int32
+  }
+
+  /// Those of a family by start, wide before narrow; of equal prefixes the last.
+  private static func inOrder<Number: FixedWidthInteger>(
+    _ entries: [(prefix: CIDR, value: Int32)], of family: IPFamily, _ number: (IPAddress) -> Number
+  ) -> [Entry<Number>] {
+    var sorted: [Entry<Number>] = []
+    sorted.reserveCapacity(entries.count { $0.prefix.family == family })
+    for (offset, entry) in entries.enumerated() where entry.prefix.family == family {
+      sorted.append(
+        Entry(
+          start: number(entry.prefix.address), last: number(entry.prefix.last), value: entry.value,
+          offset: Int32(clamping: offset)))
+    }
+    sorted.sort { a, b in
+      if a.start != b.start { return a.start < b.start }
+      if a.last != b.last { return a.last > b.last }
+      return a.offset < b.offset
+    }
+    // In place: what is kept moves to the front.
+    var kept = 0
+    for position in sorted.indices {
+      let isAgain =
+        kept > 0 && sorted[kept - 1].start == sorted[position].start && sorted[kept - 1].last == sorted[position].last
+      if !isAgain { kept += 1 }
+      sorted[kept - 1] = sorted[position]
+    }
+    sorted.removeSubrange(kept...)
+    return sorted
   }
 }
 

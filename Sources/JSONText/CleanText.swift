@@ -12,7 +12,7 @@ extension Unicode.Scalar {
   }
 
   /// `\n`, `\x1b`, `\u{202e}`; a tab is a blank.
-  var escapedForLine: String {
+  public var escapedForLine: String {
     switch value {
     case 0x09: " "
     case 0x0a: "\\n"
@@ -27,14 +27,19 @@ extension String {
   /// The text on one line, nothing in it obeyed by a terminal, cut at `limit` bytes.
   public func cleanLine(limit: Int = .max) -> String {
     if utf8.count <= limit, utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f }) { return self }
-    var result = ""
-    var length = 0
+    var result = UnicodeScalarView()
+    var left = limit
     for scalar in unicodeScalars {
-      let piece = scalar.isSteering ? scalar.escapedForLine : String(scalar)
-      length += piece.utf8.count
-      guard length <= limit else { return result + "…" }
-      result += piece
+      if scalar.isSteering {
+        let escape = scalar.escapedForLine.unicodeScalars
+        left -= escape.count
+        if left >= 0 { result.append(contentsOf: escape) }
+      } else {
+        left -= UTF8.width(scalar)
+        if left >= 0 { result.append(scalar) }
+      }
+      if left < 0 { return String(result) + "…" }
     }
-    return result
+    return String(result)
   }
 }

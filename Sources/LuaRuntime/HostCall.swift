@@ -87,6 +87,13 @@ internal import CLuaShims
   /// Counts work that the function did against the script's step budget; one step is worth about 4 ns.
   public func charge(_ steps: Int) { unsafe mt_charge(c, Int64(steps)) }
 
+  /// Work whose time does not count against the script, because the host bounds it in its own way.
+  public func uncounted<Success, Failure: Error>(_ body: () throws(Failure) -> Success) throws(Failure) -> Success {
+    unsafe mt_stop_clock(c)
+    defer { unsafe mt_go_on_clock(c) }
+    return try body()
+  }
+
   public func push(_ value: LuaValue) { unsafe LuaRuntime.push(value, to: c) }
   public func push(_ value: Bool) { unsafe mt_push_boolean(c, value) }
   public func push(_ value: Int64) { unsafe mt_push_integer(c, value) }

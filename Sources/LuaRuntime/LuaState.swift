@@ -120,6 +120,17 @@ internal import CLuaShims
   /// Forgets the script's table that belongs to `id`; nothing happens if there is none.
   public func dropTable(_ id: UInt32) { unsafe _ = mt_drop_id_table(c, id) }
 
+  /// Tables that gave way to those of numbers asked for later: at most 16,384 are kept, and the last 8,192 for certain.
+  public var forgottenTables: Int { Int(unsafe mt_forgotten_id_tables(c)) }
+
+  /// The first function of what was loaded that the installed Lua may have compiled wrongly: bit operators beside more than
+  /// 256 constants, in 5.4.4 and before. Line 0: the main part of the file. nil: none.
+  public var miscompiled: LuaPlace? {
+    var line: Int32 = 0
+    guard LuaSelfTest.miscompilesBitOperators, let chunk = unsafe mt_risk(c, &line) else { return nil }
+    return unsafe LuaPlace(chunk: String(cString: chunk), line: Int(line))
+  }
+
   public struct Memory: Equatable, Sendable {
     /// Bytes that the heap has now, had at most, and may have.
     public var live, peak, limit: Int

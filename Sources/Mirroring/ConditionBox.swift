@@ -91,8 +91,8 @@ struct ConditionBox: Hashable {
 
   /// Whether every packet that `narrow` matches is matched by `wide`: each orientation of the one lies in an
   /// orientation of the other.
-  static func covers(_ wide: QuintupleCondition, _ narrow: QuintupleCondition) -> Bool {
-    boxes(narrow).allSatisfy { inner in boxes(wide).contains { $0.contains(inner) } }
+  static func covers(_ wide: [ConditionBox], _ narrow: [ConditionBox]) -> Bool {
+    narrow.allSatisfy { inner in wide.contains { $0.contains(inner) } }
   }
 
   private func contains(_ other: ConditionBox) -> Bool {

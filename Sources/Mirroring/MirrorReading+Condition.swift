@@ -111,7 +111,6 @@ extension MirrorReading {
     }
   }
 
-  var errorCount: Int { violations.count { !$0.isWarning } }
 }
 
 // Rules by priority.
@@ -140,11 +139,13 @@ extension MirrorReading {
       return []
     }
     var rules: [PlacedRule] = []
+    var paths: [Int: String] = [:]
     for element in elements {
       guard let rule = readRule(element) else { continue }
-      if let twin = rules.first(where: { $0.rule.priority == rule.priority }) {
-        report(
-          "rules.duplicate-priority", element, "priority \(rule.priority) is that of \(twin.field.path) already")
+      if let twin = paths[rule.priority] {
+        report("rules.duplicate-priority", element, "priority \(rule.priority) is that of \(twin) already")
+      } else {
+        paths[rule.priority] = element.path
       }
       rules.append((rule, element))
     }
@@ -181,11 +182,20 @@ extension MirrorReading {
     return nil
   }
 
+  /// Pairs of rules that are compared: all of 2,000 rules, the first ones of more.
+  private static let comparedPairs = 2_000_000
+
   /// By one rule before it; several rules that only together cover a later one go unnoticed.
   private mutating func warnAboutShadows(_ rules: [PlacedRule]) {
+    let boxes = rules.map { Array(ConditionBox.boxes($0.rule.condition)) }
+    var pairs = 0
     for (position, later) in rules.enumerated() {
-      let shadow = rules[..<position].first { ConditionBox.covers($0.rule.condition, later.rule.condition) }
-      guard let shadow else { continue }
+      pairs += position
+      guard pairs <= Self.comparedPairs else {
+        return warn("rules.shadowed", later.field, "\(rules.count) rules: from here on they are not compared")
+      }
+      let shadow = boxes[..<position].firstIndex { ConditionBox.covers($0, boxes[position]) }
+      guard let shadow = shadow.map({ rules[$0] }) else { continue }
       warn(
         "rules.shadowed", later.field,
         "priority \(later.rule.priority) never decides: priority \(shadow.rule.priority)"

@@ -115,9 +115,9 @@ extension MirrorReading {
     do {
       // The commonest link type; the program itself is made for the link type of each capture.
       _ = try bpf?.compile(text, linkType: .ethernet)
-      return .bpf(text)
+      return .bpf(String(text.map { $0.isWhitespace ? " " : $0 }).cleanLine())
     } catch {
-      let words = ((error as? any BPFRefusal)?.words ?? "\(error)").quotedForMessage.dropFirst().dropLast()
+      let words = ((error as? any BPFRefusal)?.words ?? "\(error)").cleanLine(limit: 300)
       report("filter.bpf", field, "\(text.quotedForMessage): \(words)", hint: "see pcap-filter(7)")
       return nil
     }

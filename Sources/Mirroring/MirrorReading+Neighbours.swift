@@ -30,10 +30,30 @@ struct MirrorNeighbour {
   }
 }
 
+/// The mirrors beside a draft, by VPC.
+struct MirrorNeighbours {
+  private var byVPC: [VPCIndex: [MirrorNeighbour]] = [:]
+  private var counts: [VPCIndex: Int] = [:]
+  /// Where the first mirror of a name is from.
+  private var origins: [VPCIndex: [String: String]] = [:]
+
+  mutating func add(_ mirror: MirrorNeighbour) {
+    guard let vpc = mirror.vpc else { return }
+    counts[vpc, default: 0] += 1
+    if let name = mirror.name, origins[vpc]?[name] == nil { origins[vpc, default: [:]][name] = mirror.origin }
+    // Whoever comes behind these breaks `vpc.mirror-limit`, whatever else is compared.
+    if counts[vpc, default: 0] <= 4 * MirrorRule.mirrorsPerVPC { byVPC[vpc, default: []].append(mirror) }
+  }
+
+  func count(in vpc: VPCIndex) -> Int { counts[vpc] ?? 0 }
+  func mirrors(in vpc: VPCIndex) -> [MirrorNeighbour] { byVPC[vpc] ?? [] }
+  func origin(of name: String, in vpc: VPCIndex) -> String? { origins[vpc]?[name] }
+}
+
 extension MirrorReading {
   mutating func compareWithNeighbours() {
     guard isEnabled, let vpc, let range, let field = members["range"] else { return }
-    for other in neighbours where other.isEnabled && other.vpc == vpc {
+    for other in neighbours.mirrors(in: vpc) where other.isEnabled {
       guard let otherRange = other.range, let shared = sharedPart(range, otherRange, vpc) else { continue }
       warn(
         "range.overlap", field,

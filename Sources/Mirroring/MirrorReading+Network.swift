@@ -65,7 +65,7 @@ extension MirrorReading {
     return nil
   }
 
-  private var regionNote: String { members["region"]?.value.string.map { " in region \($0)" } ?? "" }
+  private var regionNote: String { members["region"]?.value.string.map { " in region \($0.quotedForMessage)" } ?? "" }
 
   private func vpcIDs(in regions: Set<RegionIndex>) -> [String] {
     inventory.vpcs.filter { regions.contains($0.region) }.map(\.id)
@@ -78,7 +78,7 @@ extension MirrorReading {
 
   private mutating func checkMirrorLimit(_ field: DraftField) {
     guard let vpc else { return }
-    let count = neighbours.count { $0.vpc == vpc }
+    let count = neighbours.count(in: vpc)
     guard count >= MirrorRule.mirrorsPerVPC else { return }
     report(
       "vpc.mirror-limit", field, "VPC \(inventory.vpcs[vpc].id) has \(count) mirrors already",
@@ -93,16 +93,16 @@ extension MirrorReading {
     if text.allSatisfy(\.isWhitespace) {
       return report("name.empty", field, "\(text.quotedForMessage) is no name")
     }
-    if text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) {
+    if text.unicodeScalars.contains(where: \.isSteering) {
       report("name.control", field, "\(text.quotedForMessage) has a control character")
     }
     if text.count > 60 {
       report("name.too-long", field, "\(text.quotedForMessage) has \(text.count) characters", hint: "at most 60")
     }
-    if let vpc, let other = neighbours.first(where: { $0.vpc == vpc && $0.name == text }) {
+    if let vpc, let origin = neighbours.origin(of: text, in: vpc) {
       report(
         "name.duplicate", field,
-        "VPC \(inventory.vpcs[vpc].id) has a mirror \(text.quotedForMessage) already, from \(other.origin)")
+        "VPC \(inventory.vpcs[vpc].id) has a mirror \(text.quotedForMessage) already, from \(origin)")
     }
     name = text
   }

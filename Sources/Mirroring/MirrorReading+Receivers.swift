@@ -10,12 +10,19 @@ extension MirrorReading {
     let errors = errorCount
     let written = members["receivers"].map { readAddresses($0) } ?? []
     var folded: [Receiver] = []
+    var known: Set<IPAddress> = []
     for receiver in written {
-      if folded.contains(where: { $0.address == receiver.address }) {
-        warn("receivers.duplicate", receiver.field, "\(receiver.address) is named before; it counts once")
-      } else {
+      if known.insert(receiver.address).inserted {
         folded.append(receiver)
+      } else {
+        warn("receivers.duplicate", receiver.field, "\(receiver.address) is named before; it counts once")
       }
+    }
+    if folded.count > MirrorRule.receiversPerMirror {
+      report(
+        "receivers.too-many", members["receivers"] ?? draft.root, "there are \(folded.count) receiving IPs",
+        hint: "at most \(MirrorRule.receiversPerMirror)")
+      return
     }
     if errorCount == errors {
       receivers = folded.map(\.address)
@@ -72,9 +79,11 @@ extension MirrorReading {
 extension MirrorReading {
   private mutating func checkPlaces(_ receivers: [Receiver]) {
     guard let vpc else { return }
+    let subnets = range.map { inventory.sourceSubnets(of: $0, vpc: vpc) } ?? []
+    let byTable = Dictionary(grouping: subnets, by: { inventory.subnets[$0].routeTable })
     for receiver in receivers {
       checkIsInside(receiver, vpc)
-      if let range { checkRoutes(receiver, inventory.sourceSubnets(of: range, vpc: vpc), vpc) }
+      checkRoutes(receiver, byTable, vpc)
     }
     guard let range, let field = members["receivers"], !receivers.isEmpty else { return }
     checkBandwidth(receivers.map(\.address), range, vpc, field)
@@ -101,12 +110,15 @@ extension MirrorReading {
     }
   }
 
-  private mutating func checkRoutes(_ receiver: Receiver, _ subnets: [SubnetIndex], _ vpc: VPCIndex) {
+  /// - Parameter subnets: of the sources, by their route table.
+  private mutating func checkRoutes(
+    _ receiver: Receiver, _ subnets: [RouteTableIndex: [SubnetIndex]], _ vpc: VPCIndex
+  ) {
     let isInside = inventory.vpcs[vpc].cidrs.contains { $0.contains(receiver.address) }
-    let cut = subnets.filter { subnet in
-      !inventory.nextHops(subnet: subnet, destination: receiver.address)
+    let cut = subnets.values.filter { subnets in
+      !inventory.nextHops(subnet: subnets[0], destination: receiver.address)
         .contains { !isInside || $0.reachesInside }
-    }
+    }.flatMap(\.self).sorted()
     guard !cut.isEmpty else { return }
     let names = cut.prefix(8).map { subnet in
       "\(inventory.subnets[subnet].id) (\(inventory.routeTables[inventory.subnets[subnet].routeTable].id))"
@@ -127,7 +139,7 @@ extension MirrorReading {
     case .enis(let chosen), .selected(let chosen, _): enis = chosen
     }
     var all = Set(own)
-    for other in neighbours where other.vpc == vpc && other.isEnabled { all.formUnion(other.receivers) }
+    for other in neighbours.mirrors(in: vpc) where other.isEnabled { all.formUnion(other.receivers) }
     guard !enis.isEmpty, enis.allSatisfy({ inventory.enis[$0].addresses.contains(where: all.contains) }),
       let field = members["range"]
     else { return false }

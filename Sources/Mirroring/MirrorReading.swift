@@ -10,10 +10,11 @@ struct MirrorReading {
   let inventory: Inventory
   let bpf: (any BPFCompiler)?
   let draft: MirrorDraft
-  let neighbours: [MirrorNeighbour]
+  let neighbours: MirrorNeighbours
   let identifiers: NetworkIdentifiers
 
   private(set) var violations: [MirrorViolation] = []
+  private(set) var errorCount = 0
   /// By name as it is spelt in camelCase.
   var members: [String: DraftField] = [:]
 
@@ -32,7 +33,7 @@ struct MirrorReading {
   var tags: [String: String] = [:]
 
   init(
-    _ draft: MirrorDraft, inventory: Inventory, bpf: (any BPFCompiler)?, neighbours: [MirrorNeighbour],
+    _ draft: MirrorDraft, inventory: Inventory, bpf: (any BPFCompiler)?, neighbours: MirrorNeighbours,
     identifiers: NetworkIdentifiers
   ) {
     self.draft = draft
@@ -58,7 +59,7 @@ struct MirrorReading {
 
   /// The mirror, when nothing is wrong with it.
   var mirror: TrafficMirror? {
-    guard !violations.contains(where: { !$0.isWarning }), let name, let vpc, let range, let direction, let filter,
+    guard errorCount == 0, let name, let vpc, let range, let direction, let filter,
       let receivers, let balance, let encapsulation, let copies, let onError
     else { return nil }
     return TrafficMirror(
@@ -149,6 +150,7 @@ extension MirrorReading {
   private mutating func report(
     _ code: String, path: String, at location: SourceLocation, _ message: String, hint: String?, isWarning: Bool
   ) {
+    if !isWarning { errorCount += 1 }
     violations.append(
       MirrorViolation(
         code: code, mirror: draft.name, path: path, location: location, message: message, hint: hint,
@@ -205,15 +207,21 @@ extension MirrorReading {
     return result.filter { !$0.value.value.isNull }
   }
 
+  /// Nobody reads the hints of thousands of violations, and to find one takes a look at all names.
+  private var givesHints: Bool { violations.count < 500 }
+
   /// Did you mean the near one, or one of these few.
   func suggestion(for text: String, among known: [String]) -> String {
-    if let near = Spelling.nearest(to: text, among: known) { return "did you mean \(near.quotedForMessage)?" }
+    if givesHints, let near = Spelling.nearest(to: text, among: known) {
+      return "did you mean \(near.quotedForMessage)?"
+    }
     return known.count == 1 ? "known here: \(known[0])" : "one of \(known.prefix(20).joined(separator: ", "))"
   }
 
   /// As `suggestion`, for ids of the inventory, which may be many or none.
   func suggestion(forID id: String, among known: [String], what: String) -> String {
     if known.isEmpty { return "the VPC has no \(what)" }
+    guard givesHints else { return "see inventory show" }
     let near = Spelling.nearest(to: id, among: known.prefix(5_000))
     return near.map { "did you mean \($0.quotedForMessage)?" }
       ?? "it has " + known.prefix(8).joined(separator: ", ") + (known.count > 8 ? ", ..." : "")

@@ -22,6 +22,7 @@ extension MirrorRule {
 
   /// The console's limit.
   public static let mirrorsPerVPC = 5
+  public static let receiversPerMirror = 1024
 
   /// Every rule, in the order of the checks.
   public static let all: [MirrorRule] = groups.flatMap(\.rules)
@@ -47,7 +48,9 @@ extension MirrorRule {
       MirrorRule(
         "name.too-long", .console, .error,
         "A name has at most 60 characters as people count them, whatever their bytes."),
-      MirrorRule("name.control", .moontap, .error, "A name has no control characters: it is printed on terminals."),
+      MirrorRule(
+        "name.control", .moontap, .error,
+        "A name has no control characters, and none that turn text around: it is printed on terminals."),
       MirrorRule("name.duplicate", .moontap, .error, "A name is unique among the mirrors of its VPC."),
     ])
 
@@ -131,6 +134,8 @@ extension MirrorRule {
           + " count."),
       MirrorRule(
         "receivers.duplicate", .moontap, .warning, "A receiving IP stands once; repeated ones are folded into one."),
+      MirrorRule(
+        "receivers.too-many", .moontap, .error, "A mirror has at most \(receiversPerMirror) receiving IPs."),
       MirrorRule("receivers.other-vpc", .console, .error, "Every receiving IP lies in the mirror's VPC."),
       MirrorRule(
         "receivers.not-host", .moontap, .error,

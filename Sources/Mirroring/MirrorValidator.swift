@@ -18,22 +18,31 @@ public struct MirrorValidator {
   /// - Parameter existing: mirrors that stay as they are: they count for limits, unique names and VNIs, overlaps.
   ///   A mirror that is being changed is not among them.
   public func validate(_ drafts: [MirrorDraft], besides existing: [TrafficMirror] = []) -> MirrorValidation {
-    var neighbours = existing.map { MirrorNeighbour($0) }
+    var neighbours = MirrorNeighbours()
+    for mirror in existing { neighbours.add(MirrorNeighbour(mirror)) }
     let numbers = existing.filter { $0.encapsulation.kind != .none }.map(\.encapsulation.vni)
     var identifiers = NetworkIdentifiers(taken: Set(numbers + drafts.compactMap(\.explicitVNI)))
     var result = MirrorValidation()
     for draft in drafts {
-      var reading = MirrorReading(
-        draft, inventory: inventory, bpf: bpf, neighbours: neighbours, identifiers: identifiers)
-      reading.read()
-      result.violations += reading.sortedViolations
-      if let mirror = reading.mirror {
+      let read = read(draft, neighbours, identifiers)
+      result.violations += read.violations
+      if let mirror = read.mirror {
         result.mirrors.append(mirror)
         if mirror.encapsulation.kind != .none { identifiers.take(mirror.encapsulation.vni) }
       }
-      neighbours.append(MirrorNeighbour(reading))
+      neighbours.add(read.neighbour)
     }
     return result
+  }
+
+  /// A function of its own, so that the reading is gone before what it read from grows: else all of that is copied.
+  private func read(
+    _ draft: MirrorDraft, _ neighbours: MirrorNeighbours, _ identifiers: NetworkIdentifiers
+  ) -> (mirror: TrafficMirror?, violations: [MirrorViolation], neighbour: MirrorNeighbour) {
+    var reading = MirrorReading(
+      draft, inventory: inventory, bpf: bpf, neighbours: neighbours, identifiers: identifiers)
+    reading.read()
+    return (reading.mirror, reading.sortedViolations, MirrorNeighbour(reading))
   }
 }
 

@@ -11,11 +11,13 @@ enum ReceiverText {
   static func tokens(_ text: String) -> [Token] {
     var tokens: [Token] = []
     for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
+      var (cursor, column) = (line.startIndex, 1)
       for part in line.split(separator: ",") {
         let leading = part.prefix { $0.isWhitespace }
         let rest = part.dropFirst(leading.count)
         guard let last = rest.lastIndex(where: { !$0.isWhitespace }) else { continue }
-        let column = line.distance(from: line.startIndex, to: rest.startIndex) + 1
+        column += line.distance(from: cursor, to: rest.startIndex)
+        cursor = rest.startIndex
         tokens.append(Token(text: String(rest[...last]), line: index + 1, column: column))
       }
     }

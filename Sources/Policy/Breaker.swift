@@ -5,6 +5,8 @@ struct Breaker {
   static let windowLimit = 50
 
   private(set) var isFaulted = false
+  /// What the scripts failed with first.
+  private(set) var first: (message: String, hint: String?)?
   private var consecutive = 0
   private var calls = 0
   private var errors = 0
@@ -15,7 +17,8 @@ struct Breaker {
   }
 
   /// - Returns: true when this failure is the one that breaks.
-  mutating func fail() -> Bool {
+  mutating func fail(_ failure: @autoclosure () -> (message: String, hint: String?)) -> Bool {
+    if first == nil { first = failure() }
     consecutive += 1
     errors += 1
     isFaulted = consecutive >= Self.consecutiveLimit || errors >= Self.windowLimit

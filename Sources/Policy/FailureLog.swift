@@ -13,6 +13,7 @@ struct FailureLog {
   private struct Entry {
     var count = 0
     var firstMessage: String
+    var hint: String?
     var loggedAt: Int64
     var unlogged = 0
   }
@@ -23,7 +24,8 @@ struct FailureLog {
   mutating func record(_ function: Int, _ failure: LuaError, as message: String, at time: Int64) -> String? {
     let key = Key(function: function, kind: .init(failure.kind))
     guard var entry = entries[key] else {
-      entries[key] = Entry(count: 1, firstMessage: message, loggedAt: time)
+      entries[key] = Entry(
+        count: 1, firstMessage: message, hint: FailureHint.hint(for: failure), loggedAt: time)
       return "\(key.kind.rawValue): \(failure.message)"
     }
     entry.count += 1
@@ -53,7 +55,8 @@ struct FailureLog {
   func failures(_ name: (Int) -> String) -> [PolicyFailure] {
     sortedKeys.compactMap { key in
       entries[key].map {
-        PolicyFailure(function: name(key.function), kind: key.kind, count: $0.count, firstMessage: $0.firstMessage)
+        PolicyFailure(
+          function: name(key.function), kind: key.kind, count: $0.count, firstMessage: $0.firstMessage, hint: $0.hint)
       }
     }
   }

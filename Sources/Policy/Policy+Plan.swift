@@ -61,6 +61,7 @@ extension Policy {
   /// Goes on where an earlier policy of the same file stood: counters and gauges of the same name go on counting. What this
   /// policy counted while it loaded is added; a gauge that it set stays as set.
   public func inherit(from earlier: Policy) {
+    forgottenBefore = earlier.forgottenStates
     for index in context.metrics.indices {
       let metric = context.metrics[index]
       guard

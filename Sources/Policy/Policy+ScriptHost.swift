@@ -100,23 +100,28 @@ extension Policy {
   // MARK: Failures
 
   private func fail(_ function: Int, _ error: LuaError, _ entry: Int) {
-    note(function, error)
-    guard breakers[entry].fail() else { return }
+    let message = note(function, error)
+    guard breakers[entry].fail((message, FailureHint.hint(for: error))), let first = breakers[entry].first else {
+      return
+    }
     let mirror = entries[entry].mirror.flatMap { context.mirrors[$0].mirror.name } ?? "\(entry)"
     context.options.log(
       PolicyLogLine(
         level: .error, place: context.functions[function].name,
         text:
-          "mirror \(mirror.cleanLine(limit: 80)) is faulted: its scripts failed too often and are not called any more"))
+          "mirror \(mirror.cleanLine(limit: 80)) is faulted: its scripts failed too often and are not called any more; "
+          + "the first failure: \(first.message)" + (first.hint.map { " (\($0))" } ?? "")))
   }
 
-  private func note(_ function: Int, _ fault: LuaError) {
+  /// - Returns: what went wrong, with its place.
+  @discardableResult
+  private func note(_ function: Int, _ fault: LuaError) -> String {
     var error = fault
     error.message = MissingGlobal.explained(fault.message)
     let place = error.place?.description ?? context.functions[function].name
     let message = "\(place): \(error.message)".cleanLine(limit: 900)
-    guard let line = failureLog.record(function, error, as: message, at: context.clock) else { return }
-    log(function, line, at: place)
+    if let line = failureLog.record(function, error, as: message, at: context.clock) { log(function, line, at: place) }
+    return message
   }
 
   /// A function that has a name of its own is called by it: the place says the rest.
@@ -129,6 +134,14 @@ extension Policy {
   /// Says at the end of a run what the log held back.
   public func finishLog() {
     for (function, line) in failureLog.finish() { log(function, line, at: context.functions[function].reference.name) }
+    if state.forgottenTables > 0 {
+      context.options.log(
+        PolicyLogLine(
+          level: .warn, place: context.file,
+          text:
+            "flow.state of \(state.forgottenTables) conversations forgotten for room: 8,192 to 16,384 are kept, those used last"
+        ))
+    }
     context.log.finish()
   }
 

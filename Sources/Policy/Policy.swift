@@ -22,12 +22,12 @@ public final class Policy: ScriptHost {
   let state: LuaState
   /// Allocations before the script's first.
   private let opened: Int
-  /// What to know of the installed Lua.
-  private let languageWarnings: [MirrorViolation]
   /// By entry of the plan.
   var entries: [PlanEntry] = []
   var breakers: [Breaker] = []
   var failureLog = FailureLog()
+  /// By the policies that this one replaced.
+  var forgottenBefore = 0
 
   /// A mirror of this policy in the plan.
   struct PlanEntry {
@@ -84,7 +84,6 @@ public final class Policy: ScriptHost {
     name = place.stem
     self.host = host
     path = file
-    languageWarnings = ManyConstants.warnings(bytes, file: file)
     library = PolicyLibrary.build(context, declaredIn: library)
     do throws(LuaError) {
       state = try LuaState(
@@ -118,15 +117,34 @@ public final class Policy: ScriptHost {
 
   /// What is allowed and yet probably not meant.
   public var warnings: [MirrorViolation] {
-    languageWarnings
-      + context.standing.flatMap { context.mirrors[$0].warnings }.map { context.withPath($0, path) }
+    (miscompilation + context.standing.flatMap { context.mirrors[$0].warnings }).map { context.withPath($0, path) }
+  }
+
+  /// What to know of the installed Lua.
+  private var miscompilation: [MirrorViolation] {
+    guard let place = state.miscompiled else { return [] }
+    return [
+      MirrorViolation(
+        code: "lua.constants", location: SourceLocation(file: place.chunk, line: place.line),
+        message:
+          "\(LuaSelfTest.release) may compute `a ~ (b or c)` and other bit operators wrongly in this function: it has "
+          + "more than 256 constants", hint: "move long lists or the operators into a function or module of their own",
+        isWarning: true)
+    ]
   }
 
   // MARK: In the plan
 
   /// Numbers of the mirrors whose scripts failed too often: they are not called any more, `on_error` applies.
-  public var faulted: [Int] {
-    entries.indices.filter { breakers[$0].isFaulted }.compactMap { entries[$0].mirror }.sorted()
+  public var faulted: [Int] { faults.map(\.mirror) }
+
+  /// The same with what they failed with first.
+  public var faults: [MirrorFault] {
+    entries.indices.compactMap { index in
+      guard breakers[index].isFaulted, let mirror = entries[index].mirror else { return nil }
+      let first = breakers[index].first
+      return MirrorFault(mirror: mirror, firstMessage: first?.message ?? "", hint: first?.hint)
+    }.sorted { $0.mirror < $1.mirror }
   }
 
   /// What `counter(name)` counted, by name.
@@ -139,6 +157,9 @@ public final class Policy: ScriptHost {
     context.metrics.filter { $0.isCounter == areCounters }.map { PolicyMetric(name: $0.name, value: $0.value) }
       .sorted { $0.name < $1.name }
   }
+
+  /// Conversations whose `flow.state` gave way to those of others.
+  public var forgottenStates: Int { forgottenBefore + state.forgottenTables }
 
   /// What went wrong in filters, balancers and timers, by function and kind.
   public var failures: [PolicyFailure] { failureLog.failures { context.functions[$0].name } }

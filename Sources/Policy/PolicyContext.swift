@@ -17,7 +17,9 @@ final class PolicyContext {
     static let timers = 16
     static let metrics = 256
     static let sets = 64
-    static let setEntries = 16 << 20
+    static let setEntries = 4 << 20
+    /// Of the files of its sets.
+    static let setBytes = 128 << 20
     static let madePackets = 1024
     static let others = 256
   }
@@ -58,6 +60,7 @@ final class PolicyContext {
   var lastRefusal: (message: String, violations: [MirrorViolation])?
   var sets: [ValueSet] = []
   var setEntries = 0
+  var setBytes = 0
   var timers: [TimerObject] = []
   var metrics: [MetricObject] = []
   var madePackets: [MadePacket] = []

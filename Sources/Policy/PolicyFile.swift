@@ -4,8 +4,6 @@ internal import Glibc
 enum PolicyFile {
   /// A policy's text.
   static let sourceLimit = 256 << 10
-  /// A file of set members.
-  static let setLimit = 256 << 20
   /// A capture that a test takes a frame of.
   static let captureLimit = 64 << 20
 

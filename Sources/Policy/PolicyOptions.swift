@@ -75,11 +75,23 @@ public struct PolicyFailure: Sendable, Hashable {
   public var count: Int
   /// The first message, with script and line.
   public var firstMessage: String
+  /// What would be right, where that is known.
+  public var hint: String?
 
-  public init(function: String, kind: Kind, count: Int, firstMessage: String) {
+  public init(function: String, kind: Kind, count: Int, firstMessage: String, hint: String? = nil) {
     self.function = function
     self.kind = kind
     self.count = count
     self.firstMessage = firstMessage
+    self.hint = hint
   }
+}
+
+/// Why a mirror's scripts are not called any more.
+public struct MirrorFault: Sendable, Hashable {
+  /// Position in the policy's mirrors.
+  public var mirror: Int
+  /// Its first failure, with script and line.
+  public var firstMessage: String
+  public var hint: String?
 }

@@ -3,10 +3,11 @@ import DataPath
 
 /// The captures of a command line as one source.
 enum Captures {
-  /// Opens every capture that can be read; the others are problems, unless none is left.
+  /// Opens every capture. From here on Ctrl-C asks for a clean stop.
   ///
   /// - Throws: `Problems` when a capture cannot be read: a run over less than was asked for is no run.
   static func open(_ traffic: TrafficOptions) throws -> any FrameSource {
+    Interrupt.catchSignals()
     var sources: [CaptureFileSource] = []
     var problems: [Problem] = []
     for path in try traffic.captures() {
@@ -15,6 +16,10 @@ enum Captures {
       } catch {
         problems.append(Problem(error))
       }
+    }
+    // A pipe that was silent when the wait ended is no empty capture.
+    if Interrupt.isRequested {
+      throw Problem(code: "interrupted", sentence: "ended before the first packet was read", exit: Interrupt.ending)
     }
     guard problems.isEmpty else { throw Problems(list: problems) }
     if sources.count == 1 { return sources[0] }

@@ -27,9 +27,8 @@ struct CheckCommand: ParsableCommand {
         do {
           return try report(Configuration(input))
         } catch let problems as Problems where json {
-          let result: JSONValue = [
-            "format": "moontap.check/1", "ok": false, "problems": .array(problems.list.map(\.json)),
-          ]
+          let head: [JSONMember] = [JSONMember("format", "moontap.check/1"), JSONMember("ok", false)]
+          let result = JSONValue.object(head + problems.list.json)
           try Terminal.write(result.text(.pretty) + "\n")
           throw problems
         }
@@ -48,10 +47,10 @@ struct CheckCommand: ParsableCommand {
           "balance": .string(mirror.balance.inWords), "vni": .integer(mirror.encapsulation.vni),
         ]
       }
-      let result: JSONValue = [
-        "format": "moontap.check/1", "ok": true, "mirrors": .array(mirrors),
-        "problems": .array(configuration.warnings.map(\.json)),
+      let head: [JSONMember] = [
+        JSONMember("format", "moontap.check/1"), JSONMember("ok", true), JSONMember("mirrors", .array(mirrors)),
       ]
+      let result = JSONValue.object(head + configuration.warnings.json)
       try Terminal.write(result.text(.pretty) + "\n")
     } else {
       for mirror in plan.mirrors { try Terminal.write(line(mirror, configuration)) }

@@ -72,14 +72,28 @@ extension Configuration {
   // MARK: Reload
 
   /// What the configuration that comes is made with.
-  var reload: Reload { Reload(shared: policies.map(\.shared)) }
+  var reload: Reload { Reload(shared: shared) }
 
   /// Takes the place of an earlier configuration of the same command line.
   func replace(_ earlier: Configuration, in pipeline: Pipeline) {
-    for (policy, old) in zip(policies, earlier.policies) { policy.inherit(from: old) }
+    let old = Dictionary(uniqueKeysWithValues: zip(earlier.origins, earlier.policies))
+    for (origin, policy) in zip(origins, policies) {
+      if let old = old[origin] { policy.inherit(from: old) }
+    }
     earlierFailures = earlier.earlierFailures.adding(earlier.policies.flatMap(\.failures))
-    pipeline.adopt(plan: plan, scripts: policies)
+    pipeline.adopt(plan: plan, scripts: policies, renamed: renamed(since: earlier))
     begin(in: pipeline)
+  }
+}
+
+extension Configuration {
+  /// Stored mirrors that go on under another name.
+  private func renamed(since earlier: Configuration) -> [MirrorIdentity: MirrorIdentity] {
+    var renamed: [MirrorIdentity: MirrorIdentity] = [:]
+    for (id, identity) in stored {
+      if let old = earlier.stored[id], old != identity { renamed[old] = identity }
+    }
+    return renamed
   }
 }
 

@@ -7,14 +7,24 @@ import LuaRuntime
 import Mirroring
 import Policy
 
-/// What a command line names, loaded and found right: inventory, mirrors of files and policies, the plan made of them.
+/// What a command line names, loaded and found right: inventory, mirrors of the store, of files and of policies, the plan
+/// made of them.
 final class Configuration {
   /// Replaced when scripts change mirrors, see `Configuration+Change.swift`.
   var plan: MirrorPlan
   /// Never errors: those end the making of a configuration.
   let warnings: [Problem]
+  /// Those of the command line, then one for each stored mirror with a Lua filter.
   let policies: [Policy]
-  /// Which policy, and which of its mirrors (by number), a mirror of the plan is; nil: of a JSON file.
+  /// Which policy each is, also in the configuration that comes after this one.
+  let origins: [PolicyOrigin]
+  /// Mirrors of the store: their identity by number for life.
+  let stored: [Int64: MirrorIdentity]
+  let shared: SharedTables
+  /// What the store's history had come to; nil: the store has no part in this.
+  let storeChange: Int64?
+  /// Which policy, and which of its mirrors (by number), a mirror of the plan is; nil: of a JSON file, or a stored one
+  /// without Lua.
   var owners: [Owner?]
   let options: PlanOptions
   let compiler: PcapFilterCompiler
@@ -28,8 +38,7 @@ final class Configuration {
 
   /// What a configuration of a run hands to the one that replaces it before that is made.
   struct Reload: Sendable {
-    /// By policy.
-    var shared: [SharedStore]
+    var shared: SharedTables
   }
 
   /// - Parameter reload: the run goes on with what is made; nil: it begins with it.
@@ -41,24 +50,37 @@ final class Configuration {
       options.tracksFragments = traffic.fragments == .track
       options.conversationLimit = traffic.conversations
     }
-    let inventory = try Inventory.read(input.inventory!, isReload: reload != nil)
-    try self.init(inventory, input, options, reload)
+    let stored = try input.stored()
+    let isReload = reload != nil
+    let inventory =
+      try input.inventory.map { try Inventory.read($0, isReload: isReload) } ?? stored!.requiredInventory()
+    try self.init(inventory, input, options, stored, reload)
     if let traffic { try checkBindings(traffic) }
   }
 
-  private init(_ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions, _ reload: Reload?) throws {
+  private init(
+    _ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions, _ stored: StoredMirrors?, _ reload: Reload?
+  ) throws {
     try InputOptions.check(libraries: input.lib)
     var loader = MirrorLoader(
       inventory: inventory, arguments: try input.arguments(), libraries: input.lib, reload: reload)
+    if let stored { loader.load(plain: stored) }
     for file in input.mirrors { loader.load(mirrors: file) }
     loader.validateDrafts()
     for (index, file) in input.policies.enumerated() { loader.load(policy: file, index) }
-    if loader.mirrors.isEmpty, loader.errors.isEmpty { loader.errors.append(Self.noMirrors) }
+    if let stored { loader.load(scripted: stored) }
+    // While a run goes on all mirrors of the store may be disabled, and enabled again.
+    let mayBeIdle = stored != nil && reload != nil
+    if loader.mirrors.isEmpty, loader.errors.isEmpty, !mayBeIdle { loader.errors.append(Self.noMirrors) }
     guard loader.errors.isEmpty else { throw Problems(list: loader.errors + loader.warnings) }
     plan = MirrorPlan(inventory: inventory, mirrors: loader.mirrors, options: options)
     warnings = loader.warnings
     policies = loader.policies
+    origins = loader.origins
     owners = loader.owners
+    shared = loader.shared
+    self.stored = stored?.identities(in: plan) ?? [:]
+    storeChange = stored?.change
     self.options = options
     compiler = loader.compiler
   }
@@ -114,13 +136,14 @@ final class Configuration {
 
   // MARK: What became of the scripts
 
-  /// By index in the plan's mirrors.
-  var states: [Int: String] {
-    var states: [Int: String] = [:]
+  /// By index in the plan's mirrors: those whose scripts failed too often.
+  var faults: [Int: MirrorFault] {
+    var faults: [Int: MirrorFault] = [:]
     for (index, owner) in owners.enumerated() {
-      if let owner, policies[owner.policy].faulted.contains(owner.mirror) { states[index] = "faulted" }
+      guard let owner else { continue }
+      faults[index] = policies[owner.policy].faults.first { $0.mirror == owner.mirror }
     }
-    return states
+    return faults
   }
 
   /// Functions that failed: what they were asked was not evaluated.
@@ -130,14 +153,16 @@ final class Configuration {
         code: "script.\(failure.kind.rawValue)",
         sentence:
           "\(failure.function) failed \(failure.count == 1 ? "once" : "\(failure.count) times"); the first: \(failure.firstMessage)",
-        exit: .failed)
+        hint: failure.hint, exit: .failed)
     }
   }
 
   /// Counters and gauges of the policies, by policy name; policies without any are left out.
   var metrics: [Summary.Metrics] {
-    policies.map { Summary.Metrics(policy: $0.name, counters: $0.counters, gauges: $0.gauges) }
-      .filter { !$0.counters.isEmpty || !$0.gauges.isEmpty }
+    policies.map {
+      Summary.Metrics(
+        policy: $0.name, counters: $0.counters, gauges: $0.gauges, forgottenStates: $0.forgottenStates)
+    }.filter { !$0.counters.isEmpty || !$0.gauges.isEmpty || $0.forgottenStates > 0 }
   }
 
   var failures: [PolicyFailure] { earlierFailures.adding(policies.flatMap(\.failures)).list }
@@ -149,16 +174,18 @@ final class Configuration {
 }
 
 /// Loads mirrors file by file and gathers what is wrong with all of them.
-private struct MirrorLoader {
+struct MirrorLoader {
   let inventory: Inventory
   let arguments: [String: String]
   let libraries: [String]
-  let reload: Configuration.Reload?
+  let shared: SharedTables
+  let isReload: Bool
   let compiler = PcapFilterCompiler()
   var drafts: [MirrorDraft] = []
   var mirrors: [TrafficMirror] = []
   var owners: [Configuration.Owner?] = []
   var policies: [Policy] = []
+  var origins: [PolicyOrigin] = []
   var errors: [Problem] = []
   var warnings: [Problem] = []
 
@@ -166,12 +193,13 @@ private struct MirrorLoader {
     self.inventory = inventory
     self.arguments = arguments
     self.libraries = libraries
-    self.reload = reload
+    isReload = reload != nil
+    shared = reload?.shared ?? SharedTables()
   }
 
   mutating func load(mirrors file: String) {
     do {
-      let text = try TextFile.read(file, what: "mirrors file", mustBeFile: reload != nil)
+      let text = try TextFile.read(file, what: "mirrors file", mustBeFile: isReload)
       let document = try MirrorsFile(json: text, file: file)
       add(document.violations)
       drafts += document.drafts
@@ -197,8 +225,8 @@ private struct MirrorLoader {
     var options = PolicyOptions()
     options.arguments = arguments
     options.libraries = libraries
-    if let reload { options.shared = reload.shared[index] }
-    options.log = { line in Terminal.complain("\(line.place): \(line.level.rawValue): \(line.text)\n") }
+    options.shared = shared[.commandLine(index)]
+    options.log = { line in Terminal.complain("\(line.place.cleanLine()): \(line.level.rawValue): \(line.text)\n") }
     options.print = { line in Terminal.complain(line + "\n") }
     do throws(PolicyError) {
       let policy = try Policy(
@@ -209,13 +237,14 @@ private struct MirrorLoader {
       owners += policy.mirrorNumbers.map { Configuration.Owner(policy: policies.count, mirror: $0) }
       mirrors += policy.mirrors
       policies.append(policy)
+      origins.append(.commandLine(index))
       add(policy.warnings)
     } catch {
       errors += error.violations.isEmpty ? [Problem(error)] : error.violations.map { Problem($0) }
     }
   }
 
-  private mutating func add(_ violations: [MirrorViolation]) {
+  mutating func add(_ violations: [MirrorViolation]) {
     for violation in violations {
       let problem = Problem(violation)
       if violation.isWarning { warnings.append(problem) } else { errors.append(problem) }

@@ -17,6 +17,7 @@ final class Engine {
   private(set) var configuration: Configuration
   let pipeline: Pipeline
   private let reloader: Reloader
+  private let storeWatch: StoreWatch?
   private let make: @Sendable (Configuration.Reload) throws -> Configuration
   /// Refuses a plan that the run cannot serve, besides what the sink refuses.
   private let check: (MirrorPlan) throws -> Void
@@ -45,6 +46,7 @@ final class Engine {
     // What policies share is the same in all configurations of a run.
     let (make, shared) = (make, configuration.reload)
     reloader = Reloader(listeningTo: hangup) { try make(shared) }
+    storeWatch = configuration.storeChange.map { StoreWatch(input.storeOptions, since: $0) }
   }
 
   /// Judges a batch, by what is in force now.
@@ -54,7 +56,10 @@ final class Engine {
   }
 
   /// No reload begins any more; one that is under way ends.
-  func stop() { reloader.stop() }
+  func stop() {
+    storeWatch?.stop()
+    reloader.stop()
+  }
 
   // MARK: Between two batches
 

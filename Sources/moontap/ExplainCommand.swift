@@ -48,15 +48,15 @@ struct ExplainCommand: ParsableCommand {
 
   func run() throws {
     try finish {
-      Interrupt.catchSignals()
-      return try onScriptStack {
+      try onScriptStack {
         let configuration = try Configuration(input, traffic)
         configuration.warnings.complain()
         let subject = try packet.map { try Subject.packet(PacketTuple($0), configuration) } ?? .frame(frame!, traffic)
-        let told = try subject.explain(configuration)
+        var told = try subject.explain(configuration)
+        told.faults = configuration.faults
         try Terminal.write(json ? told.json.text(.pretty) + "\n" : told.text)
         configuration.scriptProblems.complain()
-        return Interrupt.isRequested ? .interrupted : configuration.scriptProblems.isEmpty ? .ok : .failed
+        return Interrupt.isRequested ? Interrupt.ending : configuration.scriptProblems.isEmpty ? .ok : .failed
       }
     }
   }
@@ -95,7 +95,7 @@ extension ExplainCommand {
       }
       throw Problem(
         code: "explain.frame", sentence: "there is no frame \(number): the captures end after \(before)",
-        exit: Interrupt.isRequested ? .interrupted : .badInput)
+        exit: Interrupt.isRequested ? Interrupt.ending : .badInput)
     }
 
     private static func fill(_ source: any FrameSource, _ batch: FrameBatch) throws -> Bool {

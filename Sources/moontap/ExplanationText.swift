@@ -2,6 +2,7 @@ import DataPath
 import Inventory
 import JSONText
 import Mirroring
+import Policy
 import Wire
 
 /// An explanation for people, and as JSON.
@@ -14,6 +15,8 @@ struct ExplanationText {
   /// On the wire.
   let length: UInt32
   let origin: String
+  /// By mirror index: why its scripts are not called any more.
+  var faults: [Int: MirrorFault] = [:]
 
   // MARK: Text
 
@@ -65,6 +68,7 @@ struct ExplanationText {
       text += "  no ENI of \(plan.inventory.vpcs[definition.vpc].id) sent or receives it\n"
     }
     for observation in mirror.observations { text += describe(observation, mirror) }
+    if let fault = faults[mirror.index] { text += Summary.words(fault) }
     for conclusion in mirror.conclusions { text += "  = " + describe(conclusion, definition) + "\n" }
     return text
   }
@@ -169,6 +173,7 @@ struct ExplanationText {
     let definition = plan.mirrors[mirror.index]
     return [
       "name": .string(definition.name), "origin": .string(definition.origin),
+      "fault": faults[mirror.index].map(Summary.json) ?? .null,
       "observations": .array(mirror.observations.map(json)),
       "conclusions": .array(
         mirror.conclusions.map { conclusion in

@@ -6,7 +6,8 @@ struct InputOptions: ParsableArguments {
   @Argument(help: ArgumentHelp("Lua policies that declare mirrors.", valueName: "policy"), completion: .file())
   var policies: [String] = []
 
-  @Option(help: ArgumentHelp("Inventory (moontap.inventory/1): what exists.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Inventory (moontap.inventory/1): what exists. (default: the store's)", valueName: "file"))
   var inventory: String?
 
   @Option(
@@ -18,6 +19,13 @@ struct InputOptions: ParsableArguments {
     parsing: .singleValue,
     help: ArgumentHelp("An argument for the policies: policy.args.KEY is VALUE.", valueName: "key=value"))
   var set: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "The enabled mirrors of this store too. Without policies and --mirrors they are what runs, by default of the user's store.",
+      valueName: "file"),
+    completion: .file())
+  var store: String?
 
   @Option(
     parsing: .singleValue,
@@ -51,10 +59,10 @@ struct InputOptions: ParsableArguments {
   }
 
   func validate() throws {
-    if policies.isEmpty, mirrors.isEmpty {
-      throw ValidationError("No mirrors: name a Lua policy, or --mirrors FILE.")
+    if policies.isEmpty, mirrors.isEmpty, store == nil, !hasDefaultStore {
+      throw ValidationError("No mirrors: name a Lua policy, or --mirrors FILE, or make one with moontap mirror create.")
     }
-    if inventory == nil {
+    if inventory == nil, !usesStore {
       throw ValidationError("No inventory: --inventory FILE tells which networks and interfaces exist.")
     }
     _ = try arguments()

@@ -1,25 +1,50 @@
 import Foundation
 import Synchronization
 
-/// Ctrl-C: the first asks for a clean stop with the summary so far, the second ends at once.
+/// Ctrl-C and SIGTERM. Until packets are read they end the process at once, as the system does it; from then on the first asks
+/// for a clean stop with the summary so far, the second ends at once.
 enum Interrupt {
-  private static let flag = Atomic<Bool>(false)
+  /// The signal that asked; 0: none.
+  private static let signalNumber = Atomic<Int32>(0)
 
-  static var isRequested: Bool { flag.load(ordering: .relaxed) }
+  static var isRequested: Bool { signalNumber.load(ordering: .relaxed) != 0 }
 
-  /// From now on SIGINT and SIGTERM ask for a clean stop.
+  /// 130 or 143: 128 and the signal's number, as shells have it.
+  static var ending: Ending { signalNumber.load(ordering: .relaxed) == SIGTERM ? .terminated : .interrupted }
+
+  private static let signals = [SIGINT, SIGTERM]
+  private static let isCaught = Atomic<Bool>(false)
+
+  /// A parent may have left them blocked or ignored (both are inherited): loading a policy must end by them, too.
+  static func takeDefaults() {
+    for number in signals { signal(number, SIG_DFL) }
+    unblock()
+  }
+
+  /// Waits for something that may never come: until it does they end the process again, whatever they did before.
+  static func whileWaiting<Success>(_ body: () throws -> Success) rethrows -> Success {
+    guard isCaught.load(ordering: .relaxed) else { return try body() }
+    takeDefaults()
+    defer { catchSignals() }
+    return try body()
+  }
+
+  /// From now on they ask for a clean stop.
   static func catchSignals() {
-    // A parent may have left them blocked (sigprocmask(2) is inherited).
-    var signals = sigset_t()
-    unsafe sigemptyset(&signals)
-    unsafe sigaddset(&signals, SIGINT)
-    unsafe sigaddset(&signals, SIGTERM)
-    unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-    for number in [SIGINT, SIGTERM] {
+    isCaught.store(true, ordering: .relaxed)
+    for number in signals {
       signal(number) { number in
-        // Async-signal-safe (signal-safety(7)): an atomic exchange and restoring the default action.
-        if Interrupt.flag.exchange(true, ordering: .relaxed) { _exit(128 + number) }
+        // Async-signal-safe (signal-safety(7)): an atomic exchange and _exit(2).
+        if Interrupt.signalNumber.exchange(number, ordering: .relaxed) != 0 { _exit(128 + number) }
       }
     }
+    unblock()
+  }
+
+  private static func unblock() {
+    var set = sigset_t()
+    unsafe sigemptyset(&set)
+    for number in signals { unsafe sigaddset(&set, number) }
+    unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 }

@@ -5,14 +5,16 @@ import JSONText
 struct InventoryCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inventory",
-    abstract: "Check and show inventory files (moontap.inventory/1).",
+    abstract: "Check, show, import and discover inventories (moontap.inventory/1).",
     discussion: """
       EXAMPLES:
         moontap inventory check shop.json
         moontap inventory show shop.json
         moontap inventory show shop.json --json
+        moontap inventory import shop.json
+        moontap inventory discover --write host.json
       """,
-    subcommands: [Check.self, Show.self])
+    subcommands: [Check.self, Show.self, Import.self, Discover.self])
 
   struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -35,7 +37,7 @@ struct InventoryCommand: ParsableCommand {
             results.append(["file": .string(file), "ok": true, "counts": inventory.counts])
           } catch let error as Problems {
             problems += error.list
-            results.append(["file": .string(file), "ok": false, "problems": .array(error.list.map(\.json))])
+            results.append(.object([JSONMember("file", .string(file)), JSONMember("ok", false)] + error.list.json))
           }
         }
         if json {

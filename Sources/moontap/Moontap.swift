@@ -1,4 +1,6 @@
 import ArgumentParser
+import Foundation
+import JSONText
 
 @main
 struct Moontap: ParsableCommand {
@@ -17,19 +19,73 @@ struct Moontap: ParsableCommand {
 
       EXIT CODES:
         0 ok · 1 findings or failed tests · 2 something could not be evaluated (a script failed, a capture is damaged) ·
-        3 unreadable or invalid file · 64 wrong usage · 130 interrupted
+        3 unreadable or invalid file · 64 wrong usage · 130 interrupted · 143 terminated
       """,
     version: "moontap 0.1.0",
     subcommands: [
-      RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, InitCommand.self,
-      InventoryCommand.self,
+      RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, InitCommand.self, MirrorCommand.self,
+      InventoryCommand.self, StoreCommand.self,
     ])
+}
+
+extension Moontap {
+  static func main() {
+    Terminal.prepare()
+    let words = Array(CommandLine.arguments.dropFirst())
+    if let refusal = emptyWord(words) ?? unknownCommand(words) {
+      Terminal.complain("Error: \(refusal)\nSee 'moontap --help' for more information.\n")
+      Foundation.exit(Ending.usage.rawValue)
+    }
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      end(error)
+    }
+  }
+
+  /// As the parser ends a process, but what is printed passes the terminal's gate: it may repeat the command line.
+  private static func end(_ error: any Error) -> Never {
+    let code = exitCode(for: error)
+    let message = fullMessage(for: error)
+    guard !message.isEmpty else { Foundation.exit(code.rawValue) }
+    if code.isSuccess {
+      do { try Terminal.write(message + "\n") } catch { Foundation.exit(Ending.failed.rawValue) }
+    } else {
+      Terminal.complain(message + "\n")
+    }
+    Foundation.exit(code.rawValue)
+  }
+
+  /// Nothing has an empty name; as a folder it would be the root. Of a mirror's definition the rules say what may be empty.
+  static func emptyWord(_ words: [String]) -> String? {
+    guard words.first != "mirror" else { return nil }
+    return words.firstIndex(of: "").map { "argument \($0 + 1) is empty: is a variable of the shell not set?" }
+  }
+
+  /// What to say of words that should name a command and do not: the parser knows no near ones.
+  static func unknownCommand(_ words: [String]) -> String? {
+    var command: any ParsableCommand.Type = Moontap.self
+    for word in words.prefix(while: { !$0.hasPrefix("-") }) where word != "help" {
+      let known = command.configuration.subcommands
+      if known.isEmpty { return nil }
+      if let next = known.first(where: { $0._commandName == word }) {
+        command = next
+        continue
+      }
+      let names = known.map { $0._commandName }
+      let near = Spelling.nearest(to: word, among: names).map { "did you mean '\($0)'?" }
+      return "there is no command '\(word.cleanLine(limit: 80))': \(near ?? "one of " + names.joined(separator: ", "))"
+    }
+    return nil
+  }
 }
 
 extension ParsableCommand {
   /// Runs a command's body and ends the process as product.md says: problems on standard error, the gravest decides.
   func finish(_ body: () throws -> Ending) throws {
     let ending: Ending
+    Interrupt.takeDefaults()
     do {
       ending = try body()
     } catch let problem as Problem {

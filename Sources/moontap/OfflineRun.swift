@@ -1,6 +1,5 @@
 import Capture
 import DataPath
-import Foundation
 import Mirroring
 import Wire
 
@@ -22,6 +21,7 @@ final class OfflineRun {
   private let engine: Engine
   private let source: any FrameSource
   private let output: Output?
+  private let inputs: Set<FileIdentity>
   private var sink: CaptureFileSink?
   private var problems: [Problem] = []
 
@@ -30,9 +30,10 @@ final class OfflineRun {
     self.output = output
     let configuration = try Configuration(input, traffic)
     configuration.warnings.complain()
-    let captures = try traffic.captures()
+    inputs = Set(try traffic.captures().compactMap(FileIdentity.init(capture:)))
+    let inputs = inputs
     engine = try Engine(configuration, input, traffic, hangup: hangup) { plan in
-      if let output { try Self.refuseOverwriting(captures, output, plan) }
+      if let output { try Self.refuseOverwriting(inputs, output, plan) }
     }
     source = try Captures.open(traffic)
   }
@@ -49,16 +50,17 @@ final class OfflineRun {
     let seconds = (ContinuousClock.now - start).seconds
     let configuration = engine.configuration
     let summary = Summary(
-      plan: configuration.plan, report: try engine.pipeline.report(), seconds: seconds, states: configuration.states,
+      plan: configuration.plan, report: try engine.pipeline.report(), seconds: seconds, faults: configuration.faults,
       metrics: configuration.metrics, failures: configuration.failures, reloads: engine.reloads,
-      isInterrupted: Interrupt.isRequested)
+      isInterrupted: Interrupt.isRequested, files: sink?.paths ?? [])
     configuration.finishLogs()
     problems += configuration.scriptProblems
+    if let sink, let output { problems += leftovers(in: output, besides: sink.paths) }
     return Outcome(summary: summary, problems: problems, ending: ending)
   }
 
   private var ending: Ending {
-    if Interrupt.isRequested { return .interrupted }
+    if Interrupt.isRequested { return Interrupt.ending }
     return problems.filter { !$0.isWarning }.map(\.exit).max { $0.rawValue < $1.rawValue } ?? .ok
   }
 
@@ -85,19 +87,30 @@ final class OfflineRun {
     problems += Captures.failures(of: source).map(Problem.init)
   }
 
-  /// A capture that is read and written would be gone when the run fails, and wrong when it does not.
-  private static func refuseOverwriting(_ captures: [String], _ output: Output, _ plan: MirrorPlan) throws {
-    let folder = URL(filePath: output.folder).resolvingSymlinksInPath()
-    let names = Set(plan.sinkPlan.routes.map { $0.fileStem + "." + output.format.rawValue })
-    for capture in captures where capture != "-" {
-      let file = URL(filePath: capture).resolvingSymlinksInPath()
-      guard file.deletingLastPathComponent().path == folder.path, names.contains(file.lastPathComponent) else {
-        continue
-      }
-      throw Problem(
-        place: capture, code: "capture.output", sentence: "would be replaced while it is read",
-        hint: "write into another folder than \(output.folder)")
+  /// Before a capture is opened; the sink looks again when it opens its files.
+  private static func refuseOverwriting(_ inputs: Set<FileIdentity>, _ output: Output, _ plan: MirrorPlan) throws {
+    do throws(CaptureError) {
+      try CaptureFileSink.refuse(plan.sinkPlan, writingOver: inputs, folder: output.folder, format: output.format)
+    } catch {
+      throw Problem(error)
     }
+  }
+
+  /// Captures of earlier runs stay: a folder may gather several runs. That they are not of this one must be seen.
+  private func leftovers(in output: Output, besides written: [String]) -> [Problem] {
+    let own = Set(written.map { $0.split(separator: "/").last.map(String.init) ?? $0 })
+    let others = OutputFolder.captures(in: output.folder).filter { name in
+      let isInput = FileIdentity(capture: output.folder + "/" + name).map(inputs.contains) ?? false
+      return !own.contains(name) && !isInput
+    }
+    guard let first = others.first else { return [] }
+    let more = others.count > 1 ? " and \(others.count - 1) more" : ""
+    return [
+      Problem(
+        place: output.folder, code: "capture.leftover",
+        sentence: "\(first)\(more) is not of this run, and left as it was",
+        hint: "write each run into a folder of its own", isWarning: true)
+    ]
   }
 
   /// Opened with the first frames: a pcap file holds one link type, that of the capture.
@@ -106,7 +119,8 @@ final class OfflineRun {
     let linkType = source.interfaces.first?.linkType ?? .ethernet
     return try CaptureFileSink(
       folder: output.folder, plan: engine.configuration.plan.sinkPlan,
-      options: CaptureFileOptions(format: output.format, content: output.content, linkType: linkType))
+      options: CaptureFileOptions(
+        format: output.format, content: output.content, linkType: linkType, inputs: inputs))
   }
 }
 

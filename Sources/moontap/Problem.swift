@@ -11,6 +11,7 @@ enum Ending: Int32 {
   case badInput = 3
   case usage = 64
   case interrupted = 130
+  case terminated = 143
 }
 
 /// One thing that is wrong, as people and programs read it.
@@ -36,6 +37,9 @@ struct Problem: Error {
     self.exit = exit
   }
 
+  /// What a person reads of one sentence, in bytes; JSON has all of it.
+  private static let textLimit = 4096
+
   /// `web.lua:8: receivers.empty: sentence` and, on a line of its own, the hint.
   var text: String {
     let prefix = place.map { clean($0) + ": " } ?? ""
@@ -53,7 +57,27 @@ struct Problems: Error {
 }
 
 extension [Problem] {
+  /// So many are shown one by one: who has a hundred thousand mends the first and asks again.
+  static var limit: Int { 100 }
+
   func complain() {
-    for problem in self { Terminal.complain(problem.text) }
+    for problem in prefix(Self.limit) { Terminal.complain(problem.text) }
+    if let rest = leftOutInWords { Terminal.complain("and \(rest)\n") }
+  }
+
+  /// `8 more errors and 1 more warning`; nil when all are shown.
+  private var leftOutInWords: String? {
+    let rest = dropFirst(Self.limit)
+    let warnings = rest.count(where: \.isWarning)
+    let counts = [(rest.count - warnings, "error"), (warnings, "warning")].filter { $0.0 > 0 }.map {
+      "\(Words.count(UInt64($0))) more \($1)" + ($0 == 1 ? "" : "s")
+    }
+    return counts.isEmpty ? nil : counts.joined(separator: " and ")
+  }
+
+  /// `problems`, and `problemsLeftOut` when there are more than are shown.
+  var json: [JSONMember] {
+    let shown = JSONMember("problems", .array(prefix(Self.limit).map(\.json)))
+    return count <= Self.limit ? [shown] : [shown, JSONMember("problemsLeftOut", .integer(count - Self.limit))]
   }
 }

@@ -19,7 +19,7 @@ struct Progress {
     guard now - lastDrawn >= .milliseconds(200) else { return }
     lastDrawn = now
     isDrawn = true
-    Terminal.complain("\r\u{1b}[K" + line(packets, consumed, total, seconds: (now - start).seconds))
+    Terminal.draw("\r\u{1b}[K" + line(packets, consumed, total, seconds: (now - start).seconds))
   }
 
   private func line(_ packets: UInt64, _ consumed: UInt64, _ total: UInt64?, seconds: Double) -> String {
@@ -35,7 +35,7 @@ struct Progress {
 
   /// Takes the line away.
   func clear() {
-    if isDrawn { Terminal.complain("\r\u{1b}[K") }
+    if isDrawn { Terminal.draw("\r\u{1b}[K") }
   }
 }
 

@@ -59,7 +59,6 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     try finish {
-      Interrupt.catchSignals()
       let hangup = try Hangup.catchSignal()
       // Not yet on another thread: rights are given up thread by thread.
       let liveRun = live.live ? try LiveRun(input, traffic, live) : nil

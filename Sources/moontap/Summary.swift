@@ -11,13 +11,15 @@ struct Summary {
   let plan: MirrorPlan
   let report: PipelineReport
   let seconds: Double
-  /// By mirror index: what its script says of itself (`faulted`), or nil.
-  let states: [Int: String]
+  /// By mirror index: why its scripts are not called any more.
+  let faults: [Int: MirrorFault]
   let metrics: [Metrics]
   let failures: [PolicyFailure]
   /// Configurations that came into force after the first.
   let reloads: Int
   let isInterrupted: Bool
+  /// Captures that were written.
+  let files: [String]
   /// Of a live run: what interfaces and receivers say.
   var live: LiveReport?
 
@@ -26,6 +28,8 @@ struct Summary {
     var policy: String
     var counters: [PolicyMetric]
     var gauges: [PolicyMetric]
+    /// Conversations whose `flow.state` gave way.
+    var forgottenStates: Int
   }
 
   // MARK: Text
@@ -39,7 +43,8 @@ struct Summary {
     for (index, mirror) in plan.mirrors.enumerated() where !mirror.isEnabled && !told.contains(index) {
       text += Words.pad(mirror.name, width) + " " + Terminal.dim("disabled: judges nothing") + "\n"
     }
-    return text + apart + (live.map(LiveSummary.init)?.text ?? "") + metrics.map(line).joined() + pace
+    let live = live.map { LiveSummary(report: $0).text } ?? ""
+    return text + apart + live + metrics.map(line).joined() + written + pace
   }
 
   private func block(_ mirror: PipelineReport.Mirror, nameWidth: Int) -> String {
@@ -55,7 +60,15 @@ struct Summary {
       .sorted { $0.tally.packets > $1.tally.packets }
       .map { "\($0.reason.name) \(Words.count($0.tally.packets))" }
     if !leftOut.isEmpty { text += "  left out   " + leftOut.joined(separator: " · ") + "\n" }
-    return text + lost(mirror)
+    return text + lost(mirror) + (fault(mirror).map(Self.words) ?? "")
+  }
+
+  private func fault(_ mirror: PipelineReport.Mirror) -> MirrorFault? { mirror.index.flatMap { faults[$0] } }
+
+  /// Why a mirror is faulted, and what would be right.
+  static func words(_ fault: MirrorFault) -> String {
+    "  faulted    its scripts failed too often and are not called any more; the first failure:\n"
+      + "             \(fault.firstMessage)\n" + (fault.hint.map { "             hint: \($0)\n" } ?? "")
   }
 
   /// The definition as it is now, and what became of the mirror.
@@ -67,7 +80,8 @@ struct Summary {
 
   private func state(_ mirror: PipelineReport.Mirror) -> String {
     guard let index = mirror.index else { return "removed" }
-    return plan.mirrors[index].isEnabled ? states[index] ?? "running" : "disabled"
+    guard plan.mirrors[index].isEnabled else { return "disabled" }
+    return faults[index] == nil ? "running" : "faulted"
   }
 
   private func receivers(_ mirror: PipelineReport.Mirror) -> String {
@@ -100,7 +114,18 @@ struct Summary {
 
   private func line(_ metrics: Metrics) -> String {
     let values = (metrics.counters + metrics.gauges).map { "\($0.name) \(Words.number($0.value))" }
-    return "\(metrics.policy): " + values.joined(separator: " · ") + "\n"
+    let forgotten =
+      metrics.forgottenStates > 0
+      ? ["flow.state of \(Words.count(UInt64(metrics.forgottenStates))) conversations forgotten for room"] : []
+    return "\(metrics.policy.cleanLine()): " + (values + forgotten).joined(separator: " · ") + "\n"
+  }
+
+  private var written: String {
+    switch files.count {
+    case 0: ""
+    case 1: "wrote \(files[0].cleanLine())\n"
+    default: "wrote \(files.count) captures: \(files[0].cleanLine()) to \(files[files.count - 1].cleanLine())\n"
+    }
   }
 
   private var pace: String {
@@ -126,6 +151,7 @@ struct Summary {
       "mirrors": .array((report.mirrors + report.former).map(json)),
       "policies": .array(metrics.map(json)), "failures": .array(failures.map(json)),
       "disabled": .array(plan.mirrors.filter { !$0.isEnabled }.map { .string($0.name) }),
+      "files": .array(files.map { .string($0) }),
       "reloads": .integer(reloads),
       "seconds": .double((seconds * 1e6).rounded() / 1e6),
     ]
@@ -134,7 +160,7 @@ struct Summary {
   private func json(_ failure: PolicyFailure) -> JSONValue {
     [
       "function": .string(failure.function), "kind": .string(failure.kind.rawValue), "count": .integer(failure.count),
-      "first": .string(failure.firstMessage),
+      "first": .string(failure.firstMessage), "hint": failure.hint.map { .string($0) } ?? .null,
     ]
   }
 
@@ -142,13 +168,15 @@ struct Summary {
     func values(_ list: [PolicyMetric]) -> JSONValue { .object(list.map { JSONMember($0.name, .double($0.value)) }) }
     return [
       "name": .string(metrics.policy), "counters": values(metrics.counters), "gauges": values(metrics.gauges),
+      "flowStatesForgotten": .integer(metrics.forgottenStates),
     ]
   }
 
   private func json(_ mirror: PipelineReport.Mirror) -> JSONValue {
     [
       "name": .string(mirror.identity.name), "vpc": .string(mirror.identity.vpc),
-      "state": .string(state(mirror)), "observed": Self.json(mirror.observed),
+      "state": .string(state(mirror)), "fault": fault(mirror).map(Self.json) ?? .null,
+      "observed": Self.json(mirror.observed),
       "collected": Self.json(mirror.collected),
       "reasons": .object(mirror.reasons.map { JSONMember($0.reason.name, Self.json($0.tally)) }),
       "receivers": .array(mirror.receivers.map(json)),
@@ -172,6 +200,10 @@ struct Summary {
       "reasons": .object(
         cell.reasons.filter { $0.tally.packets > 0 }.map { JSONMember($0.reason.name, Self.json($0.tally)) }),
     ]
+  }
+
+  static func json(_ fault: MirrorFault) -> JSONValue {
+    ["first": .string(fault.firstMessage), "hint": fault.hint.map { .string($0) } ?? .null]
   }
 
   static func json(_ tally: Tally) -> JSONValue {

@@ -10,6 +10,11 @@ enum TextFile {
   /// - Parameter mustBeFile: a pipe or a device is refused, at once: while a run goes on, nobody waits for a writer.
   /// - Throws: `Problem` that says why it cannot be read.
   static func read(_ path: String, what: String, mustBeFile: Bool = false) throws -> [UInt8] {
+    if mustBeFile { return try readAll(path, what, mustBeFile: true) }
+    return try Interrupt.whileWaiting { try readAll(path, what, mustBeFile: false) }
+  }
+
+  private static func readAll(_ path: String, _ what: String, mustBeFile: Bool) throws -> [UInt8] {
     func refuse(_ sentence: String) -> Problem { Problem(place: path, code: "file.unreadable", sentence: sentence) }
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | (mustBeFile ? O_NONBLOCK : 0))
     guard descriptor >= 0 else { throw refuse("the \(what) cannot be read: \(reason())") }

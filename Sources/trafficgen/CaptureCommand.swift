@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Inventory
+import SeededRandom
 import Wire
 
 struct CaptureCommand: ParsableCommand {

@@ -1,4 +1,5 @@
 import Inventory
+import SeededRandom
 import Wire
 
 /// Two ends that talk: all that a frame of theirs needs, and the sums of what stays the same in its checksums.

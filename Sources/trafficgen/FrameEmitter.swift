@@ -1,3 +1,4 @@
+import SeededRandom
 import Wire
 
 /// Emits frames of conversations: Ethernet, at most one tag, IPv4 or IPv6, TCP, UDP or ICMP, all checksums right.

@@ -1,3 +1,4 @@
+import SeededRandom
 import Wire
 
 /// Random bytes that all frames take their payload from, with the running sums of their 16-bit words: the checksum of

@@ -2,6 +2,7 @@ import Capture
 import DataPath
 import Foundation
 import Glibc
+import SeededRandom
 import Testing
 import Wire
 
@@ -275,7 +276,7 @@ import Wire
   @Test(arguments: ["web-871.pcap", "pcapng-two-links.pcapng", "pcapng-ng-blocks.pcapng", "community-id.pcap.gz"])
   func damageByChanceNeverTraps(_ name: String) {
     let all = Array(bytes(of: fixture(name)).prefix(20_000))
-    var random = SeededGenerator(state: 11)
+    var random = SeededGenerator(seed: 11)
     for _ in 0..<400 {
       var damaged = all
       for _ in 0..<Int.random(in: 1...8, using: &random) {

@@ -1,6 +1,7 @@
 import Capture
 import DataPath
 import Foundation
+import SeededRandom
 import Testing
 import Wire
 
@@ -31,7 +32,7 @@ import Wire
 
   @Test(arguments: 0..<60)
   func mergesInTimeOrderAndTiesInTheOrderGiven(_ seed: Int) throws {
-    var random = SeededGenerator(state: UInt64(seed))
+    var random = SeededGenerator(seed: UInt64(seed))
     let files = (0..<Int.random(in: 1...9, using: &random)).map { _ in
       // few different times, so that there are many ties; some files are empty, some longer than several batches
       (0..<Int.random(in: 0...([0, 5, 700].randomElement(using: &random)!), using: &random))

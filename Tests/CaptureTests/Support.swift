@@ -131,16 +131,3 @@ func pcapngBlocks(of path: String) -> [PcapngBlockBytes] {
 private func number32(_ bytes: ArraySlice<UInt8>, at offset: Int) -> UInt32 {
   bytes.dropFirst(offset).prefix(4).reversed().reduce(0) { $0 << 8 | UInt32($1) }
 }
-
-/// A generator with a fixed seed (SplitMix64): the same cases in every run.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-    return z ^ z >> 31
-  }
-}

@@ -1,4 +1,5 @@
 import Inventory
+import SeededRandom
 import Testing
 import Wire
 

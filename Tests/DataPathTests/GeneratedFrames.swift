@@ -3,6 +3,7 @@
 
 import DataPath
 import Inventory
+import SeededRandom
 import Wire
 
 @testable import Mirroring

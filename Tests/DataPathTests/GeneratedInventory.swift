@@ -2,6 +2,7 @@
 
 import Inventory
 import JSONText
+import SeededRandom
 import Wire
 
 extension RandomNumbers {

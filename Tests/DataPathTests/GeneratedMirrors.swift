@@ -1,6 +1,7 @@
 // Random mirrors over an inventory.
 
 import Inventory
+import SeededRandom
 import Wire
 
 @testable import Mirroring

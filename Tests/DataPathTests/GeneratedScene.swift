@@ -1,6 +1,7 @@
 // Whole random cases: the same seed gives the same case.
 
 import Inventory
+import SeededRandom
 import Wire
 
 @testable import DataPath

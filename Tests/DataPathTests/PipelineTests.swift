@@ -1,6 +1,7 @@
 // Cases made by hand: what the random runs cannot meet, and the promises of the pipeline's head, one by one.
 
 import Inventory
+import SeededRandom
 import Testing
 import Wire
 

@@ -1,6 +1,7 @@
 // What must hold between runs, whatever the inventory, the mirrors and the packets: 10,000 random packets each.
 
 import Inventory
+import SeededRandom
 import Testing
 import Wire
 

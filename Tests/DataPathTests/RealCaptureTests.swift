@@ -2,6 +2,7 @@
 
 import Foundation
 import Inventory
+import SeededRandom
 import Testing
 import Wire
 

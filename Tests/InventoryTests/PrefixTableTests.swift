@@ -1,19 +1,7 @@
 import Inventory
+import SeededRandom
 import Testing
 import Wire
-
-/// SplitMix64: the same prefixes on every run.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ mixed >> 31
-  }
-}
 
 @Suite struct PrefixTableTests {
   @Test func findsNothingInAnEmptyTable() {
@@ -35,7 +23,7 @@ struct SeededGenerator: RandomNumberGenerator {
   /// Against the definition: of all prefixes that hold the address, the longest; of equal ones the last.
   @Test(arguments: [IPFamily.v4, .v6])
   func agreesWithASearchThroughAllPrefixes(family: IPFamily) {
-    var generator = SeededGenerator(state: UInt64(family.rawValue))
+    var generator = SeededGenerator(seed: UInt64(family.rawValue))
     func address() -> IPAddress {
       // Few distinct bits, so that prefixes nest and addresses hit.
       let bits = generator.next() & 0xc1c1_0000_0000_0303

@@ -209,6 +209,30 @@ private func describe(
   #expect(try packets.call(Packet(length: 2)) == .integer(2))
 }
 
+@Test func manyNumbersMakeTheOldestTablesGiveWay() throws {
+  let packets = try PacketBench()
+  try packets.bench.run("keep(function(p) local s = p.state s.n = (s.n or 0) + 1 s.text = 'x' return s.n end)")
+  for number in 1...100_000 { _ = try packets.call(Packet(length: UInt32(number))) }
+  let forgotten = packets.bench.state.forgottenTables
+  #expect(forgotten >= 100_000 - 16_384 && forgotten <= 100_000 - 8_192)
+  #expect(try packets.call(Packet(length: 1)) == .integer(1))
+  for number in stride(from: 100_000, to: 100_000 - 8_191, by: -1) {
+    #expect(try packets.call(Packet(length: UInt32(number))) == .integer(2), "\(number)")
+  }
+}
+
+@Test func whatIsAskedForAgainAndAgainKeepsItsTable() throws {
+  let packets = try PacketBench()
+  try packets.bench.run("keep(function(p) local s = p.state s.n = (s.n or 0) + 1 return s.n end)")
+  for number in 1...50_000 {
+    _ = try packets.call(Packet(length: UInt32(number + 10)))
+    if number % 1000 == 0 { #expect(try packets.call(Packet(length: 1)) == .integer(Int64(number / 1000))) }
+  }
+  for number in 1...50_000 { packets.bench.state.dropTable(UInt32(number + 10)) }
+  packets.bench.state.dropTable(1)
+  #expect(try packets.call(Packet(length: 1)) == .integer(1))
+}
+
 @Test func allocatesNothingForRecordCalls() throws {
   let packets = try PacketBench()
   try packets.bench.run(

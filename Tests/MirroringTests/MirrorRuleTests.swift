@@ -28,6 +28,9 @@ private func quoted(_ text: String) -> String { JSONValue.string(text).text() }
 private func tags(_ count: Int) -> String {
   "{" + (0..<count).map { "\"k\($0)\": \"v\"" }.joined(separator: ", ") + "}"
 }
+private func receivers(_ count: Int) -> String {
+  "[" + (0..<count).map { "\"10.0.\(1 + $0 / 250).\(1 + $0 % 250)\"" }.joined(separator: ", ") + "]"
+}
 private func ids(_ count: Int) -> String { "[" + (0..<count).map { "\"eni-\($0)\"" }.joined(separator: ", ") + "]" }
 
 /// What JSON can say; rules about other mirrors, files and Lua stand below.
@@ -224,6 +227,9 @@ let ruleCases: [RuleCase] = [
     "receivers.other-vpc", "mirrors[0].receivers[0]",
     wrong: ["10.1.1.4", "192.0.2.1", "::ffff:10.0.9.10", "224.0.0.1"].map { definition(["receivers": "[\"\($0)\"]"]) },
     right: [definition(["receivers": "[\"10.0.9.77\"]"])]),
+  RuleCase(
+    "receivers.too-many", "mirrors[0].receivers",
+    wrong: [definition(["receivers": receivers(1025)])], right: []),
   RuleCase(
     "receivers.not-host", "mirrors[0].receivers[0]",
     wrong: ["10.0.9.0", "10.0.9.255"].map { definition(["receivers": "[\"\($0)\"]"]) },

@@ -199,7 +199,7 @@ import Wire
         == "NAT gateway nat-b is in VPC vpc-b, the mirror in vpc-a; did you mean \"nat-a\"?")
     #expect(
       try text(["region": "\"r-2\""])
-        == "the inventory has no VPC \"vpc-a\" in region r-2; there is vpc-twin")
+        == "the inventory has no VPC \"vpc-a\" in region \"r-2\"; there is vpc-twin")
     #expect(
       try text(["vpc": "\"vpc-twin\""]).hasPrefix(
         "several regions have a VPC \"vpc-twin\"; name the region: one of r-1, r-2"))

@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 import Wire
 
@@ -9,7 +10,7 @@ import Wire
 
   /// Against the definition: words one by one, end-around carry after each.
   @Test func agreesWithTheDefinition() {
-    var generator = SeededGenerator(state: 1)
+    var generator = SeededGenerator(seed: 1)
     for _ in 0..<5_000 {
       let count = Int.random(in: 0...80, using: &generator)
       let bytes = (0..<count).map { _ in

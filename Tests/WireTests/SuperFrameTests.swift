@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 import Wire
 
@@ -116,7 +117,7 @@ import Wire
   }
 
   @Test func anyBytesAreCutWithinBounds() throws {
-    var numbers = SeededGenerator(state: 5)
+    var numbers = SeededGenerator(seed: 5)
     for round in 0..<600 {
       var whole = builder(round % 2 == 0 ? .tcp : .udp, v6: round % 4 < 2)
       whole.payload = payload(Int.random(in: 0...5000, using: &numbers))

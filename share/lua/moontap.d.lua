@@ -156,7 +156,7 @@ function filter.nat(gateway, options) end
 ---@return filter
 function filter.rules(rules) end
 
----A pcap-filter expression, compiled by libpcap.
+---A pcap-filter expression, compiled by libpcap. Addresses, networks, ports and protocols are numbers: nothing is looked up. At most 64 tests joined by and, or.
 ---@param expression string as tcpdump takes it, see pcap-filter(7)
 ---@return filter
 function filter.bpf(expression) end
@@ -285,7 +285,7 @@ local icmp_type = {}
 ---@field packets integer Packets so far, this one included.
 ---@field bytes integer Bytes so far, this packet included.
 ---@field age number Seconds since its first packet.
----@field state table A table of the script's own that lives as long as the conversation.
+---@field state table A table of the script's own that lives as long as the conversation. For room, a policy keeps those of the 8,192 to 16,384 conversations that used theirs last; a forgotten one is empty again, and counted.
 local flow_type = {}
 
 ---@class payload

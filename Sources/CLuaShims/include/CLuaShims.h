@@ -208,6 +208,9 @@ uint32_t mt_next_depth(const mt_state *state);
 /* The same with a chunk instead of a function: its source is the one pushed value. */
 void mt_next_chunk(mt_state *state, uint32_t token, const char *chunk);
 void mt_charge(mt_state *state, int64_t steps);
+/* Between the two, time does not count against the script: for work that the host bounds in its own way. */
+void mt_stop_clock(mt_state *state);
+void mt_go_on_clock(mt_state *state);
 /* The script line that called: false if there is none. `chunk` lives as long as the call. */
 bool mt_caller(mt_state *state, const char *_Nullable *_Nonnull chunk, int32_t *line);
 
@@ -240,6 +243,9 @@ void mt_visit_coverage(const mt_state *state, void *_Nullable context,
 int mt_pin(mt_state *state, int32_t *reference); /* the value pushed since mt_begin */
 int mt_release(mt_state *state, int32_t reference);
 int mt_drop_id_table(mt_state *state, uint32_t id);
+/* Where the first loaded function begins that a known fault of Lua 5.4.4 can reach, 0: in the main chunk; NULL: none. */
+const char *_Nullable mt_risk(const mt_state *state, int32_t *line);
+uint64_t mt_forgotten_id_tables(const mt_state *state); /* for room; see idtable.c */
 
 /* Questions. */
 int mt_lua_version_number(void);

@@ -20,8 +20,14 @@ public struct CaptureFileOptions: Sendable, Hashable {
   public var content: Content
   /// Link type of a pcap file of inner frames that gets no packet; others have that of their first packet.
   public var linkType: LinkType
+  /// Captures that are being read: they are never written over.
+  public var inputs: Set<FileIdentity>
 
-  public init(format: Format = .pcapng, content: Content = .inner, linkType: LinkType = .ethernet) {
+  public init(
+    format: Format = .pcapng, content: Content = .inner, linkType: LinkType = .ethernet,
+    inputs: Set<FileIdentity> = []
+  ) {
+    self.inputs = inputs
     self.format = format
     self.content = content
     self.linkType = linkType

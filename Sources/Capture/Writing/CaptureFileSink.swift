@@ -40,7 +40,7 @@ public final class CaptureFileSink: FrameSink {
     self.plan = plan
     self.options = options
     let folder = try OutputFolder(folder)
-    files = ReceiverFiles(suffix: options.format == .pcap ? ".pcap" : ".pcapng")
+    files = ReceiverFiles(options)
     do throws(CaptureError) {
       fileOfRoute = try files.open(plan.routes, in: folder)
     } catch {
@@ -54,7 +54,17 @@ public final class CaptureFileSink: FrameSink {
     headings = files.all.map { _ in FileHeading() }
   }
 
+  /// For a plan that is not in force yet: throws when a file of it is one of those that are being read.
+  public static func refuse(
+    _ plan: SinkPlan, writingOver inputs: Set<FileIdentity>, folder: String, format: CaptureFileOptions.Format
+  ) throws(CaptureError) {
+    try ReceiverFiles.refuse(plan, writingOver: inputs, folder: folder, format: format)
+  }
+
   deinit { abandon() }
+
+  /// The files, each once, in the order in which they were opened.
+  public var paths: [String] { files.all.map(\.path) }
 
   public func deliver(
     _ copies: UnsafePointer<Copy>, count: Int, frames: UnsafePointer<Frame>, interfaces: [CaptureInterface],

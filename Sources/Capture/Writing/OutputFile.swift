@@ -10,18 +10,35 @@ final class OutputFile {
   private var descriptor: Int32 = -1
 
   /// Opens the partial file, empty.
-  init(path: String) throws(CaptureError) {
+  ///
+  /// - Parameter inputs: files that are being read: neither name may be one of theirs.
+  init(path: String, inputs: Set<FileIdentity> = []) throws(CaptureError) {
     self.path = path
     partialPath = path + ".partial"
     var status = stat()
     if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
       throw .outputFolder(path: path, what: "is a folder, where a capture is to be written")
     }
+    try Self.refuse(FileIdentity(path: path), among: inputs, name: path)
     repeat { descriptor = try openPartial() } while try !lockPartial()
+    do throws(CaptureError) {
+      try Self.refuse(FileIdentity(descriptor: descriptor), among: inputs, name: partialPath)
+    } catch {
+      forget()
+      throw error
+    }
     guard ftruncate(descriptor, 0) == 0 else { throw failure() }
   }
 
   deinit { discard() }
+
+  /// A capture that is read and written would be gone when the run fails, and wrong when it does not.
+  static func refuse(
+    _ file: FileIdentity?, among inputs: Set<FileIdentity>, name: String
+  ) throws(CaptureError) {
+    guard let file, inputs.contains(file) else { return }
+    throw .outputFolder(path: name, what: "would be replaced while it is read; write into another folder")
+  }
 
   /// open(2). A link of that name is not followed, a FIFO does not block.
   private func openPartial() throws(CaptureError) -> Int32 {

@@ -1,7 +1,7 @@
 import Glibc
 
 /// The folder that captures are written into.
-struct OutputFolder {
+public struct OutputFolder {
   let path: String
   /// The folder was not there before.
   let isMade: Bool
@@ -31,13 +31,29 @@ struct OutputFolder {
     .outputFolder(path: path, what: "cannot be written into: \(CaptureError.text(ofErrno: errno))")
   }
 
+  /// Names of the captures in a folder, sorted; none when it cannot be read.
+  public static func captures(in path: String) -> [String] {
+    guard let folder = unsafe opendir(path) else { return [] }
+    defer { unsafe closedir(folder) }
+    var names: [String] = []
+    while let entry = unsafe readdir(folder) {
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) {
+        unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name.hasSuffix(".pcap") || name.hasSuffix(".pcapng") { names.append(name) }
+    }
+    return names.sorted()
+  }
+
   /// Removes the folder if this run made it and nothing is in it.
   func discard() {
     if isMade { unsafe rmdir(path) }
   }
 
   /// The path of a file in the folder. `/` in the name, and a dot in front, are written as in a URL: ids are not ours.
-  func file(_ stem: String, _ suffix: String) -> String {
+  func file(_ stem: String, _ suffix: String) -> String { Self.file(stem, suffix, in: path) }
+
+  static func file(_ stem: String, _ suffix: String, in path: String) -> String {
     var name = stem.split(separator: "/", omittingEmptySubsequences: false).joined(separator: "%2F")
     if name.hasPrefix(".") { name = "%2E" + name.dropFirst() }
     return (path.hasSuffix("/") ? path : path + "/") + name + suffix

@@ -10,10 +10,26 @@ struct ReceiverFiles {
   }
 
   private let suffix: String
+  private let inputs: Set<FileIdentity>
   private(set) var all: [OutputFile] = []
   private var positions: [Receiver: Int] = [:]
 
-  init(suffix: String) { self.suffix = suffix }
+  init(_ options: CaptureFileOptions) {
+    suffix = Self.suffix(options.format)
+    inputs = options.inputs
+  }
+
+  private static func suffix(_ format: CaptureFileOptions.Format) -> String { format == .pcap ? ".pcap" : ".pcapng" }
+
+  /// Throws when a receiver's file is one of those that are being read.
+  static func refuse(
+    _ plan: SinkPlan, writingOver inputs: Set<FileIdentity>, folder: String, format: CaptureFileOptions.Format
+  ) throws(CaptureError) {
+    for route in plan.routes {
+      let path = OutputFolder.file(route.fileStem, suffix(format), in: folder)
+      try OutputFile.refuse(FileIdentity(path: path), among: inputs, name: path)
+    }
+  }
 
   /// Opens the files of receivers that have none.
   ///
@@ -39,7 +55,7 @@ struct ReceiverFiles {
     var path = folder.file(route.fileStem, suffix)
     // A stem is unique in its plan; an earlier plan may have given it to another VPC's receiver.
     if isTaken(path) { path = folder.file(route.vpc + "_" + route.fileStem, suffix) }
-    all.append(try OutputFile(path: path))
+    all.append(try OutputFile(path: path, inputs: inputs))
     positions[receiver] = all.count - 1
     return all.count - 1
   }

@@ -43,7 +43,8 @@ extension APIEntry {
     ) { context, call throws(HostFailure) in .rules(context.draft(call[0], at: context.location(call))) },
     filter(
       "bpf", [APIParameter("expression", .string, "as tcpdump takes it, see pcap-filter(7)")],
-      "A pcap-filter expression, compiled by libpcap.", #"filter.bpf "tcp port 443""#
+      "A pcap-filter expression, compiled by libpcap. Addresses, networks, ports and protocols are numbers: nothing is looked up. At most 64 tests joined by and, or.",
+      #"filter.bpf "tcp port 443""#
     ) { context, call throws(HostFailure) in .bpf(context.draft(call[0], at: context.location(call))) },
     filter(
       "first", [APIParameter("bounds", .table, "packets, bytes: at least one of them")],

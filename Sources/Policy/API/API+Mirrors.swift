@@ -187,7 +187,7 @@ extension PolicyContext {
     try reserve(mirrors.count, limit: Limit.mirrors, "mirrors")
     let members = try namedFunctions(table, mirrorMembers(table, at: location))
     let draft = MirrorDraft(members, spelling: .snakeCase, location: location)
-    mirrors.append(try validated(draft, besides: earlier + standing.map { mirrors[$0].mirror }))
+    mirrors.append(try validated(draft, besides: earlier + standing.map { mirrors[$0].mirror }, call))
     call.push(LuaHandle(types.handle(.mirror), mirrors.count - 1))
   }
 
@@ -209,7 +209,11 @@ extension PolicyContext {
   }
 
   /// The one mirror of the draft, or every rule it breaks as one error at the call's line.
-  func validated(_ draft: MirrorDraft, besides existing: [TrafficMirror]) throws(HostFailure) -> MirrorObject {
+  func validated(
+    _ draft: MirrorDraft, besides existing: [TrafficMirror], _ call: HostCall
+  ) throws(HostFailure) -> MirrorObject {
+    // What the least mirror takes; so much is charged that the clock is looked at, too, when this has returned.
+    call.charge(1000)
     let result = validator.validate([draft], besides: existing)
     guard result.errors.isEmpty, let mirror = result.mirrors.first else {
       let message = Self.message(result.errors)

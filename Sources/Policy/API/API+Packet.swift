@@ -201,7 +201,8 @@ extension APIEntry {
       .double(offset: PacketRecord.offset(\.flowAge))
     },
     sub(
-      .flow, "state", "table", "A table of the script's own that lives as long as the conversation.",
+      .flow, "state", "table",
+      "A table of the script's own that lives as long as the conversation. For room, a policy keeps those of the 8,192 to 16,384 conversations that used theirs last; a forgotten one is empty again, and counted.",
       "packet.flow.state.seen == nil"
     ) { _ in
       .table(offset: PacketRecord.offset(\.flowID))

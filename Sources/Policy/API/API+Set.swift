@@ -56,8 +56,8 @@ extension APIEntry {
 extension ValueSetBuilder {
   fileprivate mutating func add(_ value: LuaValue) throws(Refusal) {
     switch value {
-    case .string(let text): try add(Array(text.utf8))
-    case .bytes(let bytes): try add(bytes)
+    case .string(let text): try add(Array(text.utf8)[...])
+    case .bytes(let bytes): try add(bytes[...])
     case .integer(let number) where kind == .ports: try add(port: number)
     default:
       throw Refusal(reason: "a string\(kind == .ports ? " or a whole number" : "") expected, got \(value.typeName)")
@@ -72,7 +72,8 @@ extension PolicyContext {
 
   fileprivate func push(_ builder: ValueSetBuilder, _ call: HostCall) throws(HostFailure) {
     try reserve(sets.count, limit: Limit.sets, "sets")
-    try reserve(setEntries + builder.count, limit: Limit.setEntries, "members in its sets")
+    try reserve(setEntries + builder.count - 1, limit: Limit.setEntries, "members in its sets")
+    call.charge(300 + builder.count / 4)
     setEntries += builder.count
     sets.append(builder.build())
     call.push(LuaHandle(types.handle(.set), sets.count - 1))
@@ -89,26 +90,42 @@ extension PolicyContext {
     }
     let bytes: [UInt8]
     do throws(PolicyFile.Failure) {
-      bytes = try PolicyFile.read(path, inside: folder, limit: PolicyFile.setLimit)
+      bytes = try PolicyFile.read(path, inside: folder, limit: Limit.setBytes)
     } catch {
       throw HostFailure(argument: 1, "\(ValueSetBuilder.shown(Array(path.utf8))) \(error.reason)")
     }
-    try push(try Self.parse(bytes, as: kind, path: path), call)
+    setBytes += bytes.count
+    guard setBytes <= Limit.setBytes else {
+      throw HostFailure("the files of a policy's sets have at most \(Limit.setBytes >> 20) MiB together")
+    }
+    // Bounded by bytes and members, not by time: long lists are allowed, the same on every machine.
+    let room = Limit.setEntries - setEntries
+    let builder = try call.uncounted { () throws(HostFailure) in
+      try Self.parse(bytes, as: kind, path: path, room: room)
+    }
+    try call.uncounted { () throws(HostFailure) in try push(builder, call) }
   }
 
-  private static func parse(_ bytes: [UInt8], as kind: ValueSet.Kind, path: String) throws(HostFailure)
-    -> ValueSetBuilder
-  {
+  /// - Parameter room: members at most.
+  private static func parse(
+    _ bytes: [UInt8], as kind: ValueSet.Kind, path: String, room: Int
+  ) throws(HostFailure) -> ValueSetBuilder {
     var builder = ValueSetBuilder(kind)
+    builder.reserve(min(bytes.count { $0 == UInt8(ascii: "\n") } + 1, room))
     var line = 0
-    for text in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
-      line += 1
-      let member = member(text, kind)
+    var start = 0
+    while start < bytes.count {
+      let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+      let member = member(bytes[start..<end], kind)
+      (start, line) = (end + 1, line + 1)
       guard !member.isEmpty else { continue }
       do throws(ValueSetBuilder.Refusal) {
-        try builder.add(Array(member))
+        try builder.add(member)
       } catch {
         throw HostFailure("\(path.cleanLine(limit: 200)):\(line): \(error.reason)")
+      }
+      guard builder.count <= room else {
+        throw HostFailure("a policy may have at most \(Limit.setEntries) members in its sets")
       }
     }
     return builder

@@ -55,10 +55,17 @@ struct ValueSetBuilder {
 
   init(_ kind: ValueSet.Kind) { self.kind = kind }
 
-  mutating func add(_ text: [UInt8]) throws(Refusal) {
+  /// For so many members at most.
+  mutating func reserve(_ members: Int) {
+    if kind == .strings { strings.reserveCapacity(members) }
+    if kind == .cidrs { prefixes.reserveCapacity(members) }
+  }
+
+  mutating func add(_ text: ArraySlice<UInt8>) throws(Refusal) {
     switch kind {
     case .cidrs:
-      guard let cidr = CIDR(String(decoding: text, as: UTF8.self)) else {
+      guard let cidr = Self.plainAddress(text).map(CIDR.init(host:)) ?? CIDR(String(decoding: text, as: UTF8.self))
+      else {
         throw Refusal(reason: "\(Self.shown(text)) is no address and no CIDR: write 10.20.1.11 or 10.20.0.0/16")
       }
       prefixes.append((cidr, 0))
@@ -69,7 +76,7 @@ struct ValueSetBuilder {
       }
       add(ports)
     case .strings:
-      if strings.insert(text).inserted { count += 1 }
+      if strings.insert(Array(text)).inserted { count += 1 }
     }
   }
 
@@ -78,10 +85,14 @@ struct ValueSetBuilder {
     add(Int(port)...Int(port))
   }
 
+  /// Word by word: a thousand steps for all ports.
   private mutating func add(_ ports: ClosedRange<Int>) {
-    for port in ports where bits[port >> 6] >> UInt64(port & 63) & 1 == 0 {
-      bits[port >> 6] |= 1 << UInt64(port & 63)
-      count += 1
+    for word in (ports.lowerBound >> 6)...(ports.upperBound >> 6) {
+      let low = max(ports.lowerBound - word << 6, 0)
+      let high = min(ports.upperBound - word << 6, 63)
+      let mask = (UInt64.max << UInt64(low)) & (UInt64.max >> UInt64(63 - high))
+      count += (mask & ~bits[word]).nonzeroBitCount
+      bits[word] |= mask
     }
   }
 
@@ -93,7 +104,23 @@ struct ValueSetBuilder {
     }
   }
 
-  private static func ports(_ text: [UInt8]) -> ClosedRange<Int>? {
+  /// Dotted decimal, what most lists are full of, without a detour; nil: something else.
+  private static func plainAddress(_ text: ArraySlice<UInt8>) -> IPAddress? {
+    var (value, part, digits, parts): (UInt32, UInt32, Int, Int) = (0, 0, 0, 1)
+    for byte in text {
+      if byte == UInt8(ascii: ".") {
+        guard digits > 0, parts < 4 else { return nil }
+        (value, part, digits, parts) = (value << 8 | part, 0, 0, parts + 1)
+        continue
+      }
+      guard byte >= 0x30, byte <= 0x39, digits == 0 || part > 0 else { return nil }
+      (part, digits) = (part * 10 + UInt32(byte - 0x30), digits + 1)
+      guard part <= 255 else { return nil }
+    }
+    return parts == 4 && digits > 0 ? IPAddress(v4: value << 8 | part) : nil
+  }
+
+  private static func ports(_ text: ArraySlice<UInt8>) -> ClosedRange<Int>? {
     let ends = text.split(separator: UInt8(ascii: "-"), maxSplits: 1, omittingEmptySubsequences: false)
     let numbers = ends.compactMap { UInt16(String(decoding: $0, as: UTF8.self)).map(Int.init) }
     guard numbers.count == ends.count, let first = numbers.first, let last = numbers.last, first <= last else {
@@ -102,7 +129,7 @@ struct ValueSetBuilder {
     return first...last
   }
 
-  static func shown(_ text: [UInt8]) -> String {
+  static func shown(_ text: some Collection<UInt8>) -> String {
     "\"" + String(decoding: text.prefix(64), as: UTF8.self).cleanLine(limit: 64) + "\""
   }
 }

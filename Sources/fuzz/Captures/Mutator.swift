@@ -1,3 +1,5 @@
+import SeededRandom
+
 /// Makes damaged captures of whole ones: numbers of the format, order and number of records, headers of packets, bytes.
 struct Mutator {
   private let seeds: [[UInt8]]

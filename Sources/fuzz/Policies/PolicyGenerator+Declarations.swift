@@ -1,3 +1,5 @@
+import SeededRandom
+
 // What a policy declares.
 extension PolicyGenerator {
   mutating func declareSet() {

@@ -1,3 +1,5 @@
+import SeededRandom
+
 // Values by their kind; deeper ones are made of others.
 extension PolicyGenerator {
   private var hasPacket: Bool { place == .filter || place == .balancer }

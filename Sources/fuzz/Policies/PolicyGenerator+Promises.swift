@@ -1,3 +1,5 @@
+import SeededRandom
+
 // What holds in every policy, whatever it does: an error that begins with the mark is a finding.
 extension PolicyGenerator {
   mutating func promise() {

@@ -1,3 +1,5 @@
+import SeededRandom
+
 // What functions do.
 extension PolicyGenerator {
   mutating func statement(_ depth: Int) {

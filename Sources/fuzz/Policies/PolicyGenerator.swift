@@ -1,3 +1,5 @@
+import SeededRandom
+
 /// Makes policies from a grammar of the whole language: declarations, filters, balancers, timers, helpers, sets, loops, texts
 /// and patterns, packets and payloads, errors and mistakes. The same seed gives the same policy.
 struct PolicyGenerator {

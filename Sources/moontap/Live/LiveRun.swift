@@ -52,19 +52,24 @@ final class LiveRun {
   /// - Parameter hangup: where SIGHUP is heard, see `Hangup`.
   func carryOut(hangup: Int32) throws -> OfflineRun.Outcome {
     let engine = try Engine(configuration, input, traffic, hangup: hangup) { _ in }
+    Interrupt.catchSignals()
     let start = ContinuousClock.now
     announce()
     try judgeAll(engine)
     let seconds = (ContinuousClock.now - start).seconds
     let configuration = engine.configuration
     var summary = Summary(
-      plan: configuration.plan, report: try engine.pipeline.report(), seconds: seconds, states: configuration.states,
-      metrics: configuration.metrics, failures: configuration.failures, reloads: engine.reloads, isInterrupted: false)
+      plan: configuration.plan, report: try engine.pipeline.report(), seconds: seconds, faults: configuration.faults,
+      metrics: configuration.metrics, failures: configuration.failures, reloads: engine.reloads, isInterrupted: false,
+      files: [])
     summary.live = LiveReport(interfaces: source.report(), receivers: sink.report())
     configuration.finishLogs()
     let problems = configuration.scriptProblems
-    return OfflineRun.Outcome(summary: summary, problems: problems, ending: problems.isEmpty ? .ok : .failed)
+    return OfflineRun.Outcome(summary: summary, problems: problems, ending: problems.isEmpty ? ending : .failed)
   }
+
+  /// SIGTERM is how a live run ends: that is no failure.
+  private var ending: Ending { Interrupt.ending == .terminated ? .ok : Interrupt.ending }
 
   private func announce() {
     let interfaces = source.report().filter(\.isOpen).map(\.name).joined(separator: ", ")

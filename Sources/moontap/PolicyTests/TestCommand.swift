@@ -89,7 +89,7 @@ struct TestCommand: ParsableCommand {
     }
     report.coverage = coverage || lcov != nil ? Coverage(counted: runner.coverage) : nil
     try write(report)
-    if Interrupt.isRequested { return .interrupted }
+    if Interrupt.isRequested { return Interrupt.ending }
     if report.files.allSatisfy({ $0.tests.isEmpty && $0.problems.isEmpty }) {
       throw Problem(
         code: "tests.none", sentence: "no test has \((filter ?? "").quotedForMessage) in its name",
