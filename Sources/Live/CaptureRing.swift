@@ -22,10 +22,7 @@ import Wire
     guard
       unsafe lv_ring_open(
         ring, interface, Self.blockSize, blocks, UInt32(options.blockMilliseconds), filter, filter.count, &fault)
-    else {
-      unsafe ring.deallocate()
-      throw LiveError("capturing on interface \(name)", fault)
-    }
+    else { throw LiveError("capturing on interface \(name)", fault) }
   }
 
   deinit {

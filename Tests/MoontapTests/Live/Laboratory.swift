@@ -16,21 +16,19 @@ final class Laboratory {
     }
     let probe = "mtp\(getpid())"
     let script =
-      "ip netns add \(probe) && ip -n \(probe) link add type vxlan id 7 dstport 4789 && "
-      + "ip -n \(probe) link add a type veth peer name b && ip -n \(probe) link add br type bridge"
+      "ip netns add \(probe) && ip -n \(probe) link add vx0 type vxlan id 7 dstport 4789 && "
+      + "ip -n \(probe) link add veth0 type veth peer name veth1 && ip -n \(probe) link add br0 type bridge"
     defer { _ = try? Shell.run("ip", ["netns", "del", probe]) }
     let made = try? Shell.run("sh", ["-c", script])
     return made?.status == 0 ? nil : "the kernel makes no namespaces, veth, bridge or vxlan here"
   }()
 
   static let web1MAC = "02:00:0a:14:01:01"
-  private nonisolated(unsafe) static var number = 0
   private let prefix: String
   let folder = try! TemporaryFolder()
 
   init() throws {
-    Self.number += 1
-    prefix = "mt\(getpid() % 100_000)x\(Self.number)"
+    prefix = "mt" + String(UInt32.random(in: 0x1000_0000 ... .max), radix: 16)
     try shell(
       """
       for n in \(host) \(web(1)) \(web(2)) \(receiver); do
@@ -124,9 +122,12 @@ final class Daemon {
     try hear(ready)
   }
 
-  deinit {
+  deinit { kill() }
+
+  /// Programs started by a test have SIGTERM blocked, which few undo; tcpdump has written what it was given.
+  func kill() {
     guard process.isRunning else { return }
-    kill(process.processIdentifier, SIGKILL)
+    signal(SIGKILL)
     process.waitUntilExit()
   }
 
@@ -138,7 +139,7 @@ final class Daemon {
     try #require(errors.components(separatedBy: text).count > times, "nothing said of \(text): \(errors)")
   }
 
-  func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+  func signal(_ number: Int32) { Foundation.kill(process.processIdentifier, number) }
 
   func stop(_ number: Int32 = SIGTERM) throws -> Finished {
     signal(number)

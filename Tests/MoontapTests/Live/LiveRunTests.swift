@@ -15,7 +15,8 @@ struct LiveRunTests {
     let mirror = try #require(summary.mirror("m"))
     let receivers = try #require(mirror["receivers"]?.array)
     for receiver in receivers {
-      let drops = try #require(receiver["drops"]?.object).compactMap { $0.value.packets }.reduce(0, +)
+      let reasons = ["queue-full", "send-error", "too-big"]
+      let drops = reasons.compactMap { receiver["drops"]?[$0]?.packets }.reduce(0, +)
       #expect(receiver["packets"]?.integer == (receiver["delivered"]?.packets ?? -1) + drops)
     }
     #expect(mirror["collected"]?.packets == receivers.compactMap { $0["packets"]?.integer }.reduce(0, +))
@@ -36,7 +37,7 @@ struct LiveRunTests {
   }
 
   /// The kernel cuts the same super-frames on the way to web2, whose cable is one that cannot: what arrives there is what the
-  /// receiver must get, byte for byte.
+  /// receiver must get, byte for byte. Paced, so that that cable loses none.
   @Test func copiesAreTheFramesOfTheWireByteForByte() throws {
     let laboratory = try Laboratory()
     try laboratory.shell(
@@ -49,16 +50,18 @@ struct LiveRunTests {
     try laboratory.ping("-c 5 -i 0.01 -s 1472")
     let server = try Daemon(
       in: laboratory.web(2), ["iperf3", "-s", "-1", "--forceflush", "--logfile", "/dev/stderr"], ready: "listening")
-    try laboratory.shell("ip netns exec \(laboratory.web(1)) iperf3 -c 10.20.1.12 -n 3M")
+    try laboratory.shell("ip netns exec \(laboratory.web(1)) iperf3 -c 10.20.1.12 -n 3M -l 60K -b 50M")
     _ = server
     usleep(300_000)
     let (mirror, live) = try checked(moontap.stop())
     usleep(300_000)
-    _ = try (copies.stop(), wire.stop())
+    copies.kill()
+    wire.kill()
     let (got, expected) = (try laboratory.frames("copies.pcap"), try laboratory.frames("wire.pcap"))
     #expect(sum(live, "superFrames") > 0 && sum(live, "lost") == 0)
     #expect(got.count == mirror["collected"]?.packets)
-    #expect(got.count == expected.count && got.count > 2000)
+    #expect(got.count > 2000)
+    #expect(got.count == expected.count)
     let different = zip(got, expected).enumerated().first { $0.element.0 != $0.element.1 }
     #expect(different == nil, "first different frame: \(different?.offset ?? 0)")
   }
@@ -66,6 +69,12 @@ struct LiveRunTests {
   /// What the sender sent, the engine observed, delivered and lost, and the receiver got, adds up to the packet.
   @Test func countsAddUpFromTheSenderToTheReceiver() throws {
     let laboratory = try Laboratory()
+    // No ARP at a time of its own.
+    try laboratory.shell(
+      """
+      ip -n \(laboratory.web(1)) neigh replace 10.20.1.12 lladdr 02:00:0a:14:01:02 dev eth0 nud permanent
+      ip -n \(laboratory.web(2)) neigh replace 10.20.1.11 lladdr 02:00:0a:14:01:01 dev eth0 nud permanent
+      """)
     let policy = try laboratory.policy(#"source.eni("eni-web1")"#)
     let moontap = try laboratory.moontap(policy)
     func counts() throws -> (out: Int, in: Int, copies: Int) {
@@ -179,7 +188,7 @@ struct LiveRunTests {
     usleep(200_000)
     let (_, live) = try checked(moontap.stop())
     usleep(200_000)
-    _ = try copies.stop()
+    copies.kill()
     let texts = try laboratory.frames("copies.pcap").map {
       $0.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
@@ -198,7 +207,7 @@ struct LiveRunTests {
     usleep(200_000)
     let (mirror, live) = try checked(moontap.stop())
     usleep(200_000)
-    _ = try copies.stop()
+    copies.kill()
     let receiver = try #require(live["receivers"]?.array?.first)
     let lengths = try laboratory.frames("copies.pcap").map(\.count)
     if oversize == "truncate" {
