@@ -35,16 +35,17 @@ let package = Package(
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
-    // 6: the commands; the only place where the parts meet
+    // 7: the commands; the only place where the parts meet
     .executableTarget(
       name: "moontap",
       dependencies: [
-        "Live", "Capture", "Policy", "DataPath", "Store", "Cloud", "LuaRuntime", "Mirroring", "Inventory", "JSONText",
-        "Wire",
+        "Audit", "Interactive", "Live", "Capture", "Policy", "DataPath", "Store", "Cloud", "LuaRuntime", "Mirroring",
+        "Inventory",
+        "JSONText", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
-    // 6: makes captures, inventories and mirrors for tests and measurements; not installed
+    // 7: makes captures, inventories and mirrors for tests and measurements; not installed
     .executableTarget(
       name: "trafficgen",
       dependencies: [
@@ -52,7 +53,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
-    // 6: runs damaged captures through all of it; see scripts/fuzz
+    // 7: runs damaged captures through all of it; see scripts/fuzz
     .executableTarget(
       name: "fuzz",
       dependencies: [
@@ -60,6 +61,13 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+    // 6: runs audits over captures and configurations; findings, reports
+    floor(
+      "Audit", ["Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"], loop),
+    // 6: a session at the prompt
+    floor(
+      "Interactive",
+      ["Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire", "CEdit"], loop),
     // 5: sources and sinks that touch files and the machine | interfaces and sockets
     floor("Capture", ["DataPath", "Mirroring", "Wire", "CPcap", "CZlib"], loop),
     floor("Live", ["DataPath", "Mirroring", "Inventory", "Wire", "CLiveShims"], loop),
@@ -88,6 +96,7 @@ let package = Package(
     .target(name: "CLiveShims", cSettings: [.treatAllWarnings(as: .error)]),
     .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
     .systemLibrary(name: "CPcap", providers: [.apt(["libpcap-dev"])]),
+    .systemLibrary(name: "CEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     tests("Wire", ["Wire", "Capture", "DataPath", "SeededRandom"]),
@@ -97,16 +106,21 @@ let package = Package(
     tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "SeededRandom", "Wire"]),
     tests("LuaRuntime", ["LuaRuntime"]),
     tests("Policy", ["Policy", "Capture", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
+    tests("Audit", ["Audit", "Policy", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
+    tests(
+      "Interactive",
+      ["Interactive", "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("Cloud", ["Cloud", "Inventory", "JSONText", "Wire"]),
     .testTarget(
       name: "StoreTests",
       dependencies: ["Store", "Mirroring", "Inventory", "JSONText", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: strict),
+    tests("Live", ["Live", "Capture", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("Capture", ["Capture", "DataPath", "Mirroring", "SeededRandom", "Wire", "CPcap"]),
     tests(
       "Moontap",
       [
-        "moontap", "Capture", "Policy", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire",
+        "moontap", "Audit", "Capture", "Policy", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire",
       ]),
   ],
   swiftLanguageModes: [.v6]

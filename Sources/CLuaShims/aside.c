@@ -21,14 +21,18 @@ typedef struct outer_call {
   char *out_bytes;
   size_t out_length, out_bytes_capacity;
   bool out_failed;
+  mt_track track;
 } outer_call;
 
 static outer_call put_away(mt_state *st) {
+  st->written++; /* the script has run since */
+  mt_note_unsteady(st, "a call beside it");
   outer_call outer = {
     st->steps, st->steps_limit, st->wall_limit, st->wall_started, st->cpu_started, st->allocated, st->allocated_limit,
     st->in, st->out, st->in_count, st->in_capacity, st->out_count, st->out_capacity, st->next_depth,
-    st->out_bytes, st->out_length, st->out_bytes_capacity, st->out_failed,
+    st->out_bytes, st->out_length, st->out_bytes_capacity, st->out_failed, st->track,
   };
+  st->track.on = false;
   st->in = st->out = NULL;
   st->out_bytes = NULL;
   st->in_count = st->in_capacity = st->out_count = st->out_capacity = 0;
@@ -48,11 +52,13 @@ static void bring_back(mt_state *st, const outer_call *outer) {
   st->out_bytes = outer->out_bytes, st->out_length = outer->out_length;
   st->out_bytes_capacity = outer->out_bytes_capacity, st->out_failed = outer->out_failed;
   const mt_limits limits = {outer->steps_limit, outer->wall_limit, outer->allocated_limit};
-  mt_arm(st, &limits);
+  mt_arm(st, &limits, true);
   st->steps = outer->steps - MT_HOOK_INTERVAL;
   st->wall_started = outer->wall_started, st->cpu_started = outer->cpu_started;
   st->allocated = outer->allocated;
   st->next_depth = outer->next_depth;
+  st->track = outer->track;
+  st->written++; /* the script goes on */
   st->running = true;
   st->asides--;
 }

@@ -71,6 +71,7 @@ static int base_print(lua_State *L) {
   char line[MT_PRINT_LINE + 1];
   size_t used = 0;
   int count = lua_gettop(L);
+  mt_note_unsteady(st, "print");
   for (int i = 1; i <= count; i++) {
     size_t length;
     mt_describe_value(L, i);
@@ -118,7 +119,8 @@ static int base_pairs(lua_State *L) {
   if (object && object->kind == MT_OBJECT_HANDLE && st->handles[object->type].enumerate != MT_NO_FUNCTION) {
     lua_settop(L, 1);
     lua_pushinteger(L, 0);
-    lua_pushcclosure(L, mt_enumerate, 2);
+    lua_pushinteger(L, (lua_Integer)st->serial);
+    lua_pushcclosure(L, mt_enumerate, 3);
     lua_pushnil(L);
     lua_pushnil(L);
     return 3;
@@ -150,6 +152,7 @@ static uint64_t random_up_to(mt_state *st, uint64_t limit) {
 static int math_random(lua_State *L) {
   mt_state *st = mt_of(L);
   lua_Integer low = 1, high;
+  mt_note_unsteady(st, "math.random");
   switch (lua_gettop(L)) {
   case 0: lua_pushnumber(L, (lua_Number)(random_bits(st) >> 11) * 0x1p-53); return 1;
   case 1:

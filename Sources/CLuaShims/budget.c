@@ -2,6 +2,7 @@
 
 #include "state.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -19,14 +20,8 @@ void mt_start_clock(mt_state *st) {
   st->cpu_started = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
 }
 
-void mt_interrupt(mt_state *st) { atomic_store(&st->interrupted, true); }
-
 /* Time in which the thread did not run is the machine's, not the script's: a script cannot wait. */
 static bool out_of_time(mt_state *st) {
-  if (atomic_load_explicit(&st->interrupted, memory_order_relaxed) && st->running) {
-    atomic_store(&st->interrupted, false);
-    return st->fatal_by_interrupt = true;
-  }
   if (st->wall_limit == INT64_MAX) return false;
   if (st->wall_started == 0) {
     mt_start_clock(st);
@@ -89,6 +84,7 @@ static void on_count(lua_State *L, lua_Debug *ar) {
     st->steps -= st->interval;
     if (st->steps < 0) mt_set_fatal(st, MT_CPU);
     else if (out_of_time(st)) mt_set_fatal(st, MT_WALL);
+    else if (mt_is_interrupted(st)) mt_set_fatal(st, MT_INTERRUPTED);
   }
   if (!st->fatal) {
     if (st->looks_soon) look_every(st, interval(st));
@@ -97,6 +93,21 @@ static void on_count(lua_State *L, lua_Debug *ar) {
   }
   mt_raise_fatal(L);
 }
+
+struct mt_interrupt {
+  _Atomic bool is_set;
+};
+
+mt_interrupt *mt_interrupt_new(void) { return calloc(1, sizeof(mt_interrupt)); }
+void mt_interrupt_free(mt_interrupt *interrupt) { free(interrupt); }
+void mt_interrupt_set(mt_interrupt *interrupt, bool value) {
+  atomic_store_explicit(&interrupt->is_set, value, memory_order_relaxed);
+}
+bool mt_interrupt_is_set(const mt_interrupt *interrupt) {
+  return atomic_load_explicit(&interrupt->is_set, memory_order_relaxed);
+}
+bool mt_is_interrupted(const mt_state *st) { return st->interrupt && mt_interrupt_is_set(st->interrupt); }
+void mt_watch(mt_state *st, const mt_interrupt *interrupt) { st->interrupt = interrupt; }
 
 void mt_charge(mt_state *st, int64_t steps) {
   if (steps <= 0) return;
@@ -109,6 +120,7 @@ void mt_settle_or_raise(lua_State *L, int64_t steps) {
   mt_state *st = mt_of(L);
   if (st->steps < 0) mt_set_fatal(st, MT_CPU);
   else if ((st->look_at_clock || steps > MT_HOOK_INTERVAL) && out_of_time(st)) mt_set_fatal(st, MT_WALL);
+  else if (mt_is_interrupted(st)) mt_set_fatal(st, MT_INTERRUPTED);
   st->look_at_clock = false;
   if (st->fatal) mt_raise_fatal(L);
 }
@@ -138,10 +150,11 @@ lua_Number mt_check_number(lua_State *L, int argument) {
   return luaL_checknumber(L, argument);
 }
 
-void mt_arm(mt_state *st, const mt_limits *limits) {
+/* `counts`: instructions are counted; without, only functions in C look at the limits. */
+void mt_arm(mt_state *st, const mt_limits *limits, bool counts) {
   st->fatal = 0;
   st->next_depth = 0;
-  st->fatal_by_call = st->fatal_by_text = st->fatal_by_interrupt = st->looks_soon = false;
+  st->fatal_by_call = st->fatal_by_text = st->looks_soon = false;
   st->fatal_line = 0;
   st->fatal_chunk[0] = 0;
   st->error.traceback[0] = 0;
@@ -152,7 +165,9 @@ void mt_arm(mt_state *st, const mt_limits *limits) {
   st->wall_started = 0;
   st->allocated = 0;
   st->allocated_limit = limits->allocated;
-  look_every(st, st->text_count ? interval(st) : MT_HOOK_INTERVAL);
+  st->interval = st->text_count ? interval(st) : MT_HOOK_INTERVAL;
+  if (counts || st->covers || st->text_count) look_every(st, st->interval);
+  else if (lua_gethookmask(st->L)) lua_sethook(st->L, NULL, 0, 0);
 }
 
 /* --- the heap ------------------------------------------------------------------------------------------------------ */

@@ -1,53 +1,28 @@
 /* Which lines of the chunks could run, and how often each was begun. Only for tests of policies: the hook costs a call a
    line, beside the budget's, which stays as exact as it is.
 
-   The lines that could run are read off the chunk's own dump, nested functions included, since a function that is never
+   The lines that could run are read off the chunk's own bytecode, nested functions included, since a function that is never
    made has no closure to ask. Left out is each function's last instruction: the return that the compiler adds, which
    stands on the line of its `end`. */
 
-#include "dump.h"
+#include "bytecode.h"
+#include "state.h"
 
-static void mark(mt_covered_chunk *chunk, size_t line) {
-  if (line == 0 || line > chunk->line_count) return;
+#include <stdlib.h>
+#include <string.h>
+
+static void mark(mt_covered_chunk *chunk, int line) {
+  if (line <= 0 || (uint32_t)line > chunk->line_count) return;
   if (chunk->hits[line] == MT_NO_CODE) chunk->hits[line] = 0;
 }
 
-/* One byte an instruction: how far its line is from the one before, or -128: see the list of absolute lines. */
-static void mark_lines(dump *d, mt_covered_chunk *chunk, size_t line, bool is_vararg) {
-  size_t count = next_size(d), deltas = d->at;
-  skip(d, count);
-  size_t absolutes = next_size(d);
-  size_t next_absolute = absolutes ? next_size(d) : SIZE_MAX;
-  size_t absolute_line = absolutes ? next_size(d) : 0;
-  for (size_t i = 0; i < count && !d->failed; i++) {
-    int delta = (signed char)d->bytes[deltas + i];
-    line = delta != -128 ? line + (size_t)delta : i == next_absolute ? absolute_line : line;
-    if (delta == -128) {
-      next_absolute = --absolutes ? next_size(d) : SIZE_MAX;
-      absolute_line = absolutes ? next_size(d) : 0;
-    }
-    if (!(i == 0 && is_vararg) && i != count - 1) mark(chunk, line);
+static void mark_function(mt_covered_chunk *chunk, const mt_prototype *p) {
+  int line = p->first_line, next = 0;
+  for (int i = 0; i < p->line_count; i++) {
+    line = mt_next_line(p, line, i, &next);
+    if (!(i == 0 && p->is_vararg) && i != p->line_count - 1) mark(chunk, line);
   }
-}
-
-static void read_function(dump *d, mt_covered_chunk *chunk, int depth) {
-  if (depth > MT_DUMP_DEPTH || d->failed) {
-    d->failed = true;
-    return;
-  }
-  skip_string(d);
-  size_t line = next_size(d);
-  next_size(d);
-  skip(d, 1);
-  bool is_vararg = next_byte(d) != 0;
-  skip(d, 1);
-  skip(d, 4 * next_size(d)); /* the code */
-  skip_constants(d);
-  skip(d, 3 * next_size(d)); /* upvalues */
-  for (size_t n = next_size(d); n > 0 && !d->failed; n--) read_function(d, chunk, depth + 1);
-  mark_lines(d, chunk, line, is_vararg);
-  for (size_t n = next_size(d); n > 0 && !d->failed; n--) skip_string(d), next_size(d), next_size(d); /* locals */
-  for (size_t n = next_size(d); n > 0 && !d->failed; n--) skip_string(d); /* upvalues' names */
+  for (int i = 0; i < p->child_count; i++) mark_function(chunk, p->children[i]);
 }
 
 /* --- chunks -------------------------------------------------------------------------------------------------------- */
@@ -77,12 +52,11 @@ void mt_cover_chunk(lua_State *L, const char *name, const char *source, size_t l
   uint32_t lines = 1;
   for (size_t i = 0; i < length; i++) lines += source[i] == '\n';
   mt_covered_chunk *chunk = add_chunk(st, name, lines);
-  dump d = {0};
-  bool is_open = chunk && open_dump(L, &d, false);
-  if (is_open) read_function(&d, chunk, 0);
-  bool failed = !is_open || d.failed;
-  free(d.bytes);
-  if (failed) luaL_error(L, "the lines of %s cannot be told", name);
+  mt_bytecode bytecode = {0};
+  bool is_read = chunk && mt_read_bytecode(L, lua_gettop(L), &bytecode);
+  if (is_read) mark_function(chunk, bytecode.root);
+  mt_free_bytecode(&bytecode);
+  if (!is_read) luaL_error(L, "the lines of %s cannot be told", name);
 }
 
 /* Called for each line that begins. Reads only. */

@@ -177,6 +177,30 @@ void mt_build_environment(lua_State *L) {
   lua_settop(L, globals - 1);
 }
 
+const char *mt_library_name(lua_State *L, int index) {
+  static const luaL_Reg *const own[] = {mt_base_functions, mt_string_functions, mt_pattern_functions, mt_table_functions};
+  lua_CFunction function = lua_tocfunction(L, index);
+  if (function == charged && lua_getupvalue(L, index, 1)) {
+    lua_Integer i = lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    return stock[i].name;
+  }
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    for (const luaL_Reg *entry = own[i]; entry->name; entry++)
+      if (entry->func == function) return entry->name;
+  return NULL;
+}
+
+bool mt_is_text_method(const char *path) {
+  static const luaL_Reg *const own[] = {mt_string_functions, mt_pattern_functions};
+  for (int i = 0; stock[i].name; i++)
+    if (strcmp(stock[i].name, path) == 0) return true;
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    for (const luaL_Reg *entry = own[i]; entry->name; entry++)
+      if (strcmp(entry->name, path) == 0) return true;
+  return false;
+}
+
 /* --- environments of modules --------------------------------------------------------------------------------------- */
 
 /* Pushes a copy of the table at `index`; of its plain tables too, since a script could change them for all. Namespaces of
@@ -266,7 +290,6 @@ static int walk_globals(lua_State *L) {
   }
   return 0;
 }
-
 
 int mt_reachable_names(mt_state *st, void *context, void (*visit)(void *context, const char *name, size_t length)) {
   walk_request request = {context, visit};

@@ -69,6 +69,7 @@ int mt_call_host(lua_State *L, uint32_t function, int first, int count) {
   if (count > MT_MAX_ARGUMENTS) luaL_error(L, "too many arguments (at most %d)", MT_MAX_ARGUMENTS);
   for (;;) {
     mt_take_arguments(L, first, count);
+    mt_note_host_call(st, function);
     mt_begin(st);
     int64_t left = st->steps;
     int answer = st->host.call(st->host.context, function, token, st->in, (uint32_t)count);
@@ -76,6 +77,7 @@ int mt_call_host(lua_State *L, uint32_t function, int first, int count) {
     mt_settle_or_raise(L, left - st->steps);
     if (answer == MT_RAISE) raise_failure(L);
     if (!st->next_wanted) return mt_give_all(L, 0);
+    st->written++; /* a function of Lua that nobody examined */
     token = st->next_token;
     bool is_chunk = st->next_is_chunk;
     lua_settop(L, base);
@@ -175,6 +177,27 @@ static int handle_index(lua_State *L) {
   raise_unknown_key(L, 2, 3, "field", kind->name);
 }
 
+/* Pushes what a handle has under the name: a method, or the number of a field's host function. False: nothing, and nothing
+   is pushed. */
+bool mt_push_member(lua_State *L, int index, const char *name, size_t length) {
+  const mt_handle *handle = lua_touserdata(L, index);
+  if (!handle || handle->object.kind != MT_OBJECT_HANDLE || !lua_getmetatable(L, index)) return false;
+  int top = lua_gettop(L);
+  lua_getfield(L, top, "__index");
+  if (lua_tocfunction(L, -1) == handle_index && lua_getupvalue(L, -1, 2)) {
+    lua_pushlstring(L, name, length);
+    lua_rawget(L, -2);
+    lua_replace(L, top);
+  } else {
+    lua_pushnil(L);
+    lua_replace(L, top);
+  }
+  lua_settop(L, top);
+  if (!lua_isnil(L, top)) return true;
+  lua_pop(L, 1);
+  return false;
+}
+
 static int handle_assign(lua_State *L) {
   mt_handle_kind *kind = &mt_of(L)->handles[lua_tointeger(L, lua_upvalueindex(1))];
   const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : luaL_typename(L, 2);
@@ -192,9 +215,11 @@ static int handle_unary(lua_State *L) { /* Lua passes the operand twice */
   return mt_call_host(L, (uint32_t)lua_tointeger(L, lua_upvalueindex(1)), 1, 1);
 }
 
-/* `pairs` over a handle. Upvalues: handle, position. */
+/* `pairs` over a handle. Upvalues: handle, position, serial of the call that made it: one from an earlier call has gone on
+   since. */
 int mt_enumerate(lua_State *L) {
   mt_state *st = mt_of(L);
+  if (st->track.on && lua_tointeger(L, lua_upvalueindex(3)) != (lua_Integer)st->serial) mt_note_unsteady(st, "pairs");
   const mt_handle *handle = lua_touserdata(L, lua_upvalueindex(1));
   lua_Integer position = lua_tointeger(L, lua_upvalueindex(2));
   lua_settop(L, 0);
@@ -272,7 +297,6 @@ static int define_handle(lua_State *L) {
   kind->describe = d->describe;
   return 0;
 }
-
 
 int mt_define_handle_type(mt_state *st, uint32_t type, const mt_handle_type *description) {
   if (type >= st->handle_count) return MT_RUNTIME;

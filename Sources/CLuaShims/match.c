@@ -339,8 +339,12 @@ static int find_or_match(lua_State *L, bool find) {
 static int string_find(lua_State *L) { return find_or_match(L, true); }
 static int string_match(lua_State *L) { return find_or_match(L, false); }
 
-/* Upvalues: text, pattern, offset to go on at, offset where the last match ended (-1: none). */
+/* Upvalues: text, pattern, offset to go on at, offset where the last match ended (-1: none), serial of the call that made
+   it: one from an earlier call has gone on since. */
 static int next_match(lua_State *L) {
+  mt_state *st = mt_of(L);
+  if (st->track.on && lua_tointeger(L, lua_upvalueindex(5)) != (lua_Integer)st->serial)
+    mt_note_unsteady(st, "string.gmatch");
   size_t length, n;
   const char *text = lua_tolstring(L, lua_upvalueindex(1), &length);
   const char *pattern = lua_tolstring(L, lua_upvalueindex(2), &n);
@@ -367,7 +371,8 @@ static int string_gmatch(lua_State *L) {
   lua_settop(L, 2);
   lua_pushinteger(L, (lua_Integer)(start > length ? length + 1 : start));
   lua_pushinteger(L, -1);
-  lua_pushcclosure(L, next_match, 4);
+  lua_pushinteger(L, (lua_Integer)mt_of(L)->serial);
+  lua_pushcclosure(L, next_match, 5);
   return 1;
 }
 

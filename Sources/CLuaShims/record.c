@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 bool mt_is_fresh(const mt_state *st, const mt_record *record) {
   return record->serial == st->serial || record->serial == MT_PINNED;
 }
@@ -65,7 +64,10 @@ static int push_text(lua_State *L, mt_record *record, const mt_field_entry *fiel
   return 1;
 }
 
-/* An inner record: one object per outer one and field, lent again and again as the outer one is. */
+static mt_record *new_record(lua_State *L, uint32_t type, size_t room, int more_values);
+
+/* An inner record: one object per outer one and field, lent again and again as the outer one is. What lies in the outer
+   one's own memory keeps that alive by one more user value. */
 static int push_inner(lua_State *L, const mt_record *record, const mt_field_entry *field, const void *base) {
   if (!base) {
     lua_pushnil(L);
@@ -73,7 +75,9 @@ static int push_inner(lua_State *L, const mt_record *record, const mt_field_entr
   }
   if (lua_getiuservalue(L, 1, field->slot + 1) != LUA_TUSERDATA) {
     lua_pop(L, 1);
-    mt_new_record(L, field->detail);
+    new_record(L, field->detail, 0, 1);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, mt_of(L)->records[field->detail].slots + 1);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, 1, field->slot + 1);
   }
@@ -96,6 +100,7 @@ static int record_index(lua_State *L) {
   if (!mt_is_fresh(st, record)) mt_raise_stale(L, record);
   const mt_field_entry *field = find(kind, lua_topointer(L, 2)); /* a string's object, whatever 5.4.x */
   if (!field) raise_unknown_field(L, kind);
+  if (st->track.on) mt_note_read(st, record, kind, field);
   if (field->presence_mask && !(record->base[field->presence_offset] & field->presence_mask)) {
     lua_pushnil(L);
     return 1;
@@ -130,17 +135,58 @@ static int record_length(lua_State *L) {
   return mt_call_host(L, (uint32_t)lua_tointeger(L, lua_upvalueindex(1)), 1, 1);
 }
 
-mt_record *mt_new_record(lua_State *L, uint32_t type) {
+/* `packet:source_in(set)` in the usual form; in any other the method's function says what is wrong. Upvalues: the function's
+   number, the record's type, the position of the method among its entries. */
+int mt_record_predicate(lua_State *L) {
+  mt_state *st = mt_of(L);
+  const mt_record *record = lua_touserdata(L, 1);
+  const mt_handle *handle = lua_touserdata(L, 2);
+  if (record && handle && record->object.kind == MT_OBJECT_RECORD && handle->object.kind == MT_OBJECT_HANDLE) {
+    const mt_record_kind *kind = &st->records[lua_tointeger(L, lua_upvalueindex(2))];
+    const mt_field_entry *entry = &kind->entries[lua_tointeger(L, lua_upvalueindex(3))];
+    if (&st->records[record->object.type] == kind && handle->object.type == entry->detail && mt_is_fresh(st, record)) {
+      mt_charge_or_raise(L, 12);
+      int answer = st->host.predicate(st->host.context, entry->function, record->base, handle->index);
+      uint64_t key = entry->keys[0] + entry->keys[1] * (uint64_t)handle->index;
+      if (answer >= 0 && key < 256) {
+        mt_note_key(st, record->base, (uint8_t)key);
+        lua_pushboolean(L, answer);
+        return 1;
+      }
+    }
+  }
+  return mt_call_host(L, (uint32_t)lua_tointeger(L, lua_upvalueindex(1)), 1, lua_gettop(L));
+}
+
+static size_t head_size(const mt_record_kind *kind) {
+  size_t size = sizeof(mt_record) + kind->slots * sizeof(uint64_t);
+  return (size + 15) / 16 * 16; /* what is copied behind it is aligned */
+}
+
+static mt_record *new_record(lua_State *L, uint32_t type, size_t room, int more_values) {
   mt_state *st = mt_of(L);
   if (type >= st->record_count || !st->records[type].name) luaL_error(L, "the host gave a record of an unknown type");
   const mt_record_kind *kind = &st->records[type];
-  size_t size = sizeof(mt_record) + kind->slots * sizeof(uint64_t);
-  mt_record *record = lua_newuserdatauv(L, size, kind->slots);
+  size_t size = head_size(kind);
+  mt_record *record = lua_newuserdatauv(L, size + room, kind->slots + more_values);
   memset(record, 0, size); /* serial 0 is never a call's: stale until lent */
   record->object = (mt_object){MT_OBJECT_RECORD, type};
   lua_rawgeti(L, LUA_REGISTRYINDEX, kind->metatable);
   lua_setmetatable(L, -2);
   return record;
+}
+
+mt_record *mt_new_record(lua_State *L, uint32_t type) { return new_record(L, type, 0, 0); }
+
+/* The bytes lie behind the record, where Lua never moves them. */
+void mt_push_copied_record(lua_State *L, uint32_t type, const void *bytes, size_t size) {
+  mt_state *st = mt_of(L);
+  mt_record *record = new_record(L, type, size, 0);
+  unsigned char *base = (unsigned char *)record + head_size(&st->records[type]);
+  memcpy(base, bytes, size);
+  st->host.settle(st->host.context, type, base, size);
+  record->base = base;
+  record->serial = MT_PINNED;
 }
 
 /* --- definition --------------------------------------------------------------------------------------------------- */
@@ -161,6 +207,7 @@ static void remember_name(lua_State *L, mt_record_kind *kind, int constants, con
     if (slot->string == interned) luaL_error(L, "the field '%s' is defined twice", name);
     if (slot->string) continue;
     *slot = (mt_name_slot){interned, text, entry};
+    kind->entries[entry].name = text;
     return;
   }
 }
@@ -177,6 +224,9 @@ static int make_names(lua_State *L, const mt_field *field) {
 static void define_field(lua_State *L, mt_record_kind *kind, const mt_field *field, uint32_t number) {
   mt_field_entry *entry = &kind->entries[number];
   entry->kind = field->kind;
+  entry->is_unsteady = field->is_unsteady;
+  entry->key_count = field->key_count;
+  memcpy(entry->keys, field->keys, sizeof entry->keys);
   entry->presence_mask = field->presence_mask;
   entry->presence_offset = field->presence_offset;
   entry->offset = field->offset;
@@ -186,6 +236,21 @@ static void define_field(lua_State *L, mt_record_kind *kind, const mt_field *fie
     entry->slot = kind->slots++;
   if (field->kind == MT_FIELD_NAMED) entry->constant = make_names(L, field);
   remember_name(L, kind, 3, field->name, number);
+}
+
+static void push_method(lua_State *L, uint32_t type, const mt_member *method, mt_field_entry *entry, uint32_t number) {
+  if (method->predicate == MT_NO_FUNCTION) {
+    mt_push_host_function(L, method->function);
+    return;
+  }
+  entry->function = method->predicate;
+  entry->detail = method->handle_type;
+  entry->keys[0] = method->first_key;
+  entry->keys[1] = method->key_step;
+  lua_pushinteger(L, method->function);
+  lua_pushinteger(L, type);
+  lua_pushinteger(L, number);
+  lua_pushcclosure(L, mt_record_predicate, 3);
 }
 
 static int define_record(lua_State *L) {
@@ -199,7 +264,7 @@ static int define_record(lua_State *L) {
   for (uint32_t i = 0; i < d->method_count; i++) {
     mt_field_entry *entry = &kind->entries[d->field_count + i];
     entry->kind = MT_FIELD_METHOD;
-    mt_push_host_function(L, d->methods[i].function);
+    push_method(L, request->type, &d->methods[i], entry, d->field_count + i);
     entry->constant = luaL_ref(L, 3);
     remember_name(L, kind, 3, d->methods[i].name, d->field_count + i);
   }
@@ -241,4 +306,43 @@ int mt_define_record_type(mt_state *st, uint32_t type, const mt_record_type *des
   if (!reserve_names(&st->records[type], description)) return MT_MEMORY;
   record_request request = {type, description};
   return mt_protect(st, define_record, &request);
+}
+
+/* --- which fields are read ----------------------------------------------------------------------------------------- */
+
+/* Stands in record_index's place, with its upvalues. */
+static int record_index_noted(lua_State *L) {
+  const mt_record *record = lua_touserdata(L, 1);
+  const mt_record_kind *kind = &mt_of(L)->records[record->object.type];
+  const mt_field_entry *field = find(kind, lua_topointer(L, 2));
+  if (field) kind->entries[field - kind->entries].was_read = true;
+  return record_index(L);
+}
+
+static int note_reads(lua_State *L) {
+  mt_state *st = mt_of(L);
+  bool on = *(bool *)lua_touserdata(L, 1);
+  for (uint32_t type = 0; type < st->record_count; type++) {
+    if (!st->records[type].name) continue;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, st->records[type].metatable);
+    lua_pushinteger(L, type);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, st->records[type].constants);
+    lua_pushcclosure(L, on ? record_index_noted : record_index, 2);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+int mt_note_reads(mt_state *st, bool on) { return mt_protect(st, note_reads, &on); }
+
+void mt_take_reads(mt_state *st, void *context, void (*visit)(void *, const char *, const char *)) {
+  for (uint32_t type = 0; type < st->record_count; type++) {
+    const mt_record_kind *kind = &st->records[type];
+    for (uint32_t i = 0; kind->name && i <= kind->mask; i++) {
+      if (!kind->names[i].string || !kind->entries[kind->names[i].entry].was_read) continue;
+      visit(context, kind->name, kind->names[i].text);
+      kind->entries[kind->names[i].entry].was_read = false;
+    }
+  }
 }

@@ -180,10 +180,11 @@ static void report_fatal(mt_state *st) {
     snprintf(text, MT_MESSAGE_SIZE, "CPU budget of %lld steps used up", (long long)st->steps_limit);
     break;
   case MT_WALL:
-    if (st->fatal_by_interrupt) snprintf(text, MT_MESSAGE_SIZE, "interrupted");
-    else
-      snprintf(text, MT_MESSAGE_SIZE, "time limit of %lld ms reached before the CPU budget",
-               (long long)(st->wall_limit / 1000000));
+    snprintf(text, MT_MESSAGE_SIZE, "time limit of %lld ms reached before the CPU budget",
+             (long long)(st->wall_limit / 1000000));
+    break;
+  case MT_INTERRUPTED:
+    snprintf(text, MT_MESSAGE_SIZE, "interrupted");
     break;
   default:
     snprintf(text, MT_MESSAGE_SIZE, st->fatal_by_call ? "not enough memory: more than %s allocated in one call"

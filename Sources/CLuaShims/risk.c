@@ -1,54 +1,35 @@
 /* Which functions a fault of the installed Lua can reach: 5.4.4 and before miscompile `1 ~ (2 or 3)` in functions with more
-   than 256 constants. Found in the chunk's own bytecode, when it is loaded; a chunk whose dump is not as expected is left
+   than 256 constants. Found in the chunk's own bytecode, when it is loaded; a chunk whose bytecode is not as expected is left
    alone. */
 
-#include "dump.h"
+#include "bytecode.h"
+#include "state.h"
 
-enum { FIRST_BIT_K = 29, LAST_BIT_K = 33, FIRST_BIT = 41, LAST_BIT = 45 }; /* lopcodes.h: BANDK to SHLI, BAND to SHR */
+#include <string.h>
 
-static bool has_bit_operator(dump *d) {
-  size_t instructions = next_size(d);
-  if (instructions > (d->length - d->at) / 4) d->failed = true;
-  for (size_t i = 0; !d->failed && i < instructions; i++) {
-    uint32_t instruction;
-    memcpy(&instruction, d->bytes + d->at + i * 4, 4);
-    unsigned opcode = instruction & 0x7F;
-    if ((opcode >= FIRST_BIT_K && opcode <= LAST_BIT_K) || (opcode >= FIRST_BIT && opcode <= LAST_BIT)) {
-      skip(d, instructions * 4);
-      return true;
-    }
+static bool has_bit_operator(const mt_prototype *p) {
+  for (int i = 0; i < p->code_count; i++) {
+    unsigned opcode = mt_op(p->code[i]);
+    if ((opcode >= OP_BANDK && opcode <= OP_SHLI) || (opcode >= OP_BAND && opcode <= OP_SHR)) return true;
   }
-  if (!d->failed) skip(d, instructions * 4);
   return false;
 }
 
-/* One function and those in it, stripped of what is for debuggers. `line` becomes that of the first at risk, -1: the main
-   chunk's. */
-static void look(dump *d, int32_t *found, int depth) {
-  if (depth > MT_DUMP_DEPTH) d->failed = true;
-  if (d->failed) return;
-  skip_string(d);
-  int32_t line = (int32_t)next_size(d);
-  next_size(d);
-  skip(d, 3);
-  bool has_operator = has_bit_operator(d);
-  size_t constants = skip_constants(d);
-  if (has_operator && constants > 256 && *found == 0) *found = line ? line : -1;
-  skip(d, 3 * next_size(d)); /* upvalues */
-  for (size_t n = next_size(d); n > 0 && !d->failed; n--) look(d, found, depth + 1);
-  for (int list = 0; list < 4; list++)
-    if (next_size(d) != 0) d->failed = true;
+/* One function and those in it. `found` becomes the line of the first at risk, -1: the main chunk's. */
+static void look(const mt_prototype *p, int32_t *found) {
+  if (*found == 0 && p->constant_count > 256 && has_bit_operator(p)) *found = p->first_line ? p->first_line : -1;
+  for (int i = 0; i < p->child_count; i++) look(p->children[i], found);
 }
 
 /* The function is on top of the stack. */
 void mt_note_risk(lua_State *L, const char *chunk) {
   mt_state *st = mt_of(L);
   if (st->risk_line || LUA_VERSION_NUM != 504) return;
-  dump d = {0};
+  mt_bytecode bytecode;
   int32_t line = 0;
-  if (open_dump(L, &d, true)) look(&d, &line, 0);
-  free(d.bytes);
-  if (d.failed || line == 0) return;
+  if (mt_read_bytecode(L, lua_gettop(L), &bytecode)) look(bytecode.root, &line);
+  mt_free_bytecode(&bytecode);
+  if (line == 0) return;
   st->risk_line = line;
   mt_clean(st->risk_chunk, sizeof st->risk_chunk, chunk, strlen(chunk), false);
 }

@@ -165,8 +165,9 @@ static const char *next_line(lua_State *L, void *data, size_t *size) {
   return line;
 }
 
-/* Pushes the compiled chunk, or raises; what the compiler says without a place ("C stack overflow") gets one. */
-void mt_compile(lua_State *L, const char *source, size_t length, const char *chunk) {
+/* Pushes the compiled chunk and returns LUA_OK, or what the compiler says; what it says without a place ("C stack
+   overflow") gets one. Raises out of memory only. */
+int mt_try_compile(lua_State *L, const char *source, size_t length, const char *chunk) {
   mt_state *st = mt_of(L);
   reader r = {source, source + length, 0};
   lua_pushfstring(L, "@%s", chunk);
@@ -175,12 +176,20 @@ void mt_compile(lua_State *L, const char *source, size_t length, const char *chu
   if (status == LUA_OK) {
     mt_note_risk(L, chunk);
     mt_cover_chunk(L, chunk, source, length);
-    return;
+    return status;
   }
-  if (status == LUA_ERRMEM) mt_set_fatal(st, MT_MEMORY);
+  if (status == LUA_ERRMEM) {
+    mt_set_fatal(st, MT_MEMORY);
+    lua_error(L);
+  }
   if (lua_type(L, -1) == LUA_TSTRING && !mt_has_place(st, lua_tostring(L, -1))) {
     lua_pushfstring(L, "%s:%d: %s", mt_chunk_id(st, chunk), (int)(r.lines ? r.lines : 1), lua_tostring(L, -1));
     lua_remove(L, -2);
   }
-  lua_error(L);
+  return status;
+}
+
+/* Pushes the compiled chunk, or raises. */
+void mt_compile(lua_State *L, const char *source, size_t length, const char *chunk) {
+  if (mt_try_compile(L, source, length, chunk) != LUA_OK) lua_error(L);
 }

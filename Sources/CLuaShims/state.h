@@ -7,7 +7,6 @@
 
 #include <lauxlib.h>
 #include <lua.h>
-#include <stdatomic.h>
 
 enum {
   MT_HOOK_INTERVAL = 256,         /* VM instructions between two looks at the budget */
@@ -26,6 +25,8 @@ enum {
   MT_PRINT_LINE = 1024,
   MT_PRINT_QUOTA = 1 << 20,
   MT_STOCK_FUNCTIONS = 64,
+  MT_SHORT_STEPS = 4096,          /* limits below are kept to the step, see examine.c */
+  MT_MAX_KEYS = 64,               /* that an answer may hang on */
   MT_MAX_ASIDES = 8
 };
 
@@ -54,13 +55,17 @@ typedef struct mt_record {
 
 typedef struct mt_field_entry {
   uint8_t kind;
+  bool is_unsteady; /* differs from packet to packet: an answer that hangs on it is not remembered */
+  uint8_t key_count, keys[MT_FIELD_KEYS];
   uint8_t presence_mask;
   uint16_t slot; /* user value that caches: a text, an inner record */
   uint32_t presence_offset;
   uint32_t offset;
   uint32_t detail;
   uint32_t function;
+  const char *name;
   int constant; /* position in the type's constants: method closure or table of names */
+  bool was_read; /* since the last mt_take_reads, while reads are noted */
 } mt_field_entry;
 
 enum { MT_FIELD_METHOD = MT_FIELD_VALUE + 1 };
@@ -103,6 +108,28 @@ typedef struct mt_chunk {
   char id[LUA_IDSIZE];      /* as Lua writes it into messages */
 } mt_chunk;
 
+/* What is known of a function that the script handed over, see keep.c and examine.c. */
+typedef struct mt_known_function {
+  bool cannot_keep;
+  bool is_short;
+  uint64_t sure_at; /* `written` for which it is proved to change nothing; 0: never */
+} mt_known_function;
+
+typedef struct mt_native {
+  char *name; /* as scripts call it */
+  uint8_t nature;
+} mt_native;
+
+/* What the present call has read, see track.c. */
+typedef struct mt_track {
+  bool on, is_steady;
+  const void *base; /* the record it was lent */
+  const char *why;  /* not steady: the first name that made it so */
+  uint32_t count;
+  uint8_t keys[MT_MAX_KEYS];
+  uint64_t seen[256 / 64];
+} mt_track;
+
 /* Hits of a line without code: it is not among those that can run. */
 #define MT_NO_CODE UINT32_MAX
 
@@ -135,13 +162,20 @@ struct mt_state {
   bool looks_soon;    /* the hook's interval is 1 until it has looked */
   int interval;       /* VM instructions between two looks at present */
   bool running, sealed;
-  atomic_bool interrupted; /* asked for, not seen yet */
-  bool fatal_by_interrupt;
   uint64_t serial;
+  const mt_interrupt *interrupt; /* NULL: none */
+
+  int views, view_numbers; /* references: tables by number, numbers by table; LUA_NOREF: never used */
+  uint32_t view_count;
+  bool was_expression;
 
   int functions, id_tables, old_id_tables, spaces, pristine; /* references to tables */
-  bool *cannot_keep; /* by reference of a function: see keep.c */
-  int cannot_keep_count;
+  mt_known_function *known; /* by reference */
+  int known_count;
+  uint64_t written; /* grows whenever Lua's memory may have changed, see track.c */
+  mt_track track;
+  mt_native *natives; /* by number of the host's function */
+  uint32_t native_count;
   uint32_t id_table_count, old_id_table_count; /* see mt_push_id_table_value */
   uint64_t forgotten_id_tables;
   mt_record_kind *records;
@@ -190,7 +224,7 @@ lua_Integer mt_opt_integer(lua_State *L, int argument, lua_Integer other);
 lua_Number mt_check_number(lua_State *L, int argument);
 _Noreturn void mt_raise_fatal(lua_State *L);
 void mt_set_fatal(mt_state *st, int kind);
-void mt_arm(mt_state *st, const mt_limits *limits);
+void mt_arm(mt_state *st, const mt_limits *limits, bool counts);
 void *mt_allocate(void *ud, void *block, size_t old, size_t size);
 void mt_start_clock(mt_state *st);
 
@@ -206,13 +240,20 @@ bool mt_has_place(const mt_state *st, const char *message);
 
 /* values.c */
 void mt_take(lua_State *L, int index, uint32_t at); /* converts into st->in[at]; raises */
+void mt_reserve_in(lua_State *L, uint32_t count);
+void mt_take_number(lua_State *L, int index, mt_value *value);
 void mt_take_arguments(lua_State *L, int first, int count); /* st->in[0..<count] */
 int mt_give_all(lua_State *L, uint32_t from); /* pushes the collected values, returns how many */
 void mt_read_result(lua_State *L, int index, mt_value *result); /* allocates nothing */
 void mt_new_handle(lua_State *L, uint32_t type, int64_t index);
 int mt_function_reference(lua_State *L, int index);
 
+/* state.c */
+int mt_protect(mt_state *st, lua_CFunction body, void *request);
+int mt_run(mt_state *st, lua_CFunction body, void *request, const mt_limits *limits, bool compiles, mt_value *result);
+
 /* host.c */
+int mt_record_predicate(lua_State *L);
 int mt_host_function(lua_State *L); /* closure: number of the function, what it is called */
 void mt_push_host_function(lua_State *L, uint32_t function);
 void mt_see_names(lua_State *L, int index);
@@ -231,10 +272,21 @@ void mt_note_risk(lua_State *L, const char *chunk);
 
 /* record.c */
 mt_record *mt_new_record(lua_State *L, uint32_t type);
+void mt_push_copied_record(lua_State *L, uint32_t type, const void *bytes, size_t size);
 bool mt_is_fresh(const mt_state *st, const mt_record *record);
 _Noreturn void mt_raise_stale(lua_State *L, const mt_record *record);
 
+/* track.c */
+void mt_note_read(mt_state *st, const mt_record *record, const mt_record_kind *kind, const mt_field_entry *field);
+void mt_note_unsteady(mt_state *st, const char *name);
+void mt_note_host_call(mt_state *st, uint32_t function);
+const char *mt_native_name(lua_State *L, int index); /* of a function in C, as scripts call it; "" if it has no name */
+int mt_native_nature(lua_State *L, int index);
+
 /* keep.c */
+void mt_trust(mt_state *st, int reference, bool trust, bool is_short);
+bool mt_is_short(const mt_state *st, int reference); /* if it is sure */
+bool mt_is_sure(const mt_state *st, int reference);
 void mt_note_function(lua_State *L, int index, int reference);
 void mt_forget_function(mt_state *st, int reference);
 bool mt_cannot_keep(const mt_state *st, int reference);
@@ -265,9 +317,13 @@ extern const luaL_Reg mt_string_functions[];
 extern const luaL_Reg mt_pattern_functions[];
 extern const luaL_Reg mt_table_functions[];
 int mt_string_format(lua_State *L);
+const char *mt_library_name(lua_State *L, int index); /* of one of these, NULL for others */
+bool mt_is_text_method(const char *path);
+bool mt_push_member(lua_State *L, int index, const char *name, size_t length);
 
 /* source.c */
 const char *mt_check_source(const char *source, size_t length, int32_t *line);
 void mt_compile(lua_State *L, const char *source, size_t length, const char *chunk);
+int mt_try_compile(lua_State *L, const char *source, size_t length, const char *chunk);
 
 #endif

@@ -7,7 +7,7 @@
 
 /* --- Lua to host ------------------------------------------------------------------------------------------------- */
 
-static void reserve_in(lua_State *L, uint32_t count) {
+void mt_reserve_in(lua_State *L, uint32_t count) {
   mt_state *st = mt_of(L);
   if (count > MT_MAX_VALUES) luaL_error(L, "the table is too large for the host (at most %d entries)", MT_MAX_VALUES / 2);
   if (count <= st->in_capacity) return;
@@ -42,7 +42,7 @@ int mt_function_reference(lua_State *L, int index) {
   return reference;
 }
 
-static void take_number(lua_State *L, int index, mt_value *value) {
+void mt_take_number(lua_State *L, int index, mt_value *value) {
   int is_whole;
   value->kind = lua_isinteger(L, index) ? MT_INTEGER : MT_NUMBER;
   value->number = lua_tonumber(L, index);
@@ -98,8 +98,8 @@ static void take_table(lua_State *L, int index, uint32_t at, int depth) {
   mt_see_names(L, index);
   uint32_t pairs = count_pairs(L, index), first = st->in_count;
   mt_charge_or_raise(L, 32 * (int64_t)pairs);
-  if (pairs > MT_MAX_VALUES / 2) reserve_in(L, MT_MAX_VALUES + 1);
-  reserve_in(L, first + 2 * pairs);
+  if (pairs > MT_MAX_VALUES / 2) mt_reserve_in(L, MT_MAX_VALUES + 1);
+  mt_reserve_in(L, first + 2 * pairs);
   st->in_count = first + 2 * pairs;
   memset(st->in + first, 0, 2 * pairs * sizeof(mt_value));
   st->in[at].kind = MT_TABLE;
@@ -134,7 +134,7 @@ static void take(lua_State *L, int index, uint32_t at, int depth) {
     value.integer = lua_toboolean(L, index);
     break;
   case LUA_TNUMBER:
-    take_number(L, index, &value);
+    mt_take_number(L, index, &value);
     break;
   case LUA_TSTRING: take_text(L, index, &value); break;
   case LUA_TTABLE: take_table(L, index, at, depth); return;
@@ -150,7 +150,7 @@ static void take(lua_State *L, int index, uint32_t at, int depth) {
 
 void mt_take_arguments(lua_State *L, int first, int count) {
   mt_state *st = mt_of(L);
-  reserve_in(L, (uint32_t)count);
+  mt_reserve_in(L, (uint32_t)count);
   st->in_count = (uint32_t)count;
   st->in_text = 0;
   for (int i = 0; i < count; i++) take(L, first + i, (uint32_t)i, 0);
@@ -167,7 +167,7 @@ void mt_read_result(lua_State *L, int index, mt_value *result) {
     result->integer = lua_toboolean(L, index);
     return;
   case LUA_TNUMBER:
-    take_number(L, index, result);
+    mt_take_number(L, index, result);
     return;
   case LUA_TSTRING:
     result->kind = MT_STRING;
@@ -195,7 +195,7 @@ void mt_read_result(lua_State *L, int index, mt_value *result) {
 
 /* --- host to Lua: collected first, pushed when the host has returned ---------------------------------------------- */
 
-enum { OUT_PINNED = MT_OTHER + 1, OUT_ID_TABLE };
+enum { OUT_PINNED = MT_OTHER + 1, OUT_ID_TABLE, OUT_RECORD_COPY };
 
 void mt_begin(mt_state *st) {
   st->out_count = 0;
@@ -273,6 +273,14 @@ void mt_push_record(mt_state *st, uint32_t type, const void *base, bool pinned) 
   value->flag = pinned;
 }
 
+void mt_push_record_copy(mt_state *st, uint32_t type, const void *bytes, size_t size) {
+  size_t offset = add_bytes(st, bytes, size);
+  mt_value *value = add(st, OUT_RECORD_COPY);
+  value->type = (uint16_t)type;
+  value->integer = (int64_t)offset;
+  value->length = size;
+}
+
 /* Pushes the value at `at` and returns where the next one begins. */
 static uint32_t give(lua_State *L, uint32_t at, int depth) {
   mt_state *st = mt_of(L);
@@ -294,6 +302,7 @@ static uint32_t give(lua_State *L, uint32_t at, int depth) {
     record->serial = value.flag ? MT_PINNED : st->serial;
     break;
   }
+  case OUT_RECORD_COPY: mt_push_copied_record(L, value.type, st->out_bytes + value.integer, value.length); break;
   case MT_TABLE:
     lua_createtable(L, 0, 0);
     for (uint32_t i = 0; i < value.count; i++) {

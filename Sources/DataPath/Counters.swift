@@ -16,6 +16,11 @@ public struct Tally: BitwiseCopyable, Sendable, Hashable {
     bytes &+= UInt64(length)
   }
 
+  static func -= (a: inout Tally, b: Tally) {
+    a.packets -= b.packets
+    a.bytes -= b.bytes
+  }
+
   public static func += (a: inout Tally, b: Tally) {
     a.packets += b.packets
     a.bytes += b.bytes

@@ -12,6 +12,8 @@ public struct Explanation: Sendable {
     public var answer: Answer
     /// The answer follows from the flow and is remembered with it; false: each packet is asked.
     public var isOfFlow: Bool
+    /// Of a script's answer: where it came from, in words.
+    public var memory: String?
   }
 
   /// One side of the record, as far as it was looked at.
@@ -23,6 +25,8 @@ public struct Explanation: Sendable {
     public var verdict: Verdict?
     /// Filter tests in the order in which they ran; empty when an earlier stage decided.
     public var steps: [Step]
+    /// Of a script balancer: where its answer came from, in words.
+    public var balanceMemory: String?
   }
 
   /// What was decided: one conclusion, or one a side with `copies: "per-eni"`.
@@ -71,10 +75,16 @@ struct Trace {
   }
 
   mutating func step(
-    _ mirror: Int, _ isOutbound: Bool, _ test: String, _ answer: Explanation.Step.Answer, isOfFlow: Bool = false
+    _ mirror: Int, _ isOutbound: Bool, _ test: String, _ answer: Explanation.Step.Answer, isOfFlow: Bool = false,
+    memory: String? = nil
   ) {
     guard let position = observations[mirror].firstIndex(where: { $0.isOutbound == isOutbound }) else { return }
-    observations[mirror][position].steps.append(.init(test: test, answer: answer, isOfFlow: isOfFlow))
+    observations[mirror][position].steps.append(.init(test: test, answer: answer, isOfFlow: isOfFlow, memory: memory))
+  }
+
+  mutating func balance(_ mirror: Int, _ isOutbound: Bool, memory: String?) {
+    guard let position = observations[mirror].firstIndex(where: { $0.isOutbound == isOutbound }) else { return }
+    observations[mirror][position].balanceMemory = memory
   }
 
   mutating func conclude(_ mirror: Int, _ verdict: Verdict, _ receiver: Int, _ state: SideState, isOutbound: Bool) {
@@ -94,6 +104,27 @@ struct Trace {
           receiver: nil))
     }
   }
+}
+
+extension MirrorPlan {
+  /// The tests of an enabled mirror's filter in words, in the order in which they stand; and whether every packet is asked.
+  public func tests(ofEntry entry: Int) -> [(text: String, isPerPacket: Bool)] {
+    var found: [Int32] = []
+    var open = [entries[entry].filter]
+    while let operation = open.popLast() {
+      guard operation >= 0, !found.contains(operation) else { continue }
+      found.append(operation)
+      let test = program.operations[Int(operation)]
+      open += [test.onFalse, test.onTrue]
+    }
+    // The last test of a filter has the smallest number.
+    return found.sorted(by: >).map { operation in
+      (program.descriptions[Int(operation)], program.operations[Int(operation)].kind.isPerPacket)
+    }
+  }
+
+  /// A script chooses the receiver of every packet of an enabled mirror.
+  public func asksBalancer(ofEntry entry: Int) -> Bool { entries[entry].balance.isPerPacket }
 }
 
 extension Pipeline {

@@ -1,11 +1,11 @@
-internal import Wire
+package import Wire
 
 /// A conversation's identity: both directions of a flow have the same key.
 ///
 /// The endpoint with the lower (address, port) stands first. Nothing of the link layer is in it: a conversation seen on
 /// two segments is one.
 @frozen @usableFromInline
-struct FlowKey: Equatable {
+package struct FlowKey: Equatable {
   var lowHigh: UInt64
   var lowLow: UInt64
   var highHigh: UInt64
@@ -24,7 +24,7 @@ struct FlowKey: Equatable {
 extension FlowKey {
   /// The key of an IP packet whose summary is not malformed, and whether source and destination were swapped.
   @inline(__always)
-  static func make(_ summary: PacketSummary) -> (key: FlowKey, isSwapped: Bool) {
+  package static func make(_ summary: PacketSummary) -> (key: FlowKey, isSwapped: Bool) {
     let flags = summary.flags
     var known: UInt64 = summary.ipVersion == 4 ? isIPv4 : isIPv6
     known |= UInt64(flags.rawValue >> 4 & 1) * portsKnown
@@ -181,7 +181,7 @@ func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
 
 /// Six secret or fixed words that make one hash function of the family.
 @frozen @usableFromInline
-struct HashSeed {
+package struct HashSeed {
   var a: UInt64
   var b: UInt64
   var c: UInt64
@@ -189,12 +189,12 @@ struct HashSeed {
   var e: UInt64
 
   /// The same on every host and in every run: for decisions that must repeat (balance, sampling).
-  static let fixed = HashSeed(
+  package static let fixed = HashSeed(
     a: 0x9e37_79b9_7f4a_7c15, b: 0xbf58_476d_1ce4_e5b9, c: 0x94d0_49bb_1331_11eb, d: 0xd6e8_feb8_6659_fd93,
     e: 0xa076_1d64_78bd_642f)
 
   /// Secret, for tables whose keys strangers choose.
-  static func random() -> HashSeed {
+  package static func random() -> HashSeed {
     HashSeed(
       a: .random(in: 1...UInt64.max), b: .random(in: 1...UInt64.max), c: .random(in: 1...UInt64.max),
       d: .random(in: 1...UInt64.max), e: .random(in: 1...UInt64.max) | 1)
@@ -203,9 +203,18 @@ struct HashSeed {
 
 extension FlowKey {
   @inline(__always)
-  func hash(_ seed: HashSeed) -> UInt64 {
+  package func hash(_ seed: HashSeed) -> UInt64 {
     let low = fold(lowHigh &+ seed.a, lowLow ^ seed.b)
     let high = fold(highHigh &+ seed.c, highLow ^ seed.d)
     return fold(low &+ meta ^ seed.e, high ^ seed.b &+ meta)
   }
+}
+
+extension FlowKey {
+  /// Of the lower and the higher end.
+  package var ports: (low: UInt16, high: UInt16) {
+    (UInt16(truncatingIfNeeded: meta >> 48), UInt16(truncatingIfNeeded: meta >> 32))
+  }
+
+  package var hasPorts: Bool { meta >> 16 & FlowKey.portsKnown != 0 }
 }

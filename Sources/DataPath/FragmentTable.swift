@@ -1,11 +1,13 @@
-internal import Wire
+package import Wire
 
 /// Remembers what first fragments said, so that later ones can follow them: same addresses, identification and
 /// protocol, seen before, at most 30 s old.
 ///
 /// Bounded: 16,384 datagrams in a ring; the oldest gives way, in order of arrival.
-struct FragmentTable {
-  struct Key: Hashable {
+package struct FragmentTable {
+  package init() {}
+
+  package struct Key: Hashable {
     var sourceHigh: UInt64
     var sourceLow: UInt64
     var destinationHigh: UInt64
@@ -16,7 +18,7 @@ struct FragmentTable {
   }
 
   /// What the first fragment said.
-  struct First {
+  package struct First {
     var ports: UInt32
     var `protocol`: UInt8
     /// `portsKnown` and `protocolKnown`, as far as they were.
@@ -27,7 +29,7 @@ struct FragmentTable {
     var hasPorts: Bool { known.contains(.portsKnown) }
 
     /// Gives a later fragment what the first one said: the conversation it is part of.
-    func complete(_ later: inout PacketSummary) {
+    package func complete(_ later: inout PacketSummary) {
       later.ports = ports
       later.protocol = `protocol`
       later.flags.subtract([.laterFragment, .portsKnown, .protocolKnown])
@@ -42,7 +44,7 @@ struct FragmentTable {
   private var ring: [Key] = []
   private var serial = 0
 
-  mutating func remember(_ key: Key, _ first: PacketSummary, time: Int64) {
+  package mutating func remember(_ key: Key, _ first: PacketSummary, time: Int64) {
     let position = serial % Self.limit
     if ring.count < Self.limit {
       ring.append(key)
@@ -57,9 +59,18 @@ struct FragmentTable {
     serial += 1
   }
 
-  func first(_ key: Key, time: Int64) -> First? {
+  package func first(_ key: Key, time: Int64) -> First? {
     guard let first = firsts[key] else { return nil }
     let age = time.subtractingReportingOverflow(first.time)
     return age.overflow || age.partialValue > Self.lifetime || age.partialValue < -Self.lifetime ? nil : first
+  }
+}
+
+extension FragmentTable.Key {
+  package init(_ summary: PacketSummary) {
+    self.init(
+      sourceHigh: summary.sourceHigh, sourceLow: summary.sourceLow, destinationHigh: summary.destinationHigh,
+      destinationLow: summary.destinationLow, identification: summary.fragmentID,
+      protocol: summary.ipVersion == 4 ? summary.protocol : 0)
   }
 }

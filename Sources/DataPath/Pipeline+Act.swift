@@ -23,13 +23,16 @@ extension Pipeline {
       if action.isDecided {
         let state = action.out.isPresent ? action.out : action.in
         let mirror = Int(action.mirror)
-        let receiver = chooseReceiver(mirror, state, subject)
+        let receiver = action.receiver >= 0 ? Int(action.receiver) : chooseReceiver(mirror, state, subject)
         note(subject, mirror, receiver, state, isOutbound: action.out.isPresent)
         if trace != nil { trace!.conclude(mirror, .collected, receiver, state, isOutbound: action.out.isPresent) }
       } else {
+        recall.acting = number
+        recall.actingLength = unsafe subject.frame.pointee.original
         ask(subject, action)
       }
     }
+    if recall.acting > 0 { finishAsking(subject) }
   }
 
   /// The record's fields: of a fragment with what is known from its first.
@@ -47,6 +50,7 @@ extension Pipeline {
     let (state, verdict, receiver) = furthest(subject, action)
     cells.observe(Int(state.cell), length)
     cells.judge(Int(state.cell), verdict, length)
+    recall.counted.append((state.cell, verdict))
     if trace != nil {
       trace!.conclude(mirror, verdict, receiver, state, isOutbound: state.cell == action.out.cell)
     }
@@ -98,7 +102,7 @@ extension Pipeline {
   ) -> (Verdict, receiver: Int) {
     guard state.isPending else {
       guard state.verdict == .collected else { return (state.verdict, -1) }
-      return (.collected, chooseReceiver(mirror, state, subject))
+      return (.collected, state.receiver >= 0 ? Int(state.receiver) : chooseReceiver(mirror, state, subject))
     }
     switch runFilter(subject, mirror, state, isOutbound: isOutbound) {
     case .reject: return (.filtered, -1)
@@ -120,12 +124,9 @@ extension Pipeline {
       case .bpf: answer = matchesBPF(subject, Int(test.operand))
       case .first: answer = isWithinFirst(subject, Int(test.operand), counts: !state.isShadow)
       case .script:
-        let function = plan.program.scripts[Int(test.operand)]
-        var packet = observed(subject, mirror, state, isOutbound: isOutbound)
-        let said = unsafe scripts[function.host].judge(
-          function: function.function, mirror: mirror, packet: &packet)
+        let said = askScript(subject, mirror, state, at: operation, isOutbound: isOutbound)
         if said == .failed {
-          trace?.step(mirror, isOutbound, plan.program.descriptions[Int(operation)], .failed)
+          note(mirror, operation, .failed, isOutbound: isOutbound)
           return .failed
         }
         answer = said == .yes
@@ -134,10 +135,22 @@ extension Pipeline {
         answer = judge.answers(
           test, summary(of: subject), Side(origin: state.origin), isOutbound: isOutbound, flowHash: hash)
       }
-      trace?.step(mirror, isOutbound, plan.program.descriptions[Int(operation)], answer ? .yes : .no)
+      note(mirror, operation, answer ? .yes : .no, isOutbound: isOutbound)
       operation = answer ? test.onTrue : test.onFalse
     }
     return operation == FilterProgram.accept ? .accept : .reject
+  }
+
+  /// Writes down a test's answer; of a script's also where it came from.
+  func note(
+    _ mirror: Int, _ operation: Int32, _ answer: Explanation.Step.Answer, isOutbound: Bool, isOfFlow: Bool = false
+  ) {
+    guard trace != nil else { return }
+    let test = plan.program.operations[Int(operation)]
+    let function = test.kind == .script ? plan.program.scripts[Int(test.operand)] : nil
+    let memory = function.flatMap { scripts[$0.host].describeMemory(of: $0.function) }
+    trace!.step(
+      mirror, isOutbound, plan.program.descriptions[Int(operation)], answer, isOfFlow: isOfFlow, memory: memory)
   }
 
   private func matchesBPF(_ subject: Subject, _ expression: Int) -> Bool {
@@ -161,7 +174,7 @@ extension Pipeline {
   }
 
   /// The packet as scripts may see it.
-  private func observed(_ subject: Subject, _ mirror: Int, _ state: SideState, isOutbound: Bool) -> ObservedPacket {
+  func observed(_ subject: Subject, _ mirror: Int, _ state: SideState, isOutbound: Bool) -> ObservedPacket {
     let origin = Int(state.origin)
     let eniCount = plan.inventory.enis.count
     let account = unsafe conversations.accounts[subject.entry]
@@ -174,7 +187,7 @@ extension Pipeline {
       vpc: plan.entries[mirror].vpc,
       eni: origin < eniCount ? origin : nil,
       subnet: origin < eniCount ? plan.inventory.enis[origin].subnet : origin - eniCount, isOutbound: isOutbound,
-      flow: flow)
+      flow: flow, clock: clock.time)
   }
 
   // MARK: Balance
@@ -186,8 +199,8 @@ extension Pipeline {
     guard case .script(let host, let function) = plan.entries[mirror].balance else {
       return (.collected, chooseReceiver(mirror, state, subject))
     }
-    var packet = observed(subject, mirror, state, isOutbound: isOutbound)
-    switch unsafe scripts[Int(host)].choose(function: Int(function), mirror: mirror, packet: &packet) {
+    let choice = askBalancer(subject, mirror, state, host: host, function: function, isOutbound: isOutbound)
+    switch choice {
     case .receiver(let receiver) where receiver >= 0 && receiver < plan.entries[mirror].receiverCount:
       return (.collected, receiver)
     case .none: return (.noReceiver, -1)

@@ -94,7 +94,10 @@ extension Pipeline {
   private func replace(scripts hosts: [any ScriptHost]) {
     releaseEnded()
     let fresh = hosts.filter { host in !scripts.contains { $0 === host } }
+    for host in scripts { host.beforeFailure = nil }
     scripts = hosts
+    recall = RecallState()
+    beginRecalling()
     conversations.watch(!hosts.isEmpty, at: clock.time)
     guard clock.time != .min else { return }
     for host in fresh { host.start(at: clock.time) }

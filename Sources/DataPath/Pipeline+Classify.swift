@@ -40,10 +40,7 @@ extension Pipeline {
   private func followFragment(
     _ frame: UnsafeMutablePointer<Frame>, _ summary: inout PacketSummary
   ) -> (FlowKey, isSwapped: Bool, isPlain: Bool) {
-    let name = FragmentTable.Key(
-      sourceHigh: summary.sourceHigh, sourceLow: summary.sourceLow, destinationHigh: summary.destinationHigh,
-      destinationLow: summary.destinationLow, identification: summary.fragmentID,
-      protocol: summary.ipVersion == 4 ? summary.protocol : 0)
+    let name = FragmentTable.Key(summary)
     guard summary.flags.contains(.laterFragment) else {
       unsafe fragments.remember(name, summary, time: frame.pointee.time)
       let (key, isSwapped) = FlowKey.make(summary)
@@ -64,7 +61,15 @@ extension Pipeline {
 
   /// The class of a record: every mirror's outcome as far as the flow decides it.
   func classify(_ record: Record, flowHash: UInt64) -> Int {
+    conclude(record, flowHash)
+    if classes.isFull { restartClasses() }
+    return classes.intern(outcome)
+  }
+
+  /// Leaves the outcome in `outcome`.
+  func conclude(_ record: Record, _ flowHash: UInt64) {
     outcome.clear()
+    recall.beginRecord()
     let isCopy = judge.isCopy(record.summary)
     for group in plan.groups {
       let sides = judge.resolver.resolve(
@@ -76,8 +81,6 @@ extension Pipeline {
         classify(plan.groupEntries[position], record.summary, sides, sender: sender, early, flowHash)
       }
     }
-    if classes.isFull { restartClasses() }
-    return classes.intern(outcome)
   }
 
   /// Whether the record may have been captured at its sender's ENI too: an `in` side of a capture bound to an ENI.
@@ -103,8 +106,11 @@ extension Pipeline {
     let out = state(mirror, packet, sides.out, isOutbound: true, early, flowHash)
     // Of a record that is copied once, the second side is judged only if the first may not be collected.
     let isDone = !isPerENI && out.isPresent && out.verdict == .collected
+    // Where the first side is still to be asked, whether the second will be asked is not known: it is not recalled.
     let inbound =
-      isDone ? .absent : state(mirror, packet, sides.in, isOutbound: false, early, flowHash)
+      isDone
+      ? .absent
+      : state(mirror, packet, sides.in, isOutbound: false, early, flowHash, recalls: !out.isPending)
     guard out.isPresent || inbound.isPresent else {
       outcome.settleUnattributed(mirror: mirror)
       return
@@ -123,7 +129,7 @@ extension Pipeline {
   ) -> SideState {
     let told = trace
     trace = nil
-    var shadow = state(mirror, packet, sender, isOutbound: true, early, flowHash)
+    var shadow = state(mirror, packet, sender, isOutbound: true, early, flowHash, recalls: false)
     trace = told
     shadow.isShadow = true
     return shadow.isPending || shadow.verdict == .collected ? shadow : .absent
@@ -133,10 +139,11 @@ extension Pipeline {
   private func concludeCopied(
     _ mirror: Int, _ packet: PacketSummary, _ side: Side, _ shadow: SideState, _ early: Verdict?, _ flowHash: UInt64
   ) {
-    var inbound = state(mirror, packet, side, isOutbound: false, early, flowHash)
+    var inbound = state(mirror, packet, side, isOutbound: false, early, flowHash, recalls: false)
     let isLaterStage = inbound.isPending || inbound.verdict > .duplicate
     if isLaterStage, shadow.isPending {
       outcome.act(Action(mirror: Int32(mirror), out: shadow, in: inbound, isDecided: false))
+      recall.mayAskAhead = false
       return
     }
     if isLaterStage {
@@ -147,8 +154,11 @@ extension Pipeline {
   }
 
   /// One side of one mirror: absent, decided, or pending.
+  ///
+  /// - Parameter recalls: answers of scripts that are known count as decided.
   private func state(
-    _ mirror: Int, _ packet: PacketSummary, _ side: Side, isOutbound: Bool, _ early: Verdict?, _ flowHash: UInt64
+    _ mirror: Int, _ packet: PacketSummary, _ side: Side, isOutbound: Bool, _ early: Verdict?, _ flowHash: UInt64,
+    recalls: Bool = true
   ) -> SideState {
     guard side.isPresent else { return .absent }
     trace?.side(mirror, side, isOutbound: isOutbound)
@@ -158,14 +168,26 @@ extension Pipeline {
       trace?.verdict(mirror, isOutbound: isOutbound, reason)
       return .decided(reason, cell: cell, side)
     }
-    let operation = judge.filterByFlow(entry.filter, packet, side, isOutbound: isOutbound, flowHash: flowHash)
     if trace != nil { traceFilter(mirror, packet, side, isOutbound: isOutbound, flowHash: flowHash) }
+    var operation = judge.filterByFlow(entry.filter, packet, side, isOutbound: isOutbound, flowHash: flowHash)
+    if operation >= 0, recalls {
+      operation = filterByScripts(
+        mirror, operation, packet, side, cell: cell, isOutbound: isOutbound, flowHash: flowHash)
+    }
     if operation == FilterProgram.reject {
       trace?.verdict(mirror, isOutbound: isOutbound, .filtered)
       return .decided(.filtered, cell: cell, side)
     }
     if operation != FilterProgram.accept || entry.balance.isPerPacket {
-      return .pending(at: operation, cell: cell, side)
+      var pending = SideState.pending(at: operation, cell: cell, side)
+      if operation == FilterProgram.accept, recalls,
+        let decided = chosenByScript(mirror, pending, isOutbound: isOutbound)
+      {
+        trace?.verdict(mirror, isOutbound: isOutbound, decided.verdict)
+        return decided
+      }
+      pending.isRecallable = recalls
+      return pending
     }
     trace?.verdict(mirror, isOutbound: isOutbound, .collected)
     return .decided(.collected, cell: cell, side)
@@ -175,6 +197,7 @@ extension Pipeline {
   private func conclude(_ mirror: Int, _ out: SideState, _ inbound: SideState) {
     if out.isPending || inbound.isPending {
       outcome.act(Action(mirror: Int32(mirror), out: out, in: inbound, isDecided: false))
+      recall.mayAskAhead = false
       return
     }
     let furthest = !inbound.isPresent || out.isPresent && out.verdict >= inbound.verdict ? out : inbound
@@ -189,12 +212,14 @@ extension Pipeline {
   /// There are more different outcomes than a path can name: settle, forget, and begin again.
   func restartClasses() {
     settle()
+    recall.generations = scripts.map(\.generation)
     classes.removeAll()
     conversations.forgetPaths()
   }
 
   /// Brings the cells up to date with the classes.
   func settle() {
+    creditScripts()
     settledUnattributed += classes.settle(into: &cells, unattributed: &unattributedByMirror)
   }
 }

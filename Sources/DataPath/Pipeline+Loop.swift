@@ -209,22 +209,26 @@ extension Pipeline {
     let link = unsafe links[Int(subject.frame.pointee.interface)]
     let record = unsafe Record(
       summary: summary, binding: link.binding, captureDirection: subject.frame.pointee.direction)
+    let conversation = unsafe conversations.entries + subject.entry
+    let length = unsafe subject.frame.pointee.original
+    unsafe conversation.pointee.lastSeen = clock.tick
+    if conversations.hasWatchers { unsafe conversations.accounts[subject.entry].count(length) }
+    recall.classified = subject
     let number = classify(record, flowHash: wantsFlowHash ? conversations.key(of: subject.entry).hash(.fixed) : 0)
+    recall.classified = nil
     if trace != nil { trace!.settle(outcome, cells.keys) }
     let path = Path(
       source: PreparedFrame.sourceWord(summary, link: link.number),
       destination: PreparedFrame.destinationWord(summary) | UInt64(number))
-    let conversation = unsafe conversations.entries + subject.entry
     switch memory {
     case .path0: unsafe conversation.pointee.path0 = path
     case .path1: unsafe conversation.pointee.path1 = path
     case .nothing: break
     }
-    let length = unsafe subject.frame.pointee.original
-    unsafe conversation.pointee.lastSeen = clock.tick
-    if conversations.hasWatchers { unsafe conversations.accounts[subject.entry].count(length) }
     unsafe classes.lanes.base[number].tally.count(length)
+    if classes.reliesOnScripts(number) { classes.noteCounted(number) }
     if classes.classes[number].actionCount > 0 { act(subject, class: number) }
+    if recall.mustLookAgain { lookAgain(subject) }
   }
 
   // MARK: Time
@@ -248,6 +252,7 @@ extension Pipeline {
     }
     if time >= clock.nextTimer {
       for script in scripts where script.nextTimer <= time { script.runTimers(at: time) }
+      checkGenerations()
       clock.nextTimer = scripts.map(\.nextTimer).min() ?? .max
     }
     clock.wind()

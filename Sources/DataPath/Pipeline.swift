@@ -62,6 +62,9 @@ internal import Wire
   var followed: PacketSummary?
   var recordNumber: UInt64 = 0
 
+  /// What goes with answers that scripts' hosts remember, see Pipeline+Recall.swift.
+  var recall = RecallState()
+
   /// Set while a frame is explained: the slow functions write down what they find.
   var trace: Trace?
 
@@ -104,12 +107,13 @@ internal import Wire
     bindings = boundENIs
     self.boundENIs = Self.boundENIs(boundENIs, plan)
     capturedENIs = Set(self.boundENIs.values)
+    beginRecalling()
   }
 
   // MARK: Interfaces
 
   /// Names that bind a pcapng interface to an ENI: the ENI's host interface, or its id. A name of two ENIs binds none.
-  static func interfaceNames(_ plan: MirrorPlan) -> [String: Int] {
+  package static func interfaceNames(_ plan: MirrorPlan) -> [String: Int] {
     var names = eniIDs(plan)
     var ambiguous: Set<String> = []
     for (index, eni) in plan.inventory.enis.enumerated() {
@@ -160,6 +164,7 @@ internal import Wire
     wantsCopies = sink != nil
     unsafe prepare(batch.frames, batch.count)
     unsafe conversations.seek(prepared.frames, count: batch.count)
+    if !scripts.isEmpty { unsafe beginBatch(batch.frames, batch.count) }
     if trace != nil {
       unsafe judgeOpenly(batch.frames, batch.count)
     } else if wantsCopies {

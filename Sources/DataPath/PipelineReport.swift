@@ -86,10 +86,12 @@ extension Pipeline {
     return total
   }
 
-  /// What was counted so far of one enabled mirror, by its position among them; without its cells.
+  /// What was counted so far of one enabled mirror, by its position among them, without its cells; within a script's call of
+  /// the records before the one that it judges.
   public func report(entry: Int) -> PipelineReport.Mirror {
     settle()
-    return ledger.sums(mirror(entry), enabledFor: records - start.records, records: records)
+    let period = withoutRecordAtHand(mirror(entry), entry: entry)
+    return ledger.sums(period, enabledFor: records - start.records, records: records)
   }
 
   /// What was counted since the plan came into force.

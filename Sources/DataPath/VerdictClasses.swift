@@ -5,6 +5,9 @@
 // 1. A class is its words: two records with equal words have equal outcomes for every mirror.
 // 2. `tally` of a class counts the records since it was last settled; settling adds them to the cells and clears it.
 // 3. Class 0 does not exist: 0 means "nothing remembered".
+// 4. Answers of scripts that a class is made of are recalled ones: they hold for every packet of the paths that remember the
+//    class, until the host's generation changes. Each packet counts as that many calls that went well, before whatever the
+//    class must still ask the same mirror's scripts.
 
 internal import Mirroring
 
@@ -17,6 +20,9 @@ struct Action: BitwiseCopyable {
   var `in`: SideState
   /// Both sides are decided and the cells are counted when the class is settled: only the copy is left to do.
   var isDecided: Bool
+
+  /// The receiver that a recalled answer chose, or -1.
+  var receiver: Int32 { out.isPresent ? out.receiver : `in`.receiver }
 }
 
 /// What is known of one side of a mirror before the packet itself is asked.
@@ -31,6 +37,10 @@ struct SideState: BitwiseCopyable {
   var isPending: Bool
   /// The sender's side of a record captured at its receiver: judged only to find out whether the record is a duplicate.
   var isShadow = false
+  /// If collected by a script's choice that is the same for every packet: the receiver; else -1.
+  var receiver: Int32 = -1
+  /// Had its host recalled the first answer, it would not be asked: worth trying again when it can.
+  var isRecallable = false
 
   static let absent = SideState(cell: -1, origin: -1, verdict: .copy, operation: 0, isPending: false)
   var isPresent: Bool { cell >= 0 }
@@ -44,8 +54,8 @@ struct SideState: BitwiseCopyable {
   }
 
   var word: UInt64 {
-    UInt64(UInt32(bitPattern: cell)) << 32 | (isShadow ? 1 << 31 : 0) | UInt64(verdict.rawValue) << 24
-      | UInt64(UInt32(bitPattern: operation) & 0x7f_ffff) << 1 | (isPending ? 1 : 0)
+    UInt64(UInt32(bitPattern: cell)) << 32 | (isShadow ? 1 << 31 : 0) | (isRecallable ? 1 << 30 : 0)
+      | UInt64(verdict.rawValue) << 24 | UInt64(UInt32(bitPattern: operation) & 0x7f_ffff) << 1 | (isPending ? 1 : 0)
   }
 }
 
@@ -55,6 +65,19 @@ struct Settlement: BitwiseCopyable {
   var cell: Int32
   var verdict: Verdict
   var isUnattributed: Bool
+}
+
+/// An answer of a script that a class relies on instead of asking.
+struct RecalledAnswer: BitwiseCopyable, Equatable {
+  /// Entry of the plan.
+  var mirror: Int32
+  var host: Int32
+  var function: Int32
+
+  var word: UInt64 {
+    1 << 62 | UInt64(UInt32(bitPattern: mirror)) << 40 | UInt64(UInt32(bitPattern: host) & 0xfffff) << 20
+      | UInt64(UInt32(bitPattern: function) & 0xfffff)
+  }
 }
 
 /// What the loop does for every record of a class, without a branch: count it, and give it to the receiver that its
@@ -83,12 +106,14 @@ struct OutcomeBuilder: ~Copyable {
   var words = FlatArray<UInt64>(capacity: 64)
   var settlements = FlatArray<Settlement>(capacity: 64)
   var actions = FlatArray<Action>(capacity: 16)
+  var recalled = FlatArray<RecalledAnswer>(capacity: 16)
   var hasSide = false
 
   mutating func clear() {
     words.removeAll()
     settlements.removeAll()
     actions.removeAll()
+    recalled.removeAll()
     hasSide = false
   }
 
@@ -108,7 +133,13 @@ struct OutcomeBuilder: ~Copyable {
     words.append(1 << 63 | UInt64(UInt32(bitPattern: action.mirror)) << 1 | (action.isDecided ? 1 : 0))
     words.append(action.out.word)
     words.append(action.in.word)
+    if action.receiver >= 0 { words.append(1 << 61 | UInt64(action.receiver)) }
     actions.append(action)
+  }
+
+  mutating func rely(on answer: RecalledAnswer) {
+    words.append(answer.word)
+    recalled.append(answer)
   }
 }
 
@@ -119,6 +150,10 @@ struct VerdictClasses: ~Copyable {
     var settlementCount: Int32
     var firstAction: Int32
     var actionCount: Int32
+    var firstRecalled: Int32
+    var recalledCount: Int32
+    /// Packets of `tally` whose recalled answers were credited.
+    var credited: UInt64
     var firstWord: Int32
     var wordCount: Int32
     var hash: UInt64
@@ -133,6 +168,9 @@ struct VerdictClasses: ~Copyable {
   var lanes = FlatArray<Lane>(capacity: 64)
   var actions = FlatArray<Action>(capacity: 64)
   private var settlements = FlatArray<Settlement>(capacity: 256)
+  private var recalled = FlatArray<RecalledAnswer>(capacity: 64)
+  /// Classes that rely on recalled answers.
+  private var relying: [Int32] = []
   private var words = FlatArray<UInt64>(capacity: 256)
   /// Open addressing, at most half full: class or 0.
   private var index = [UInt32](repeating: 0, count: 256)
@@ -158,8 +196,8 @@ struct VerdictClasses: ~Copyable {
     lanes.append(.nothing(routeCount: routeCount))
     classes.append(
       Class(
-        firstSettlement: 0, settlementCount: 0, firstAction: 0, actionCount: 0, firstWord: 0,
-        wordCount: 0, hash: 0, isUnattributed: false))
+        firstSettlement: 0, settlementCount: 0, firstAction: 0, actionCount: 0, firstRecalled: 0, recalledCount: 0,
+        credited: 0, firstWord: 0, wordCount: 0, hash: 0, isUnattributed: false))
   }
 
   var isFull: Bool { classes.count >= Self.limit }
@@ -194,18 +232,53 @@ struct VerdictClasses: ~Copyable {
     classes.append(
       Class(
         firstSettlement: Int32(settlements.count), settlementCount: Int32(outcome.settlements.count),
-        firstAction: Int32(actions.count), actionCount: Int32(outcome.actions.count), firstWord: Int32(words.count),
+        firstAction: Int32(actions.count), actionCount: Int32(outcome.actions.count),
+        firstRecalled: Int32(recalled.count), recalledCount: Int32(outcome.recalled.count), credited: 0,
+        firstWord: Int32(words.count),
         wordCount: Int32(outcome.words.count), hash: hash, isUnattributed: !outcome.hasSide))
     for position in 0..<outcome.settlements.count { settlements.append(outcome.settlements[position]) }
     for position in 0..<outcome.actions.count { actions.append(outcome.actions[position]) }
     for position in 0..<outcome.words.count { words.append(outcome.words[position]) }
+    for position in 0..<outcome.recalled.count { recalled.append(outcome.recalled[position]) }
+    if outcome.recalled.count > 0 { relying.append(Int32(classes.count - 1)) }
+  }
+
+  /// A class relies on recalled answers.
+  var reliesOnScripts: Bool { !relying.isEmpty }
+
+  func reliesOnScripts(_ number: Int) -> Bool { classes[number].recalledCount > 0 }
+
+  /// A record of the class was counted whose answers were counted one by one.
+  mutating func noteCounted(_ number: Int) { classes[number].credited &+= 1 }
+
+  /// What every record of the class counts for a mirror, by cell.
+  func settled(_ number: Int, _ body: (Settlement) -> Void) {
+    let known = classes[number]
+    for position in Int(known.firstSettlement)..<Int(known.firstSettlement + known.settlementCount) {
+      body(settlements[position])
+    }
+  }
+
+  /// Calls `body` with each recalled answer and the packets that relied on it since it was last called.
+  mutating func credit(_ body: (RecalledAnswer, Int) -> Void) {
+    for number in relying {
+      let known = classes[Int(number)]
+      let packets = lanes[Int(number)].tally.packets
+      let count = Int(truncatingIfNeeded: packets &- known.credited)
+      guard count > 0 else { continue }
+      classes[Int(number)].credited = packets
+      for position in Int(known.firstRecalled)..<Int(known.firstRecalled + known.recalledCount) {
+        body(recalled[position], count)
+      }
+    }
   }
 
   private func lane(_ outcome: borrowing OutcomeBuilder) -> Lane {
     var lane = Lane.nothing(routeCount: routeCount)
     guard outcome.actions.count > 0 else { return lane }
     let action = outcome.actions[0]
-    guard outcome.actions.count == 1, action.isDecided, action.mirror < Conversation.noMirror else {
+    guard outcome.actions.count == 1, action.isDecided, action.receiver < 0, action.mirror < Conversation.noMirror
+    else {
       lane.mustAct = .max
       return lane
     }
@@ -228,7 +301,7 @@ struct VerdictClasses: ~Copyable {
     }
   }
 
-  /// Adds what the classes counted to the cells, and clears their tallies.
+  /// Adds what the classes counted to the cells, and clears their tallies. Credit recalled answers first.
   ///
   /// - Returns: records without a side in any mirror's VPC, and those without one by mirror in `unattributed`.
   mutating func settle(into cells: inout CounterCells, unattributed: inout [Tally]) -> Tally {
@@ -237,6 +310,7 @@ struct VerdictClasses: ~Copyable {
       let known = classes[number]
       let tally = lanes[number].tally
       lanes[number].tally = Tally()
+      classes[number].credited = 0
       if known.isUnattributed { withoutSide += tally }
       for position in Int(known.firstSettlement)..<Int(known.firstSettlement + known.settlementCount) {
         let settlement = settlements[position]
@@ -257,6 +331,8 @@ struct VerdictClasses: ~Copyable {
     lanes.removeAll()
     actions.removeAll()
     settlements.removeAll()
+    recalled.removeAll()
+    relying.removeAll()
     words.removeAll()
     index = [UInt32](repeating: 0, count: 256)
     addPlaceholder()

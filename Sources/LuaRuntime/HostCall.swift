@@ -84,8 +84,14 @@ internal import CLuaShims
     return unsafe LuaPlace(chunk: String(cString: chunk), line: Int(line))
   }
 
+  /// The call is to end: long work of the host looks now and then, and returns; the script then ends by itself.
+  public var isInterrupted: Bool { unsafe mt_is_interrupted(c) }
+
   /// Counts work that the function did against the script's step budget; one step is worth about 4 ns.
   public func charge(_ steps: Int) { unsafe mt_charge(c, Int64(steps)) }
+
+  /// For pure functions that are given a record: the answer hangs on this key of it, see `RecordField.keys`.
+  public func depends(on key: UInt8, of record: UnsafeRawPointer) { unsafe mt_note_key(c, record, key) }
 
   /// Work whose time does not count against the script, because the host bounds it in its own way.
   public func uncounted<Success, Failure: Error>(_ body: () throws(Failure) -> Success) throws(Failure) -> Success {
@@ -112,6 +118,12 @@ internal import CLuaShims
     unsafe mt_push_record(c, UInt32(type.index), base, pinned)
   }
 
+  /// A record of its own with a copy of these bytes, which lives as long as the script holds it or a part of it.
+  public func push(copyOf bytes: UnsafeRawBufferPointer, type: RecordTypeID) {
+    guard let base = bytes.baseAddress else { return pushNil() }
+    unsafe mt_push_record_copy(c, UInt32(type.index), base, bytes.count)
+  }
+
   /// The script's own table that belongs to `id`, as `RecordField.Kind.table`.
   public func pushTable(of id: UInt32) { unsafe mt_push_id_table(c, id) }
 
@@ -122,6 +134,16 @@ internal import CLuaShims
     unsafe mt_begin(c)
     unsafe mt_push_function(c, function.id)
     for argument in arguments { push(argument) }
+    unsafe mt_next(c, follow(with: body))
+  }
+
+  /// The same with arguments that `push` pushes.
+  public func next(
+    _ function: LuaFunctionReference, pushing push: (HostCall) -> Void, then body: @escaping HostFunction
+  ) {
+    unsafe mt_begin(c)
+    unsafe mt_push_function(c, function.id)
+    push(self)
     unsafe mt_next(c, follow(with: body))
   }
 

@@ -4,6 +4,18 @@
 /// line. It must not call into Lua (`HostCall.next` does that after it has returned) and must not keep the call.
 public typealias HostFunction = (HostCall) throws(HostFailure) -> Void
 
+/// What a call of a host function does beyond computing from its arguments. An answer of a script is remembered only if all
+/// that it called was pure.
+@frozen public enum HostNature: Sendable {
+  /// It has an effect.
+  case acts
+  /// What it answers may change.
+  case changes
+  /// The same arguments give the same answer, as long as the state lives; of a record it must say what it reads, see
+  /// `HostCall.depends(on:of:)`.
+  case pure
+}
+
 /// Why a host function refuses. The message is raised as a Lua error at the line of the script that called.
 public struct HostFailure: Error, Equatable, Sendable {
   public var message: String
@@ -50,6 +62,9 @@ public struct HandleType {
   public var enumerate: HostFunction?
   /// For `tostring` and `print`: pushes a string. Nil: the type's name.
   public var describe: HostFunction?
+  /// Of fields and methods by name; of the length as `#`, the index as `[]`, the enumeration as `pairs`; whatever is not named
+  /// acts.
+  public var natures: [String: HostNature] = [:]
 
   public init(_ name: String) { self.name = name }
 }
@@ -57,7 +72,7 @@ public struct HandleType {
 /// What the host adds to the names of the strict environment. Filled once, then given to states.
 public struct HostLibrary {
   var functions: [HostFunction] = []
-  var globals: [(namespace: String?, name: String, function: Int)] = []
+  var globals: [(namespace: String?, name: String, function: Int, nature: HostNature)] = []
   var constants: [(namespace: String?, name: String, value: LuaValue)] = []
   var handleTypes: [HandleType] = []
   var recordTypes: [RecordType] = []
@@ -65,8 +80,10 @@ public struct HostLibrary {
   public init() {}
 
   /// A global function, `every(...)`, or one of a namespace, `filter.any()`. Namespaces are read-only for scripts.
-  public mutating func add(_ name: String, in namespace: String? = nil, _ function: @escaping HostFunction) {
-    globals.append((namespace, name, functions.count))
+  public mutating func add(
+    _ name: String, in namespace: String? = nil, nature: HostNature = .acts, _ function: @escaping HostFunction
+  ) {
+    globals.append((namespace, name, functions.count, nature))
     functions.append(function)
   }
 

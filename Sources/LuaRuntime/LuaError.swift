@@ -15,6 +15,8 @@ public struct LuaError: Error, Equatable, Sendable, CustomStringConvertible {
     case verdict
     /// A record was used outside the call that received it.
     case stale
+    /// Somebody asked for it, see `LuaInterrupt`.
+    case interrupted
   }
 
   public var kind: Kind

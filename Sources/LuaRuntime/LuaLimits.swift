@@ -23,7 +23,7 @@
   public static let timer = LuaLimits(
     steps: 1_000_000, wallNanoseconds: 50_000_000, allocatedBytesPerCall: 16 << 20)
   public static let audit = LuaLimits(wallNanoseconds: 60_000_000_000)
-  /// Until `LuaState.interrupt()`.
+  /// Until a `LuaInterrupt` is requested.
   public static let repl = LuaLimits()
   public static let none = LuaLimits()
 }

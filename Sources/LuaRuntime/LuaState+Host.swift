@@ -29,6 +29,18 @@ func hostElsewhere(
   unsafe state(context).host.elsewheres[Int(function)](base)
 }
 
+func hostPredicate(
+  _ context: UnsafeMutableRawPointer?, _ predicate: UInt32, _ base: UnsafeRawPointer, _ handle: Int64
+) -> Int32 {
+  guard let answer = unsafe state(context).host.predicates[Int(predicate)](base, Int(handle)) else { return -1 }
+  return answer ? 1 : 0
+}
+
+func hostSettle(_ context: UnsafeMutableRawPointer?, _ type: UInt32, _ base: UnsafeMutableRawPointer, _ size: Int) {
+  let type = unsafe state(context).library.recordTypes[Int(type)]
+  unsafe type.settle?(UnsafeMutableRawBufferPointer(start: base, count: size))
+}
+
 func hostPrint(_ context: UnsafeMutableRawPointer?, _ line: UnsafePointer<CChar>, _ length: UInt32) {
   let bytes = unsafe UnsafeRawBufferPointer(start: line, count: Int(length))
   unsafe state(context).print(String(decoding: bytes, as: UTF8.self))

@@ -24,9 +24,17 @@ private struct NamePool {
 /// Members of a type on their way to C: offset of the name, number of the function.
 private struct Members {
   var entries: [(name: Int, function: UInt32)] = []
+  /// By position in `entries`.
+  var predicates: [Int: (number: UInt32, RecordPredicate)] = [:]
 
   func c(_ names: UnsafePointer<CChar>) -> [mt_member] {
-    unsafe entries.map { unsafe mt_member(name: names + $0.name, function: $0.function) }
+    unsafe entries.enumerated().map { position, entry in
+      let (number, predicate) = predicates[position] ?? (UInt32(MT_NO_FUNCTION), nil)
+      return unsafe mt_member(
+        name: names + entry.name, function: entry.function, predicate: number,
+        handle_type: predicate.map { UInt32($0.handle.index) } ?? 0, first_key: predicate?.firstKey ?? 0,
+        key_step: predicate?.keyStep ?? 0)
+    }
   }
 }
 
@@ -35,6 +43,9 @@ private struct Members {
   private(set) var functions: [HostFunction]
   private(set) var texts: [(UnsafeRawPointer, UnsafeMutableRawBufferPointer) -> Int?] = unsafe []
   private(set) var elsewheres: [(UnsafeRawPointer) -> UnsafeRawPointer?] = unsafe []
+  private(set) var predicates: [(UnsafeRawPointer, Int) -> Bool?] = unsafe []
+  /// What C is told of functions: number, name as scripts write it, nature.
+  private var described: [(function: UInt32, name: String, nature: HostNature)] = []
 
   init(_ library: HostLibrary) { functions = library.functions }
 
@@ -49,12 +60,18 @@ private struct Members {
     for (i, type) in library.recordTypes.enumerated() { try unsafe check(register(type, UInt32(i), in: c)) }
     for global in library.globals {
       try unsafe check(mt_add_function(c, global.namespace, global.name, UInt32(global.function)))
+      let name = (global.namespace.map { $0 + "." } ?? "") + global.name
+      described.append((UInt32(global.function), name, global.nature))
     }
     for constant in library.constants {
       unsafe mt_begin(c)
       unsafe push(constant.value, to: c)
       try unsafe check(mt_add_value(c, constant.namespace, constant.name))
     }
+    for entry in described {
+      try unsafe check(mt_describe_function(c, entry.function, entry.name, entry.nature.c))
+    }
+    described.removeAll()
     try unsafe check(mt_seal(c))
   }
 
@@ -66,6 +83,13 @@ private struct Members {
   mutating func number(_ function: HostFunction?) -> UInt32 {
     guard let function else { return UInt32(MT_NO_FUNCTION) }
     return number(function)
+  }
+
+  /// - Parameter name: as scripts write it: `counter:add`.
+  private mutating func number(_ function: HostFunction?, _ name: String, _ nature: HostNature?) -> UInt32 {
+    let number = number(function)
+    if function != nil { described.append((number, name, nature ?? .acts)) }
+    return number
   }
 
   mutating func number(text: @escaping (UnsafeRawPointer, UnsafeMutableRawBufferPointer) -> Int?) -> UInt32 {
@@ -83,11 +107,23 @@ private struct Members {
     let name = pool.add(type.name)
     var fields = Members()
     var methods = Members()
-    for field in type.fields { fields.entries.append((pool.add(field.name), number(field.get))) }
-    for method in type.methods { methods.entries.append((pool.add(method.name), number(method.call))) }
+    for field in type.fields {
+      let function = number(field.get, type.name + "." + field.name, type.natures[field.name])
+      fields.entries.append((pool.add(field.name), function))
+    }
+    for method in type.methods {
+      let function = number(method.call, type.name + ":" + method.name, type.natures[method.name])
+      methods.entries.append((pool.add(method.name), function))
+    }
     var operators = [UInt32](repeating: UInt32(MT_NO_FUNCTION), count: LuaOperator.allCases.count)
-    for (op, function) in type.operators { operators[op.rawValue] = number(function) }
-    let others = (index: number(type.index), enumerate: number(type.enumerate), describe: number(type.describe))
+    for (op, function) in type.operators {
+      operators[op.rawValue] = number(function, "an operator of " + type.name, op == .length ? type.natures["#"] : nil)
+    }
+    let others = (
+      index: number(type.index, type.name + "[]", type.natures["[]"]),
+      enumerate: number(type.enumerate, "pairs", type.natures["pairs"]),
+      describe: number(type.describe, "tostring", nil)
+    )
     return unsafe pool.withPointer { names in
       let fieldMembers = unsafe fields.c(names)
       let methodMembers = unsafe methods.c(names)
@@ -109,10 +145,20 @@ private struct Members {
     var pool = NamePool()
     let name = pool.add(type.name)
     var methods = Members()
-    for method in type.methods { methods.entries.append((pool.add(method.name), number(method.call))) }
+    for method in type.methods {
+      let function = number(method.call, type.name + ":" + method.name, type.natures[method.name])
+      if let predicate = type.predicates[method.name] {
+        methods.predicates[methods.entries.count] = (UInt32(unsafe predicates.count), predicate)
+        unsafe predicates.append(predicate.test)
+      }
+      methods.entries.append((pool.add(method.name), function))
+    }
     var fields: [FieldDescription] = []
     for field in type.fields { fields.append(FieldDescription(field, &pool, &self)) }
-    let ends = (length: number(type.length), describe: number(type.describe))
+    let ends = (
+      length: number(type.length, "#" + type.name, type.natures["#"]),
+      describe: number(type.describe, "tostring", nil)
+    )
     return unsafe pool.withPointer { names in
       let members = unsafe methods.c(names)
       let valueNames = unsafe fields.flatMap { unsafe $0.names(in: names) }
@@ -146,6 +192,7 @@ private struct Members {
 private struct FieldDescription {
   let name: Int
   let presence: RecordBit?
+  let keys: [UInt8]?
   var kind: mt_field_kind
   var offset = 0
   var detail: UInt32 = 0
@@ -157,6 +204,7 @@ private struct FieldDescription {
   init(_ field: RecordField, _ pool: inout NamePool, _ host: inout HostTables) {
     name = pool.add(field.name)
     presence = field.presence
+    keys = field.keys.map { Array($0.prefix(Int(MT_FIELD_KEYS))) }
     switch field.kind {
     case .unsigned8(let at): (kind, offset) = (MT_FIELD_U8, at)
     case .unsigned16(let at): (kind, offset) = (MT_FIELD_U16, at)
@@ -186,10 +234,22 @@ private struct FieldDescription {
   func c(
     _ pool: UnsafePointer<CChar>, _ names: UnsafePointer<UnsafePointer<CChar>>?, _ values: UnsafePointer<UInt8>?
   ) -> mt_field {
-    unsafe mt_field(
-      name: pool + name, kind: UInt8(kind.rawValue), presence_mask: presence?.mask ?? 0,
+    func key(_ i: Int) -> UInt8 { keys.flatMap { i < $0.count ? $0[i] : nil } ?? 0 }
+    return unsafe mt_field(
+      name: pool + name, kind: UInt8(kind.rawValue), is_unsteady: keys == nil, key_count: UInt8(keys?.count ?? 0),
+      keys: (key(0), key(1), key(2), key(3)), presence_mask: presence?.mask ?? 0,
       presence_offset: UInt32(presence?.offset ?? 0), offset: UInt32(offset), detail: detail, function: function,
       names: names, name_values: values)
+  }
+}
+
+extension HostNature {
+  fileprivate var c: mt_nature {
+    switch self {
+    case .acts: MT_ACTS
+    case .changes: MT_CHANGES
+    case .pure: MT_PURE
+    }
   }
 }
 

@@ -12,6 +12,8 @@ internal import CLuaShims
   /// Empty between calls.
   var pending: [HostFunction] = []
   let c: OpaquePointer
+  /// Kept because C looks at its flag.
+  private var interrupt: LuaInterrupt?
 
   /// Makes the strict environment and adds the library's names.
   /// - Parameters:
@@ -28,7 +30,8 @@ internal import CLuaShims
     library: HostLibrary, memory: Int, failingFrom: UInt64, print: @escaping (String) -> Void
   ) throws(LuaError) {
     var callbacks = unsafe mt_host(
-      context: nil, call: hostCall, text: hostText, elsewhere: hostElsewhere, print: hostPrint)
+      context: nil, call: hostCall, text: hostText, elsewhere: hostElsewhere, predicate: hostPredicate,
+      settle: hostSettle, print: hostPrint)
     guard let opened = unsafe mt_open(&callbacks, max(0, memory), failingFrom) else {
       throw LuaError(.memory, "not enough memory for an interpreter")
     }
@@ -110,9 +113,6 @@ internal import CLuaShims
     return LuaPinned(id: reference)
   }
 
-  /// Ends the call that runs now, or the next one, as if its time were over. From any thread and from signal handlers.
-  public nonisolated func interrupt() { unsafe mt_interrupt(c) }
-
   /// Lets go of a function; its reference must not be used again.
   public func release(_ function: LuaFunctionReference) { unsafe _ = mt_release(c, function.id) }
   public func release(_ pinned: LuaPinned) { unsafe _ = mt_release(c, pinned.id) }
@@ -160,6 +160,12 @@ internal import CLuaShims
     return names.sorted()
   }
 
+  /// Running calls end soon after the interrupt is requested, with `LuaError.Kind.interrupted`.
+  public func watch(_ interrupt: LuaInterrupt) {
+    self.interrupt = interrupt
+    unsafe mt_watch(c, interrupt.flag)
+  }
+
   /// For tests: `count` allocations from the `n`th from now on fail; 0: none. Lua collects garbage and asks once more: one
   /// failure is an emergency collection, two are out of memory.
   package func failAllocations(from n: UInt64, count: UInt64 = .max) { unsafe mt_fail_allocations(c, n, count) }
@@ -168,14 +174,14 @@ internal import CLuaShims
     if status != 0 { throw failure(status) }
   }
 
-  private func failure(_ status: Int32) -> LuaError {
+  func failure(_ status: Int32) -> LuaError {
     let error = unsafe LuaError(status, mt_last_error(c))
     if error != .reentered { pending.removeAll() }  // what was to follow never comes
     return error
   }
 
   /// Before values are collected for a call; refused inside a call, whose values they would overwrite.
-  private func beginOutside() throws(LuaError) {
+  func beginOutside() throws(LuaError) {
     if unsafe mt_is_running(c) { throw .reentered }
     unsafe mt_begin(c)
   }

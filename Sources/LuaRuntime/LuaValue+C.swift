@@ -102,6 +102,7 @@ extension LuaError {
       case MT_WALL.rawValue: .wall
       case MT_MEMORY.rawValue: .memory
       case MT_STALE.rawValue: .stale
+      case MT_INTERRUPTED.rawValue: .interrupted
       default: .runtime
       }
     let chunk = unsafe String(cString: mt_error_chunk(report))

@@ -41,11 +41,34 @@ public struct RecordField {
   public var kind: Kind
   /// The field is `nil` unless this bit is set; nil: always there.
   public var presence: RecordBit?
+  /// The host's numbers, at most 4, of what the field's value and presence hang on, so that equal keys mean an equal field;
+  /// nil: it may differ from record to record, and an answer that hangs on it is not remembered.
+  public var keys: [UInt8]?
 
-  public init(_ name: String, _ kind: Kind, presence: RecordBit? = nil) {
+  public init(_ name: String, _ kind: Kind, presence: RecordBit? = nil, keys: [UInt8]? = nil) {
+    self.keys = keys
     self.name = name
     self.kind = kind
     self.presence = presence
+  }
+}
+
+/// A method of one handle, asked so often that it has a way of its own past arguments and results.
+@safe public struct RecordPredicate {
+  public var handle: HandleTypeID
+  /// The answer hangs on this key, by the handle's number.
+  public var firstKey: UInt8
+  public var keyStep: UInt8
+  /// Gets the record's first byte and the handle's number; nil: the method must be asked. It must not call into Lua.
+  public var test: (UnsafeRawPointer, Int) -> Bool?
+
+  public init(
+    of handle: HandleTypeID, firstKey: UInt8, keyStep: UInt8, test: @escaping (UnsafeRawPointer, Int) -> Bool?
+  ) {
+    self.handle = handle
+    self.firstKey = firstKey
+    self.keyStep = keyStep
+    unsafe self.test = unsafe test
   }
 }
 
@@ -53,7 +76,7 @@ public struct RecordField {
 /// nothing, and a field name that does not exist is an error that suggests the nearest.
 ///
 /// Used after the call that lent it, every access raises `packet used outside its callback` (with the type's name).
-public struct RecordType {
+@safe public struct RecordType {
   /// For messages, at most 40 bytes.
   public var name: String
   public var fields: [RecordField] = []
@@ -63,6 +86,13 @@ public struct RecordType {
   public var length: HostFunction?
   /// For `tostring` and `print`: pushes a string. Nil: the type's name.
   public var describe: HostFunction?
+  /// Of methods by name, of the length as `#`; whatever is not named acts.
+  public var natures: [String: HostNature] = [:]
+  /// Of methods that ask whether a handle holds of the record: the quick way to the same answer.
+  public var predicates: [String: RecordPredicate] = [:]
+  /// A copy of a record was made inside Lua's heap (`HostCall.push(copyOf:type:)`): makes pointers into the old place
+  /// point into the new one, aligned to 16 bytes.
+  public var settle: ((UnsafeMutableRawBufferPointer) -> Void)?
 
   public init(_ name: String) { self.name = name }
 }

@@ -10,6 +10,8 @@ public import Wire
   public var original: Int
   /// Nanoseconds since 1970.
   public var time: Int64
+  /// The engine's clock: the latest packet time so far.
+  public var clock: Int64
   public var decoder: LinkDecoder
   public var summary: PacketSummary
   /// The VPC of the mirror that asks.
@@ -38,12 +40,14 @@ public import Wire
 
   public init(
     bytes: UnsafeRawPointer, captured: Int, original: Int, time: Int64, decoder: LinkDecoder, summary: PacketSummary,
-    vpc: VPCIndex, eni: ENIIndex?, subnet: SubnetIndex, isOutbound: Bool, flow: Flow
+    vpc: VPCIndex, eni: ENIIndex?, subnet: SubnetIndex, isOutbound: Bool, flow: Flow,
+    clock: Int64? = nil
   ) {
     unsafe self.bytes = bytes
     self.captured = captured
     self.original = original
     self.time = time
+    self.clock = clock ?? time
     self.decoder = decoder
     self.summary = summary
     self.vpc = vpc
@@ -90,4 +94,47 @@ public protocol ScriptHost: AnyObject {
 
   /// The conversation ended or was forgotten: what scripts kept for it can go.
   func conversationEnded(_ id: UInt32)
+
+  // MARK: Remembering (see `VerdictClasses` of DataPath)
+
+  /// The answer that `judge` would give, if the host knows it without calling anything and it is the same for every packet of
+  /// this direction of the conversation at this ENI. Counts nothing.
+  func recall(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptAnswer?
+
+  /// The same for `choose`.
+  func recallChoice(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptChoice?
+
+  /// Whether `recall` could tell what the last `judge` or `choose` answered.
+  var isRecallable: Bool { get }
+
+  /// Changes whenever an answer of `recall` is not to be relied on any more.
+  var generation: UInt64 { get }
+
+  /// Answers that were recalled and relied on in place of calls.
+  func credit(function: Int, mirror: Int, count: Int)
+
+  /// Called before a failure is counted, so that what was recalled before it can be credited before it.
+  var beforeFailure: (() -> Void)? { get set }
+
+  /// Asks again what `recall` answers; if the answer differs, the function's answers are not remembered any more. Counts
+  /// nothing else.
+  func verify(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>)
+
+  /// Where the function's last answer came from, in words for `explain`.
+  func describeMemory(of function: Int) -> String?
+}
+
+/// A host that remembers nothing.
+extension ScriptHost {
+  public func recall(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptAnswer? { nil }
+  public func recallChoice(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptChoice? { nil }
+  public var isRecallable: Bool { false }
+  public var generation: UInt64 { 0 }
+  public func credit(function: Int, mirror: Int, count: Int) {}
+  public var beforeFailure: (() -> Void)? {
+    get { nil }
+    set {}
+  }
+  public func verify(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) {}
+  public func describeMemory(of function: Int) -> String? { nil }
 }

@@ -16,6 +16,15 @@ struct Breaker {
     count()
   }
 
+  /// Many successes at once, none of which broke anything: as that many calls of `succeed`.
+  mutating func succeed(_ count: Int) {
+    guard count > 0 else { return }
+    consecutive = 0
+    let sum = calls + count
+    if sum >= Self.window { errors = 0 }
+    calls = sum % Self.window
+  }
+
   /// - Returns: true when this failure is the one that breaks.
   mutating func fail(_ failure: @autoclosure () -> (message: String, hint: String?)) -> Bool {
     if first == nil { first = failure() }

@@ -1,14 +1,14 @@
-internal import LuaRuntime
+package import LuaRuntime
 
 /// What would be right, where a script's failure is one that many scripts have.
-enum FailureHint {
-  static func hint(for error: LuaError) -> String? {
+package enum FailureHint {
+  package static func hint(for error: LuaError) -> String? {
     switch error.kind {
     case .runtime: nilHint(error.message)
     case .cpu, .wall: "do less for one packet: a set answers thousands of comparisons in one step"
     case .memory: "keep less: few and short values in tables that outlive the call"
     case .stale: "copy the fields that you keep, not the packet"
-    case .verdict, .syntax: nil
+    case .verdict, .syntax, .interrupted: nil
     }
   }
 

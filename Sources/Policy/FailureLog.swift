@@ -69,7 +69,7 @@ extension PolicyFailure.Kind {
     case .memory: self = .memory
     case .verdict: self = .verdict
     case .stale: self = .stale
-    case .syntax, .runtime: self = .runtime
+    case .syntax, .runtime, .interrupted: self = .runtime
     }
   }
 }

@@ -1,7 +1,7 @@
 internal import JSONText
 
 /// Adds to Lua's words about a global that is not there what was probably meant.
-enum MissingGlobal {
+package enum MissingGlobal {
   /// What other Lua programs have, and what policies use in its place.
   private static let absent = [
     "os": "there is no os in policies; use packet.time", "io": "there is no io in policies; see set.load and log",
@@ -20,7 +20,7 @@ enum MissingGlobal {
   ]
 
   /// - Parameter message: such as `attempt to call a nil value (global 'mirorr')`.
-  static func explained(_ message: String) -> String {
+  package static func explained(_ message: String) -> String {
     let marks = (start: "a nil value (global '", end: "')")
     guard message.hasPrefix("attempt to "), message.hasSuffix(marks.end), let start = position(of: marks.start, message)
     else { return message }

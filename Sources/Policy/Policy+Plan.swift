@@ -4,7 +4,7 @@ public import Mirroring
 // A policy in a plan that is in force: told so again whenever the plan changes.
 extension Policy {
   /// Tells which entries of the plan are mirrors of this policy: for the breaker, receivers and `stats()`. What scripts
-  /// changed is in force with this; breakers go on, but for mirrors that were enabled anew.
+  /// changed is in force with this; breakers go on, but for mirrors that were enabled anew, and what is remembered is forgotten.
   ///
   /// - Parameters:
   ///   - mirrors: index among the plan's enabled mirrors (what `judge` is called with), and the mirror's number.
@@ -17,19 +17,28 @@ extension Policy {
     let faults = Dictionary(
       entries.indices.compactMap { entry in entries[entry].mirror.map { ($0, breakers[entry]) } },
       uniquingKeysWith: { first, _ in first })
+    let asked = Dictionary(
+      zip(entries, uses).compactMap { entry, uses in entry.mirror.map { ($0, uses) } },
+      uniquingKeysWith: { first, _ in first })
     for entry in entries { if let receivers = entry.receivers { state.release(receivers) } }
     let count = (mirrors.map(\.entry).max() ?? -1) + 1
     entries = Array(repeating: PlanEntry(), count: count)
     breakers = Array(repeating: Breaker(), count: count)
+    uses = Array(repeating: [], count: count)
     for (entry, mirror) in mirrors where entry >= 0 {
       entries[entry].mirror = mirror
+      uses[entry] = asked[mirror] ?? []
       if !context.mirrors[mirror].isEnabledAnew, let breaker = faults[mirror] { breakers[entry] = breaker }
     }
+    forgetVerdicts()
     for index in context.mirrors.indices { context.mirrors[index].isEnabledAnew = false }
     context.inForce = context.mirrors
     context.neighbours = neighbours
     let byMirror = Dictionary(mirrors.map { ($0.mirror, $0.entry) }, uniquingKeysWith: { first, _ in first })
     context.isFaulted = { [unowned self] mirror in byMirror[mirror].map { breakers[$0].isFaulted } ?? false }
+    context.scriptTable = { [unowned self] mirror in
+      LuaTable(statistics: byMirror[mirror].map { self.statistics(entry: $0) } ?? [])
+    }
     context.statistics = { mirror in byMirror[mirror].flatMap { statistics?($0) } }
   }
 
@@ -38,10 +47,12 @@ extension Policy {
     context.explainer = explainer
   }
 
-  /// Judges for an explanation: whatever the functions do, breakers and failures stay as they were.
+  /// Judges for an explanation: whatever the functions do, breakers and failures stay as they were,
+  /// and nothing is remembered.
   public func uncounted<Success>(_ body: () -> Success) -> Success {
-    let (breakers, failures) = (self.breakers, failureLog)
-    defer { (self.breakers, failureLog) = (breakers, failures) }
+    let (breakers, failures, isCounted) = (self.breakers, failureLog, self.isCounted)
+    self.isCounted = false
+    defer { (self.breakers, failureLog, self.isCounted) = (breakers, failures, isCounted) }
     return body()
   }
 

@@ -6,52 +6,90 @@ internal import Wire
 // What the pipeline asks, in the order in which it asks. Nothing here throws or traps, whatever a script does.
 extension Policy {
   public func judge(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptAnswer {
-    guard let script = callable(function, .filter, mirror) else { return .failed }
-    unsafe advanceClock(packet.pointee.time)
-    let record = unsafe context.arena.place(packet.pointee, isObserved: true)
-    do throws(LuaError) {
-      let result = try unsafe state.call(
-        script.reference, record: context.types.record(.packet), at: UnsafeRawPointer(record),
-        limits: context.options.callback)
-      guard case .boolean(let answer) = result else {
-        throw LuaError(.verdict, "a filter must return true or false, got \(result.words)", at: script.place)
-      }
-      breakers[mirror].succeed()
-      return answer ? .yes : .no
-    } catch {
-      fail(function, error, mirror)
-      return .failed
-    }
+    unsafe ask(function, .filter, mirror, packet).map { $0 == 1 ? .yes : .no } ?? .failed
   }
 
   public func choose(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptChoice {
-    guard let script = callable(function, .balancer, mirror) else { return .failed }
-    unsafe advanceClock(packet.pointee.time)
+    unsafe ask(function, .balancer, mirror, packet).map { ScriptChoice($0) } ?? .failed
+  }
+
+  /// From memory, else from the function itself; nil: it failed.
+  private func ask(
+    _ function: Int, _ kind: FunctionObject.Kind, _ mirror: Int, _ packet: UnsafePointer<ObservedPacket>
+  ) -> UInt32? {
+    isRecallable = false
+    guard isCallable(function, kind, mirror) else { return nil }
+    unsafe advanceClock(packet.pointee.clock)
     let record = unsafe context.arena.place(packet.pointee, isObserved: true)
+    guard isCounted else { return unsafe askUncounted(function, mirror, record) }
+    let use = use(function, mirror)
+    if let answer = unsafe known(use, record), unsafe give(answer, use, mirror, record) { return answer.code }
+    lastAsked = (function, false)
+    let isTracked = remembers(function)
+    if isTracked { state.trackNext() }
+    use.calls += 1
+    if isTracked { use.misses += 1 }
     do throws(LuaError) {
-      let receivers = try receivers(mirror)
-      let result = try unsafe state.call(
-        script.reference, record: context.types.record(.packet), at: UnsafeRawPointer(record), pinned: receivers,
-        limits: context.options.callback)
-      let choice = try choice(result, mirror, script)
+      let answer = try unsafe timedCode(function, use, mirror, record)
       breakers[mirror].succeed()
-      return choice
+      if isTracked { unsafe learn(answer, use, record) }
+      return answer
     } catch {
       fail(function, error, mirror)
-      return .failed
+      return nil
     }
   }
 
-  /// The function, if it is one of that kind and its mirror's scripts have not failed too often.
-  private func callable(_ function: Int, _ kind: FunctionObject.Kind, _ mirror: Int) -> FunctionObject? {
-    guard context.functions.indices.contains(function), context.functions[function].kind == kind, mirror >= 0 else {
+  private func askUncounted(_ function: Int, _ mirror: Int, _ record: UnsafePointer<PacketRecord>) -> UInt32? {
+    do throws(LuaError) {
+      return try unsafe code(function, mirror, record)
+    } catch {
+      _ = note(function, error)
       return nil
+    }
+  }
+
+  private func timedCode(
+    _ function: Int, _ use: ScriptUse, _ mirror: Int, _ record: UnsafePointer<PacketRecord>
+  ) throws(LuaError) -> UInt32 {
+    guard use.calls % ScriptUse.timedEvery == 1 else { return try unsafe code(function, mirror, record) }
+    let start = ContinuousClock.now
+    let answer = try unsafe code(function, mirror, record)
+    use.timed += 1
+    use.nanoseconds += UInt64(clamping: (ContinuousClock.now - start).components.attoseconds / 1_000_000_000)
+    return answer
+  }
+
+  /// Calls the function: what it answered, as `RememberedAnswer.code`.
+  func code(
+    _ function: Int, _ mirror: Int, _ record: UnsafePointer<PacketRecord>
+  ) throws(LuaError) -> UInt32 {
+    let isBalancer = context.functions[function].kind == .balancer
+    context.isJudging = true
+    defer { context.isJudging = false }
+    let receivers = isBalancer ? try receivers(mirror) : nil
+    let result = try unsafe state.call(
+      context.functions[function].reference, record: context.types.record(.packet), at: UnsafeRawPointer(record),
+      pinned: receivers,
+      limits: context.options.callback)
+    if isBalancer { return try choice(result, mirror, context.functions[function]).code }
+    guard case .boolean(let answer) = result else {
+      throw LuaError(
+        .verdict, "a filter must return true or false, got \(result.words)", at: context.functions[function].place)
+    }
+    return answer ? 1 : 0
+  }
+
+  /// Whether the function is one of that kind and its mirror's scripts have not failed too often.
+  func isCallable(_ function: Int, _ kind: FunctionObject.Kind, _ mirror: Int) -> Bool {
+    guard context.functions.indices.contains(function), context.functions[function].kind == kind, mirror >= 0 else {
+      return false
     }
     while mirror >= breakers.count {
       breakers.append(Breaker())
       entries.append(PlanEntry())
     }
-    return breakers[mirror].isFaulted ? nil : context.functions[function]
+    return !breakers[mirror].isFaulted
   }
 
   private func advanceClock(_ time: Int64) {
@@ -101,9 +139,11 @@ extension Policy {
 
   private func fail(_ function: Int, _ error: LuaError, _ entry: Int) {
     let message = note(function, error)
+    beforeFailure?()
     guard breakers[entry].fail((message, FailureHint.hint(for: error))), let first = breakers[entry].first else {
       return
     }
+    generationNow += 1
     let mirror = entries[entry].mirror.flatMap { context.mirrors[$0].mirror.name } ?? "\(entry)"
     context.options.log(
       PolicyLogLine(

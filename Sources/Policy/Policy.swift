@@ -2,7 +2,7 @@
 // pipeline asks `judge` and `choose` with the functions' numbers.
 
 public import Inventory
-internal import LuaRuntime
+package import LuaRuntime
 public import Mirroring
 
 /// One policy file: loaded once, its mirrors validated together with those of the files before it, then asked by the
@@ -18,8 +18,8 @@ public final class Policy: ScriptHost {
   /// As it was given.
   let path: String
 
-  let context: PolicyContext
-  let state: LuaState
+  package let context: PolicyContext
+  package let state: LuaState
   /// Allocations before the script's first.
   private let opened: Int
   /// By entry of the plan.
@@ -28,6 +28,23 @@ public final class Policy: ScriptHost {
   var failureLog = FailureLog()
   /// By the policies that this one replaced.
   var forgottenBefore = 0
+
+  /// By number of the function.
+  var memories: [FunctionMemory] = []
+  /// By entry of the plan: each function in its service, made when first asked.
+  var uses: [[ScriptUse]] = []
+  /// No filter and no balancer may change Lua's memory.
+  var isQuiet = false
+  public internal(set) var isRecallable = false
+  var generationNow: UInt64 = 0
+  /// Which function answered last, and whether from memory.
+  var lastAsked = (function: -1, isHit: false)
+  public var beforeFailure: (() -> Void)?
+  /// False while packets are judged that nobody sent: see `uncounted`.
+  var isCounted = true
+  /// Remembered answers that were asked again, and those that differed.
+  public internal(set) var verified = 0
+  public internal(set) var mismatches = 0
 
   /// A mirror of this policy in the plan.
   struct PlanEntry {
@@ -96,7 +113,8 @@ public final class Policy: ScriptHost {
       throw PolicyError(error, context, path: file)
     }
     state.failAllocations(from: 0)
-    context.isLoading = false
+    context.isLoading = options.session != nil
+    if options.session == nil { examineFunctions() }
   }
 
   /// For tests: `count` allocations of the script from the `n`th from now on fail; 0: none.

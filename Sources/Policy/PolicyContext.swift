@@ -1,12 +1,12 @@
-internal import Inventory
-internal import LuaRuntime
-internal import Mirroring
+package import Inventory
+package import LuaRuntime
+package import Mirroring
 internal import Wire
 
 /// Everything behind the handles of one policy: what its script made, and what the host knows.
 ///
 /// Host functions get it as their first argument. It never holds the interpreter: the interpreter holds it.
-final class PolicyContext {
+package final class PolicyContext {
   /// How much a script may make, so that a loop cannot fill the host's memory.
   enum Limit {
     static let mirrors = 16
@@ -28,27 +28,31 @@ final class PolicyContext {
   let file: String
   let folder: String
   let host: Int
-  let inventory: Inventory
-  let validator: MirrorValidator
+  package let inventory: Inventory
+  package let validator: MirrorValidator
   let earlier: [TrafficMirror]
   let options: PolicyOptions
-  var types: PolicyTypes
+  package var types: PolicyTypes
 
+  /// Calls of functions that declare or change so far.
+  package var declarations = 0
   /// Declarations are allowed.
   var isLoading = true
+  /// A filter or balancer runs.
+  var isJudging = false
   /// A timer's function runs.
   var isInTimer = false
   /// Nanoseconds since 1970 of the engine's clock; 0 while the policy loads.
   var clock: Int64 = 0
 
-  var filters: [FilterObject] = []
+  package var filters: [FilterObject] = []
   var filterCount = 0
   var firstFilters = 0
   var sources: [DraftValue] = []
   var targets: [DraftValue] = []
   var balances: [DraftValue] = []
-  var functions: [FunctionObject] = []
-  var mirrors: [MirrorObject] = []
+  package var functions: [FunctionObject] = []
+  package var mirrors: [MirrorObject] = []
   /// `mirrors` as the engine has them: what scripts changed since comes into force between two batches. Empty: nothing
   /// is running.
   var inForce: [MirrorObject] = []
@@ -71,12 +75,16 @@ final class PolicyContext {
   var log: RateLimitedLog
   /// What the data path counted for a mirror, by its position here; nil: nothing is running.
   var statistics: ((Int) -> MirrorStatistics?)?
+  /// How a mirror's functions were asked, by its position here.
+  var scriptTable: ((Int) -> LuaTable)?
   /// Explains a made packet to a mirror, by its position here; nil: nothing is running.
   var explainer: ((_ mirror: Int, _ frame: MadeFrame) throws(TestRefusal) -> PacketExplanation)?
   /// Whether a mirror, by its position here, has failed too often.
   var isFaulted: ((Int) -> Bool)?
   /// Set while the policy is tested.
   let testing: TestContext?
+  /// Set in audits.
+  let auditing: AuditContext?
   let arena = PacketArena()
   /// What was written to `shared` before the policy came into force; nil: it is in force.
   var sharedDraft: SharedDraft?
@@ -97,6 +105,8 @@ final class PolicyContext {
     log = RateLimitedLog(sink: options.log)
     sharedDraft = SharedDraft(over: options.shared)
     testing = options.isTested ? TestContext() : nil
+    auditing = options.audited.map { AuditContext($0) }
+    if let audited = options.audited { mirrors = audited.mirrors.map { MirrorObject(audited: $0) } }
   }
 
   /// Mirrors can be changed: a packet that is being judged would not know by which definition.
@@ -106,13 +116,17 @@ final class PolicyContext {
   var standing: [Int] { mirrors.indices.filter { !mirrors[$0].isDeleted } }
 
   /// Where a call stands in the script.
-  func location(_ call: HostCall) -> SourceLocation {
+  package func location(_ call: HostCall) -> SourceLocation {
     call.place.map { SourceLocation(file: $0.chunk, line: $0.line) } ?? SourceLocation(file: file)
   }
 
   /// Refuses what a loop could repeat without end.
   func reserve(_ count: Int, limit: Int, _ what: String) throws(HostFailure) {
-    guard count < limit else { throw HostFailure("a policy may have at most \(limit) \(what)") }
+    // Whoever types tries many things, and what was made stays.
+    let limit = options.session == nil ? limit : limit * 64
+    guard count < limit else {
+      throw HostFailure("a \(options.session == nil ? "policy" : "session") may have at most \(limit) \(what)")
+    }
   }
 
   /// The host's number of a script function; the same function under the same name keeps its number.
@@ -145,7 +159,7 @@ final class PolicyContext {
   }
 
   /// `source = source.vpc` lacks its parentheses.
-  func refuse(library function: LuaFunctionReference, as key: String) throws(HostFailure) {
+  package func refuse(library function: LuaFunctionReference, as key: String) throws(HostFailure) {
     guard function.isNative else { return }
     guard function.name.hasPrefix(key + "."), let entry = APIEntry.all.first(where: { $0.path == function.name }) else {
       throw HostFailure("\(key): a function of the library cannot be used here, write your own")
@@ -155,27 +169,27 @@ final class PolicyContext {
 }
 
 /// A script's function that the host calls.
-struct FunctionObject {
-  enum Kind: Hashable { case filter, balancer, timer }
-  var reference: LuaFunctionReference
-  var name: String
-  var kind: Kind
+package struct FunctionObject {
+  package enum Kind: Hashable { case filter, balancer, timer }
+  package var reference: LuaFunctionReference
+  package var name: String
+  package var kind: Kind
 }
 
 /// A filter that a script made.
-struct FilterObject {
-  var draft: FilterDraft
+package struct FilterObject {
+  package var draft: FilterDraft
   /// Leaves in it, counted as often as they appear: bounds the work of whoever walks it.
   var parts: Int
 }
 
 /// A mirror that a script declared.
-struct MirrorObject {
-  var draft: MirrorDraft
-  var mirror: TrafficMirror
-  var warnings: [MirrorViolation]
+package struct MirrorObject {
+  package var draft: MirrorDraft
+  package var mirror: TrafficMirror
+  package var warnings: [MirrorViolation]
   /// Its handles stay valid, it is nowhere else.
-  var isDeleted = false
+  package var isDeleted = false
   /// `enable` clears what its scripts failed in.
   var isEnabledAnew = false
 }

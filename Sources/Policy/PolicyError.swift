@@ -1,4 +1,4 @@
-internal import LuaRuntime
+package import LuaRuntime
 public import Mirroring
 
 /// Why a policy cannot be used.
@@ -38,7 +38,7 @@ public struct PolicyError: Error, Sendable, Hashable {
   }
 
   /// An error of a module that the policy requires names the module's file.
-  init(_ error: LuaError, _ context: PolicyContext, path: String) {
+  package init(_ error: LuaError, _ context: PolicyContext, path: String) {
     let chunk = error.place?.chunk ?? context.file
     self.init(
       kind: .runtime, file: chunk == context.file ? path : context.modulePath(chunk, besides: path),
@@ -47,7 +47,7 @@ public struct PolicyError: Error, Sendable, Hashable {
     case .syntax: kind = .syntax
     case .cpu, .wall: kind = .cpu
     case .memory: kind = .memory
-    case .runtime, .verdict, .stale:
+    case .runtime, .verdict, .stale, .interrupted:
       // The message may have been cut; its head names the mirror and how much is wrong.
       if let refusal = context.lastRefusal, error.message.hasPrefix(refusal.message.prefix(100)) {
         kind = .invalid

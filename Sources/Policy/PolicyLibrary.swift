@@ -32,9 +32,12 @@ struct PolicyLibrary {
 
   static func build(_ context: PolicyContext, declaredIn library: HostLibrary) -> HostLibrary {
     var builder = PolicyLibrary(context, library)
-    for entry in APIEntry.all where entry.inTests != .only || context.testing != nil { builder.add(entry) }
+    let entries = context.auditing == nil ? APIEntry.all : APIEntry.ofAudits
+    for entry in entries where entry.inTests != .only || context.testing != nil { builder.add(entry) }
     builder.addCollections()
     builder.addTexts()
+    builder.addPredicates()
+    if let session = context.options.session { builder.add(session) }
     for (type, handle) in builder.handles { builder.library.define(context.types.handle(type), as: handle) }
     for (type, record) in builder.records { builder.library.define(context.types.record(type), as: record) }
     return builder.library
@@ -51,7 +54,7 @@ struct PolicyLibrary {
 
   private mutating func add(_ entry: APIEntry, in space: String?) {
     if case .function(let body) = entry.binding {
-      library.add(entry.name, in: space, bind(entry, body, offset: 0))
+      library.add(entry.name, in: space, nature: entry.nature, bind(entry, body, offset: 0))
     } else if case .value(let value) = entry.binding {
       library.add(entry.name, in: space, value: value(context))
     }
@@ -59,6 +62,7 @@ struct PolicyLibrary {
 
   private mutating func addToHandle(_ entry: APIEntry, _ type: APITypeName) {
     guard var handle = handles[type] else { return }
+    handle.natures[entry.name] = entry.nature
     switch entry.binding {
     case .method(let body): handle.methods.append((entry.name, bindMethod(entry, body, of: type)))
     case .function(let body): handle.methods.append((entry.name, bind(entry, body, offset: 0)))
@@ -71,9 +75,13 @@ struct PolicyLibrary {
 
   private mutating func addToRecord(_ entry: APIEntry, _ type: APITypeName) {
     guard var record = records[type] else { return }
+    record.natures[entry.name] = entry.nature
     switch entry.binding {
     case .record(let kind, let presence):
-      record.fields.append(RecordField(entry.name, kind(context), presence: presence.map { PacketRecord.bit($0) }))
+      record.fields.append(
+        RecordField(
+          entry.name, kind(context), presence: presence.map { PacketRecord.bit($0) },
+          keys: entry.keys.isEmpty ? nil : entry.keys.map(\.rawValue)))
     case .method(let body): record.methods.append((entry.name, bindMethod(entry, body, of: type)))
     case .operation(.length, let body): record.length = bind(entry, body, offset: 1)
     case .function, .value, .property, .operation: break
@@ -88,10 +96,14 @@ struct PolicyLibrary {
       if entry.isDeclaration, !context.isLoading, !(entry.inTests != .alike && context.isAtTest) {
         throw HostFailure("\(entry.path) can be used only while the policy loads")
       }
+      if entry.isChange, context.auditing != nil {
+        throw HostFailure("\(entry.path) cannot be used in audits: they look at mirrors and change none")
+      }
       if entry.isChange, !context.mayChange {
         throw HostFailure(
           "\(entry.path) can be used while the policy loads, in timers and in tests, not while a packet is judged")
       }
+      if entry.isDeclaration || entry.isChange { context.declarations += 1 }
       if !entry.parameters.isEmpty { try entry.check(call, context.types, offset: offset) }
       try body(context, call)
     }
@@ -113,6 +125,18 @@ struct PolicyLibrary {
     }
   }
 
+  // MARK: Sessions
+
+  private mutating func add(_ session: SessionLibrary) {
+    let context = context
+    for entry in session.entries { add(entry) }
+    for (type, ways) in session.collections {
+      handles[type]?.index = { call throws(HostFailure) in try ways.index(context, call) }
+      handles[type]?.enumerate = { call throws(HostFailure) in try ways.enumerate(context, call) }
+      handles[type]?.describe = { call throws(HostFailure) in try ways.describe(context, call) }
+    }
+  }
+
   // MARK: What has no name of its own
 
   private mutating func addCollections() {
@@ -121,6 +145,7 @@ struct PolicyLibrary {
     handles[.mirrors]?.index = { call throws(HostFailure) in try context.pushMirror(named: call) }
     handles[.mirrors]?.enumerate = { call throws(HostFailure) in context.pushMirror(at: call) }
     handles[.mirrors]?.operators = [(.length, { call throws(HostFailure) in call.push(Int64(context.standing.count)) })]
+    for of in ["[]", "pairs", "#"] { handles[.list]?.natures[of] = .pure }
     handles[.expectation]?.index = { call throws(HostFailure) in try context.pushExpectation(ofMember: call) }
     handles[.list]?.index = { call throws(HostFailure) in context.pushElement(named: call) }
     handles[.list]?.enumerate = { call throws(HostFailure) in context.pushElement(at: call) }
@@ -129,8 +154,22 @@ struct PolicyLibrary {
     ]
   }
 
+  /// Sets are asked so often that they have a way of their own.
+  private mutating func addPredicates() {
+    for isSource in [true, false] {
+      records[.packet]?.predicates[isSource ? "source_in" : "destination_in"] = unsafe RecordPredicate(
+        of: context.types.handle(.set), firstKey: PacketKey.isHeld(bySet: 0, isSource: isSource), keyStep: 2
+      ) { [unowned context] base, number in
+        let packet = unsafe PacketRecord.at(base).pointee.observed
+        return unsafe context.holds(
+          set: number, isSource ? packet.pointee.summary.source : packet.pointee.summary.destination)
+      }
+    }
+  }
+
   private mutating func addTexts() {
     let context = context
+    unsafe records[.packet]?.settle = PacketCopy.settle
     records[.packet]?.describe = { call throws(HostFailure) in
       guard let base = unsafe call.record(0, of: context.types.record(.packet)) else { return call.push("packet") }
       call.charge(64)

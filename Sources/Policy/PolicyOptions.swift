@@ -10,6 +10,8 @@ public struct PolicyOptions {
   public var timer = LuaLimits.timer
   /// Live bytes of the script's heap.
   public var memory = LuaHeap.policy
+  /// Answers of filters and balancers are remembered where that cannot change an answer.
+  public var remembersVerdicts = true
   /// Takes `log.*` lines and the host's own messages about failing scripts; already rate-limited, one clean line each.
   public var log: (PolicyLogLine) -> Void = { _ in }
   /// Takes each line of `print`.
@@ -18,6 +20,8 @@ public struct PolicyOptions {
   public var libraries: [String] = []
   /// What `shared` is: one store for all workers of a policy.
   public var shared = SharedStore()
+  /// What an interactive session has besides; nil: it is a policy of a file.
+  package var session: SessionLibrary?
   /// For tests: this allocation and all later ones fail while the interpreter is made; 0: none.
   package var failOpeningFrom: UInt64 = 0
   /// For tests: so many allocations of the script, from this one on, fail while it loads; 0: none.
@@ -25,6 +29,8 @@ public struct PolicyOptions {
 
   /// The policy is tested: its script finds the names of tests, see `Policy.loadTests(path:)`.
   public var isTested = false
+  /// The script is an audit of this configuration: it finds the names of audits and cannot declare mirrors.
+  public var audited: AuditedConfiguration?
   /// Lines that run are counted, see `Policy.coverage`.
   public var coversLines = false
   /// Takes a frame, by its number from 1, out of a capture whose descriptor it takes over; nil: there are no captures.

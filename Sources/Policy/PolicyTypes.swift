@@ -1,7 +1,7 @@
-internal import LuaRuntime
+package import LuaRuntime
 
 /// The runtime's numbers of the host's types, by the position of the type's name: asked in every call.
-struct PolicyTypes: Sendable {
+package struct PolicyTypes: Sendable {
   private var handles: [HandleTypeID?] = []
   private var records: [RecordTypeID?] = []
 
@@ -13,12 +13,12 @@ struct PolicyTypes: Sendable {
   }
 
   /// - Precondition: the type is no record; which types are is fixed in `APITypeName`.
-  func handle(_ type: APITypeName) -> HandleTypeID { handles[type.rawValue]! }
-  func record(_ type: APITypeName) -> RecordTypeID { records[type.rawValue]! }
+  package func handle(_ type: APITypeName) -> HandleTypeID { handles[type.rawValue]! }
+  package func record(_ type: APITypeName) -> RecordTypeID { records[type.rawValue]! }
 
-  func value(_ type: APITypeName, _ index: Int) -> LuaValue { .handle(LuaHandle(handle(type), index)) }
+  package func value(_ type: APITypeName, _ index: Int) -> LuaValue { .handle(LuaHandle(handle(type), index)) }
 
-  func name(of id: HandleTypeID) -> String? {
+  package func name(of id: HandleTypeID) -> String? {
     handles.firstIndex { $0 == id }.flatMap { APITypeName(rawValue: $0)?.name }
   }
 }

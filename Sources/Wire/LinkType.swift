@@ -41,4 +41,20 @@
   case ethernet, rawIP, ipv4, ipv6, null, loop, linuxSLL, linuxSLL2, ppp
   /// No decoder: frames are counted `undecodable`.
   case none
+
+  /// A link type that is decoded so.
+  public var linkType: LinkType? {
+    switch self {
+    case .ethernet: .ethernet
+    case .rawIP: .raw
+    case .ipv4: .ipv4
+    case .ipv6: .ipv6
+    case .null: .null
+    case .loop: .loop
+    case .linuxSLL: .linuxSLL
+    case .linuxSLL2: .linuxSLL2
+    case .ppp: .ppp
+    case .none: nil
+    }
+  }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import DataPath
 import JSONText
 import Mirroring
+import Policy
 import Wire
 
 struct CheckCommand: ParsableCommand {
@@ -45,6 +46,13 @@ struct CheckCommand: ParsableCommand {
           "definition": .string(plan.describe(mirror)),
           "receivers": .array(mirror.receivers.map { .string($0.description) }),
           "balance": .string(mirror.balance.inWords), "vni": .integer(mirror.encapsulation.vni),
+          "functions": .array(
+            configuration.caching(mirror).map { report in
+              [
+                "name": .string(report.function), "kind": .string(report.isBalancer ? "balancer" : "filter"),
+                "cached": .bool(report.obstacle == nil), "caching": .string(report.text),
+              ]
+            }),
         ]
       }
       let head: [JSONMember] = [
@@ -64,5 +72,6 @@ struct CheckCommand: ParsableCommand {
     let state = mirror.isEnabled ? "" : "  disabled"
     return Terminal.bold(mirror.name) + "  " + configuration.plan.describe(mirror) + "  \(mirror.balance.inWords) → "
       + (receivers.isEmpty ? "no receiver" : receivers) + state + Terminal.dim("  (\(mirror.origin))") + "\n"
+      + configuration.caching(mirror).map { "  lua:\($0.function)  \($0.text)\n" }.joined()
   }
 }

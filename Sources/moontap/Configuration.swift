@@ -63,7 +63,8 @@ final class Configuration {
   ) throws {
     try InputOptions.check(libraries: input.lib)
     var loader = MirrorLoader(
-      inventory: inventory, arguments: try input.arguments(), libraries: input.lib, reload: reload)
+      inventory: inventory, arguments: try input.arguments(), libraries: input.lib, isCaching: !input.noCache,
+      reload: reload)
     if let stored { loader.load(plain: stored) }
     for file in input.mirrors { loader.load(mirrors: file) }
     loader.validateDrafts()
@@ -146,6 +147,25 @@ final class Configuration {
     return faults
   }
 
+  /// By entry of the plan: how the mirror's functions were asked.
+  var scripts: [[ScriptStatistics]] {
+    plan.enabled.indices.map { entry in
+      owners[plan.enabled[entry]].map { policies[$0.policy].statistics(entry: entry) } ?? []
+    }
+  }
+
+  /// Of a mirror's Lua functions, filters first: whether their answers are remembered.
+  func caching(_ mirror: TrafficMirror) -> [CachingReport] {
+    var functions = mirror.filter.scripts
+    if case .script(let function) = mirror.balance { functions.append(function) }
+    var reports: [CachingReport] = []
+    for function in functions where policies.indices.contains(function.host) {
+      guard let report = policies[function.host].caching(function: function.function) else { continue }
+      if !reports.contains(report) { reports.append(report) }
+    }
+    return reports
+  }
+
   /// Functions that failed: what they were asked was not evaluated.
   var scriptProblems: [Problem] {
     failures.map { failure in
@@ -177,6 +197,7 @@ final class Configuration {
 struct MirrorLoader {
   let inventory: Inventory
   let arguments: [String: String]
+  let isCaching: Bool
   let libraries: [String]
   let shared: SharedTables
   let isReload: Bool
@@ -189,10 +210,14 @@ struct MirrorLoader {
   var errors: [Problem] = []
   var warnings: [Problem] = []
 
-  init(inventory: Inventory, arguments: [String: String], libraries: [String], reload: Configuration.Reload?) {
+  init(
+    inventory: Inventory, arguments: [String: String], libraries: [String], isCaching: Bool,
+    reload: Configuration.Reload?
+  ) {
     self.inventory = inventory
     self.arguments = arguments
     self.libraries = libraries
+    self.isCaching = isCaching
     isReload = reload != nil
     shared = reload?.shared ?? SharedTables()
   }
@@ -224,6 +249,7 @@ struct MirrorLoader {
   mutating func load(policy file: String, _ index: Int) {
     var options = PolicyOptions()
     options.arguments = arguments
+    options.remembersVerdicts = isCaching
     options.libraries = libraries
     options.shared = shared[.commandLine(index)]
     options.log = { line in Terminal.complain("\(line.place.cleanLine()): \(line.level.rawValue): \(line.text)\n") }

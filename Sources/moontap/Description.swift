@@ -4,9 +4,11 @@ import Mirroring
 
 // Mirrors in one line of words: `vpc-shop · subnet-web · all · quintuple & lua:no-scan`.
 extension MirrorPlan {
-  func describe(_ mirror: TrafficMirror) -> String {
+  /// - Parameter note: what to say of a Lua function, in parentheses.
+  func describe(_ mirror: TrafficMirror, note: (ScriptFunction) -> String? = { _ in nil }) -> String {
     [
-      inventory.vpcs[mirror.vpc].id, describe(mirror.range), mirror.direction.rawValue, describe(mirror.filter),
+      inventory.vpcs[mirror.vpc].id, describe(mirror.range), mirror.direction.rawValue,
+      describe(mirror.filter, note: note),
     ].joined(separator: " · ")
   }
 
@@ -24,9 +26,11 @@ extension MirrorPlan {
     names.count <= 3 ? names.joined(separator: ", ") : names.prefix(2).joined(separator: ", ") + " + \(names.count - 2)"
   }
 
-  func describe(_ filter: FilterExpression, isInner: Bool = false) -> String {
+  func describe(
+    _ filter: FilterExpression, isInner: Bool = false, note: (ScriptFunction) -> String? = { _ in nil }
+  ) -> String {
     func joined(_ parts: [FilterExpression], _ mark: String) -> String {
-      let text = parts.map { describe($0, isInner: true) }.joined(separator: mark)
+      let text = parts.map { describe($0, isInner: true, note: note) }.joined(separator: mark)
       return isInner && parts.count > 1 ? "(\(text))" : text
     }
     switch filter {
@@ -38,10 +42,22 @@ extension MirrorPlan {
     case .bpf(let text): return "bpf \"\(text)\""
     case .first: return "first"
     case .sample: return "sample"
-    case .script(let function): return "lua:\(function.name)"
+    case .script(let function): return "lua:\(function.name)" + (note(function).map { " (\($0))" } ?? "")
     case .all(let parts): return parts.isEmpty ? "no filter" : joined(parts, " & ")
     case .anyOf(let parts): return parts.isEmpty ? "nothing" : joined(parts, " | ")
-    case .not(let part): return "~" + describe(part, isInner: true)
+    case .not(let part): return "~" + describe(part, isInner: true, note: note)
+    }
+  }
+}
+
+extension FilterExpression {
+  /// Its Lua functions, as often as they stand in it.
+  var scripts: [ScriptFunction] {
+    switch self {
+    case .script(let function): [function]
+    case .all(let parts), .anyOf(let parts): parts.flatMap(\.scripts)
+    case .not(let part): part.scripts
+    case .any, .quintuple, .nat, .rules, .sample, .bpf, .first: []
     }
   }
 }

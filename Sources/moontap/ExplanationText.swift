@@ -136,7 +136,9 @@ struct ExplanationText {
       Stage(
         name: "filter",
         answer: "\(step.answer.rawValue): \(step.test)"
-          + Terminal.dim(step.isOfFlow ? "  (remembered with the conversation)" : "  (asked for every packet)"))
+          + Terminal.dim(
+            (step.isOfFlow ? "  (remembered with the conversation" : "  (asked for every packet")
+              + (step.memory.map { "; \($0)" } ?? "") + ")"))
     }
     switch verdict {
     case .filtered: return tests + [Stage(name: "filtered", answer: "yes: the filter does not match")]
@@ -152,10 +154,13 @@ struct ExplanationText {
       $0.isOutbound == observation.isOutbound && $0.origin == observation.origin
     }
     let method = definition.balance.inWords
+    let memory = observation.balanceMemory.map { Terminal.dim("  (\($0))") } ?? ""
     guard let receiver = conclusion?.receiver else {
-      return Stage(name: "balance", answer: "\(method): " + (observation.verdict == .noReceiver ? "no receiver" : "–"))
+      return Stage(
+        name: "balance", answer: "\(method): " + (observation.verdict == .noReceiver ? "no receiver" : "–") + memory)
     }
-    return Stage(name: "balance", answer: "\(method): receiver \(receiver + 1), \(definition.receivers[receiver])")
+    return Stage(
+      name: "balance", answer: "\(method): receiver \(receiver + 1), \(definition.receivers[receiver])" + memory)
   }
 
   // MARK: JSON
@@ -193,7 +198,10 @@ struct ExplanationText {
       "verdict": observation.verdict.map { .string($0.name) } ?? .null,
       "filter": .array(
         observation.steps.map { step in
-          ["test": .string(step.test), "answer": .string(step.answer.rawValue), "ofFlow": .bool(step.isOfFlow)]
+          [
+            "test": .string(step.test), "answer": .string(step.answer.rawValue), "ofFlow": .bool(step.isOfFlow),
+            "memory": step.memory.map { .string($0) } ?? .null,
+          ]
         }),
     ]
   }

@@ -20,6 +20,11 @@ struct InputOptions: ParsableArguments {
     help: ArgumentHelp("An argument for the policies: policy.args.KEY is VALUE.", valueName: "key=value"))
   var set: [String] = []
 
+  @Flag(
+    name: .customLong("no-cache"),
+    help: "Ask Lua functions for every packet, also where a remembered answer would be the same.")
+  var noCache = false
+
   @Option(
     help: ArgumentHelp(
       "The enabled mirrors of this store too. Without policies and --mirrors they are what runs, by default of the user's store.",

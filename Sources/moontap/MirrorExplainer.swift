@@ -59,6 +59,8 @@ private final class UncountedHost: ScriptHost {
     return policy.uncounted { unsafe policy.choose(function: function, mirror: mirror, packet: &own) }
   }
 
+  func describeMemory(of function: Int) -> String? { policy.describeMemory(of: function) }
+
   var nextTimer: Int64 { .max }
   func start(at time: Int64) {}
   func runTimers(at time: Int64) {}

@@ -4,6 +4,8 @@ import JSONText
 
 @main
 struct Moontap: ParsableCommand {
+  static let number = "0.1.0"
+
   static let configuration = CommandConfiguration(
     commandName: "moontap",
     abstract: "Copies selected traffic of network interfaces to receivers; scripted in Lua.",
@@ -21,10 +23,10 @@ struct Moontap: ParsableCommand {
         0 ok · 1 findings or failed tests · 2 something could not be evaluated (a script failed, a capture is damaged) ·
         3 unreadable or invalid file · 64 wrong usage · 130 interrupted · 143 terminated
       """,
-    version: "moontap 0.1.0",
+    version: "moontap \(number)",
     subcommands: [
-      RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, InitCommand.self, MirrorCommand.self,
-      InventoryCommand.self, StoreCommand.self,
+      RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, AuditCommand.self, ReplCommand.self,
+      InitCommand.self, MirrorCommand.self, InventoryCommand.self, StoreCommand.self,
     ])
 }
 
@@ -73,6 +75,8 @@ extension Moontap {
         command = next
         continue
       }
+      // A command of its own that words may follow.
+      if command.configuration.defaultSubcommand != nil { return nil }
       let names = known.map { $0._commandName }
       let near = Spelling.nearest(to: word, among: names).map { "did you mean '\($0)'?" }
       return "there is no command '\(word.cleanLine(limit: 80))': \(near ?? "one of " + names.joined(separator: ", "))"

@@ -51,8 +51,8 @@ final class OfflineRun {
     let configuration = engine.configuration
     let summary = Summary(
       plan: configuration.plan, report: try engine.pipeline.report(), seconds: seconds, faults: configuration.faults,
-      metrics: configuration.metrics, failures: configuration.failures, reloads: engine.reloads,
-      isInterrupted: Interrupt.isRequested, files: sink?.paths ?? [])
+      metrics: configuration.metrics, failures: configuration.failures, scripts: configuration.scripts,
+      reloads: engine.reloads, isInterrupted: Interrupt.isRequested, files: sink?.paths ?? [])
     configuration.finishLogs()
     problems += configuration.scriptProblems
     if let sink, let output { problems += leftovers(in: output, besides: sink.paths) }

@@ -15,6 +15,8 @@ struct Summary {
   let faults: [Int: MirrorFault]
   let metrics: [Metrics]
   let failures: [PolicyFailure]
+  /// By entry of the plan: how the mirror's Lua functions were asked.
+  let scripts: [[ScriptStatistics]]
   /// Configurations that came into force after the first.
   let reloads: Int
   let isInterrupted: Bool
@@ -75,7 +77,18 @@ struct Summary {
   private func describe(_ mirror: PipelineReport.Mirror) -> String {
     guard let index = mirror.index else { return Terminal.dim("removed, was of \(mirror.identity.vpc)") }
     let state = state(mirror)
-    return plan.describe(plan.mirrors[index]) + (state == "running" ? "" : " · " + state)
+    let functions = functions(mirror)
+    let definition = plan.describe(plan.mirrors[index]) { function in
+      let share = functions.first { $0.number == function.function }?.cachedShare
+      return share.map { "cached \(Words.percent($0))" }
+    }
+    return definition + (state == "running" ? "" : " · " + state)
+  }
+
+  /// How the mirror's Lua functions were asked since the plan came into force.
+  private func functions(_ mirror: PipelineReport.Mirror) -> [ScriptStatistics] {
+    guard let index = mirror.index, let entry = plan.enabled.firstIndex(of: index) else { return [] }
+    return scripts.indices.contains(entry) ? scripts[entry] : []
   }
 
   private func state(_ mirror: PipelineReport.Mirror) -> String {
@@ -172,6 +185,13 @@ struct Summary {
     ]
   }
 
+  private func json(_ script: ScriptStatistics) -> JSONValue {
+    [
+      "function": .string(script.function), "hits": .integer(script.hits), "misses": .integer(script.misses),
+      "calls": .integer(script.calls),
+    ]
+  }
+
   private func json(_ mirror: PipelineReport.Mirror) -> JSONValue {
     [
       "name": .string(mirror.identity.name), "vpc": .string(mirror.identity.vpc),
@@ -180,8 +200,9 @@ struct Summary {
       "collected": Self.json(mirror.collected),
       "reasons": .object(mirror.reasons.map { JSONMember($0.reason.name, Self.json($0.tally)) }),
       "receivers": .array(mirror.receivers.map(json)),
-      "enis": .array(mirror.cells.map(json)), "unattributed": Self.json(mirror.unattributed),
-      "undecodable": Self.json(mirror.undecodable), "absent": Self.json(mirror.absent),
+      "scripts": .array(functions(mirror).map(json)), "enis": .array(mirror.cells.map(json)),
+      "unattributed": Self.json(mirror.unattributed), "undecodable": Self.json(mirror.undecodable),
+      "absent": Self.json(mirror.absent),
     ]
   }
 

@@ -3,13 +3,15 @@ import Foundation
 /// Files that appear under their name only when they are whole.
 enum WholeFile {
   /// - Throws: `Problem` that says why it cannot be written.
-  static func write(_ text: String, to path: String) throws {
+  static func write(_ text: String, to path: String) throws { try write(Array(text.utf8), to: path) }
+
+  static func write(_ bytes: [UInt8], to path: String) throws {
     do {
       let url = URL(filePath: path)
       // What is no file (a pipe, /dev/null) is written to, not replaced.
       let type = try? FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType
       let isReplaced = type == nil || type == .typeRegular
-      try Data(text.utf8).write(to: url, options: isReplaced ? .atomic : [])
+      try Data(bytes).write(to: url, options: isReplaced ? .atomic : [])
     } catch {
       throw Problem(place: path, code: "output", sentence: "cannot be written: \(reason(error))", exit: .failed)
     }

@@ -54,6 +54,12 @@ enum Words {
     return (value < 0 ? "-" : "") + count(UInt64(abs(value)))
   }
 
+  /// `99.8 %` of a share; never rounded up to all of it.
+  static func percent(_ share: Double) -> String {
+    guard share > 0, share < 1 else { return share > 0 ? "100 %" : "0 %" }
+    return fixed(min(99.9, max(0.1, share * 100)), 1) + " %"
+  }
+
   /// Right-padded to a width in characters.
   static func pad(_ text: String, _ width: Int) -> String {
     text + String(repeating: " ", count: max(0, width - text.count))

@@ -12,6 +12,7 @@ struct TrafficGen: ParsableCommand {
         trafficgen inventory --enis 100 --receivers 4 > network.json
         trafficgen mirrors --receivers 4 > mirrors.json
         trafficgen capture small.pcap --inventory network.json --kind small --packets 8000000
+        trafficgen scenes examples/audits/captures
       """,
-    subcommands: [InventoryCommand.self, MirrorsCommand.self, CaptureCommand.self])
+    subcommands: [InventoryCommand.self, MirrorsCommand.self, CaptureCommand.self, ScenesCommand.self])
 }

@@ -45,6 +45,14 @@ function test(name, fn) end
 ---@return expectation
 function expect(value) end
 
+---Declares the audit of this script; each script declares one.
+---@param definition table its keys: see The keys of an audit
+function audit(definition) end
+
+---Raises a finding, in the functions of an audit. Those with the same key are one, with a count, the first and the last time.
+---@param finding table its keys: see The keys of a finding
+function finding(finding) end
+
 ---@class mirror
 ---@field name string Its name.
 ---@field description string What it is for.
@@ -56,6 +64,7 @@ function expect(value) end
 ---@field tags table<string, string> Its tags.
 ---@field vni integer The VXLAN network identifier of its copies.
 ---@field origin string Where it was declared.
+---@field has_filter boolean Whether it collects only what a filter matches.
 local mirror_type = {}
 
 ---Starts collecting; calls its scripts again if they failed too often.
@@ -79,7 +88,7 @@ function mirror_type:untag(...) end
 ---Takes the mirror away; what it counted stays in the summary.
 function mirror_type:delete() end
 
----What was counted: observed, collected and reasons, each with packets and bytes; nil while nothing runs.
+---What was counted before the packet at hand: observed, collected and reasons, each with packets and bytes; lua, in timers only: hits, misses, calls and ns_per_call of its functions. nil while nothing runs.
 ---@return table
 function mirror_type:stats() end
 
@@ -92,6 +101,11 @@ function mirror_type:explain(packet) end
 ---@param packet packet made by packet.tcp and its like
 ---@return verdict
 function mirror_type:judge(packet) end
+
+---Whether the network interface is in its collection range.
+---@param eni eni of the inventory
+---@return boolean
+function mirror_type:covers(eni) end
 
 ---@class mirrors
 ---@field [string|integer] mirror?
@@ -248,6 +262,7 @@ function balance.with(name, fn) end
 ---@field flow flow? Its conversation so far, both directions.
 ---@field payload payload The captured bytes behind the last header.
 ---@field inner packet? The packet inside VXLAN, GRE, Geneve, IP in IP, or behind MPLS labels; it has no eni, direction, next_hop and flow.
+---@field dns dns? The first question, if the payload is a message of DNS over UDP.
 local packet_type = {}
 
 ---Whether the set holds its source address; false if it has none.
@@ -401,6 +416,14 @@ inventory.vpcs = nil
 ---@param id string its id
 ---@return eni?
 function inventory.eni(id) end
+
+---All network interfaces by id; of equal ids in several regions the first.
+---@type list
+inventory.enis = nil
+
+---All subnets by id; of equal ids in several regions the first.
+---@type list
+inventory.subnets = nil
 
 ---@class region
 ---@field id string Its id.
@@ -567,6 +590,86 @@ function expectation_type:raises(text) end
 ---@field eni string? Where it was seen, by id; an unlisted ENI by its address.
 ---@field direction string? "in" or "out" of that ENI.
 local verdict_type = {}
+
+configuration = {}
+
+---What the console's rules say of the mirrors given: a list of tables with code, mirror, message, hint, place, and warning, which is true for what is allowed and yet probably not meant.
+---@return table[]
+function configuration.violations() end
+
+---@class conversation
+---@field protocol string|integer "tcp", "udp", "icmp", ...; the number if it has no name here.
+---@field client end Who began it, as far as was seen.
+---@field server end The other end.
+---@field first_time number When its first packet was captured, in seconds since 1970.
+---@field last_time number When its last packet was captured, in seconds since 1970.
+---@field duration number Seconds from its first packet to its last.
+---@field packets integer Of both directions.
+---@field bytes integer Of both directions, whole frames.
+---@field established boolean TCP: the SYN of both ends was seen.
+---@field ending string "closed" by FIN of both ends, "reset" by RST; "open": neither was seen.
+---@field tls tls? The ClientHello of TLS among the client's first bytes.
+---@field tls_answer tls_answer? The ServerHello of TLS among the server's first bytes.
+---@field certificate certificate? The server's certificate, where its handshake is in clear: up to TLS 1.2, if it was captured whole enough.
+---@field http http? The first request of HTTP/1.
+---@field dns dns? The first question of DNS, over UDP or TCP.
+local conversation_type = {}
+
+---@class end
+---@field address string Its IP address.
+---@field port integer? Its port.
+---@field packets integer Packets that it sent.
+---@field bytes integer Bytes that it sent, whole frames.
+---@field payload_bytes integer Bytes that it sent above TCP, UDP or IP.
+---@field payload payload The first of these bytes, in order: 2 KiB, of a server that begins with a handshake of TLS 8 KiB.
+---@field eni string? The network interface with its address, by id, if there is one in the inventory.
+---@field subnet string? The subnet that its address is in, by id, if there is one in the inventory.
+local end_type = {}
+
+---Whether the set holds its address.
+---@param set set made by set.cidrs or set.load
+---@return boolean
+function end_type:is_in(set) end
+
+---@class tls
+---@field version integer The highest version offered: 0x0303 is TLS 1.2, 0x0304 TLS 1.3.
+---@field version_name string The same as text: `TLS 1.2`.
+---@field server_name string? The name of the server that the client asks for (SNI).
+---@field ciphers integer[] The cipher suites offered, by number.
+---@field alpn string[] The protocols offered: `h2`, `http/1.1`.
+---@field weakest string? Why a cipher suite offered is weak: `RC4`, `export key`, `no encryption`, ...; nil if none is.
+local tls_type = {}
+
+---@class tls_answer
+---@field version integer The version chosen: 0x0301 is TLS 1.0.
+---@field version_name string The same as text: `TLS 1.0`.
+---@field cipher integer The cipher suite chosen, by number.
+---@field weakness string? Why the cipher suite chosen is weak; nil if nothing is known against it.
+local tls_answer_type = {}
+
+---@class certificate
+---@field subject string? The common name of whose it is.
+---@field issuer string? The common name of who gave it.
+---@field not_before integer From when it holds, in seconds since 1970.
+---@field not_after integer Until when it holds, in seconds since 1970.
+local certificate_type = {}
+
+---@class http
+---@field method string `GET`
+---@field target string What is asked for: `/index.html`.
+---@field version string `HTTP/1.1`
+---@field host string? The host that the request names.
+---@field authorization string? The scheme of its credentials: `Basic`. The credentials are not kept.
+---@field user_agent string? What the client calls itself.
+local http_type = {}
+
+---@class dns
+---@field name string The name asked for, without the last dot.
+---@field type string `A`, `AAAA`, `TXT`, ...; `TYPE65280` of one without a name here.
+---@field response boolean It is an answer.
+---@field code integer Of an answer: 0 no error, 3 no such name.
+---@field answers integer How many answers there are.
+local dns_type = {}
 
 ---@class source
 local source_type = {}

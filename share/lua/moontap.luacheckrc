@@ -1,4 +1,4 @@
--- What a policy may use, and what its tests may use besides, printed from the table that binds it.
+-- What a policy may use, and what tests and audits may use besides, printed from the table that binds it.
 stds.moontap = {
   read_globals = {
     ["_G"] = { fields = {  }, other_fields = true },
@@ -45,8 +45,17 @@ stds.moontap_test = {
     ["test"] = { fields = {  }, other_fields = true },
   },
 }
+stds.moontap_audit = {
+  read_globals = {
+    ["audit"] = { fields = {  }, other_fields = true },
+    ["configuration"] = { fields = { ["violations"] = { } } },
+    ["finding"] = { fields = {  }, other_fields = true },
+    ["inventory"] = { fields = { ["enis"] = { other_fields = true }, ["subnets"] = { other_fields = true } } },
+  },
+}
 std = "moontap"
 files["/**/*_test.lua"] = { std = "moontap+moontap_test" }
+files["/**/audits/**/*.lua"] = { std = "moontap+moontap_audit" }
 exclude_files = { "**/*.d.lua" }
 max_line_length = 120
 -- A callback is given more than most need.

@@ -59,7 +59,9 @@ enum mt_status {
   MT_WALL,
   MT_MEMORY,
   MT_STALE,
-  MT_BUSY
+  MT_BUSY,
+  MT_INTERRUPTED, /* see mt_watch */
+  MT_INCOMPLETE   /* mt_evaluate: the text ends where more is expected */
 };
 
 enum { MT_MESSAGE_SIZE = 1024, MT_CHUNK_SIZE = 128, MT_TRACEBACK_SIZE = 1024, MT_TEXT_SIZE = 256 };
@@ -97,6 +99,10 @@ typedef struct mt_host {
   /* Fills `buffer` (MT_TEXT_SIZE bytes); returns the length, negative for nil. */
   int32_t (*text)(void *_Nullable context, uint32_t function, const void *base, char *buffer);
   const void *_Nullable (*_Nonnull elsewhere)(void *_Nullable context, uint32_t function, const void *base);
+  /* Whether the handle with this number holds of the record: 0, 1, or negative: ask the method's function. */
+  int (*predicate)(void *_Nullable context, uint32_t predicate, const void *base, int64_t handle);
+  /* A record was copied into Lua's heap: what in it points into it shall point to where it is now. */
+  void (*settle)(void *_Nullable context, uint32_t type, void *base, size_t size);
   /* One line of print: no control characters, at most 1 KiB. */
   void (*print)(void *_Nullable context, const char *line, uint32_t length);
 } mt_host;
@@ -123,6 +129,10 @@ enum mt_operator { MT_BAND, MT_BOR, MT_BXOR, MT_BNOT, MT_LEN, MT_OPERATORS };
 typedef struct mt_member {
   const char *name;
   uint32_t function;
+  /* Of methods of records that ask whether a handle holds of it: the quick way, or MT_NO_FUNCTION; the handle's type; the
+     key of the answer is `first_key` and `key_step` for each number of the handle. */
+  uint32_t predicate, handle_type;
+  uint8_t first_key, key_step;
 } mt_member;
 
 typedef struct mt_handle_type {
@@ -152,9 +162,13 @@ enum mt_field_kind {
   MT_FIELD_VALUE      /* detail: host function */
 };
 
+enum { MT_FIELD_KEYS = 4 };
+
 typedef struct mt_field {
   const char *name;
   uint8_t kind;
+  bool is_unsteady; /* see Remembering */
+  uint8_t key_count, keys[MT_FIELD_KEYS];
   uint8_t presence_mask; /* 0: always there */
   uint32_t presence_offset;
   uint32_t offset;
@@ -196,6 +210,8 @@ void mt_push_function(mt_state *state, int32_t reference);
 void mt_push_pinned(mt_state *state, int32_t reference);
 /* A record of its own. Pinned: valid as long as the state, the bytes must be; else as long as the call. */
 void mt_push_record(mt_state *state, uint32_t type, const void *base, bool pinned);
+/* A record of its own whose `size` bytes are copied into it: they live as long as the script holds it or a part of it. */
+void mt_push_record_copy(mt_state *state, uint32_t type, const void *_Nonnull bytes, size_t size);
 /* The table of the script's own that belongs to `id`. */
 void mt_push_id_table(mt_state *state, uint32_t id);
 
@@ -225,8 +241,48 @@ int mt_call_record(mt_state *state, int32_t function, uint32_t type, const void 
                    const mt_limits *limits, mt_value *result);
 
 bool mt_is_running(const mt_state *state);
-/* The call that runs, or the next one, ends with MT_WALL. May be called by any thread and any signal handler. */
-void mt_interrupt(mt_state *state);
+
+/* Remembering answers. Keys are the host's numbers for what an answer may hang on, such as a field of a record. */
+enum mt_nature { MT_ACTS, MT_CHANGES, MT_PURE }; /* of a host function: its effect, or its answer, is more than its arguments */
+enum { MT_REASON_SIZE = 256, MT_FIELDS_SIZE = 512, MT_NO_FACTS = -2 };
+
+/* What is known of a function before it runs, see examine.c. Texts are clean UTF-8 but for names, which are the script's. */
+typedef struct mt_examination {
+  bool writes;    /* it may change what outlives the call: never to be remembered */
+  bool is_short;  /* its steps need not be counted */
+  bool open;      /* it reads of Lua's memory more than the facts list */
+  int32_t facts;  /* a reference: what the proof hangs on */
+  uint32_t fact_count;
+  char reason[MT_REASON_SIZE];   /* why `writes` */
+  char unsteady[MT_REASON_SIZE]; /* which runs are not to be remembered: the first place */
+  char fields[MT_FIELDS_SIZE];   /* names of fields that it may read, with commas between */
+} mt_examination;
+
+static inline const char *mt_examination_reason(const mt_examination *e) { return e->reason; }
+static inline const char *mt_examination_unsteady(const mt_examination *e) { return e->unsteady; }
+static inline const char *mt_examination_fields(const mt_examination *e) { return e->fields; }
+
+int mt_describe_function(mt_state *state, uint32_t function, const char *name, enum mt_nature nature);
+int mt_examine(mt_state *state, int32_t function, uint32_t record, mt_examination *result);
+/* Whether the facts still hold; if not, the function must be examined anew. */
+bool mt_holds(mt_state *state, int32_t function, const mt_examination *examination);
+void mt_drop_facts(mt_state *state, int32_t facts);
+/* Grows whenever a call may have changed Lua's memory. */
+uint64_t mt_written(const mt_state *state);
+/* Whether the function is proved to change nothing, for Lua's memory as it is now. */
+bool mt_is_proved(const mt_state *state, int32_t function);
+
+/* The next mt_call_record notes what its record is asked for. */
+void mt_track_next(mt_state *state);
+/* Afterwards: the keys in the order of their first reading; -1: the answer hangs on more than keys. */
+int32_t mt_keys_read(const mt_state *state, const uint8_t *_Nullable *_Nonnull keys);
+/* The first thing that is no key; empty if there is none. */
+const char *mt_unsteady_read(const mt_state *state);
+/* For use inside `call`: the answer hangs on this key of the record. */
+void mt_note_key(mt_state *state, const void *base, uint8_t key);
+/* The generator of math.random, so that a call can be made as if it had not been. */
+uint64_t mt_random_state(const mt_state *state);
+void mt_set_random_state(mt_state *state, uint64_t random);
 
 /* For use inside `call` only: runs `body` with the state as it is when nothing runs, so that it may load and call, each
    call under its own limits. Afterwards the running call goes on with what it had left, less one look at its budget.
@@ -238,6 +294,42 @@ int mt_aside(mt_state *state, void (*body)(void *_Nullable context), void *_Null
 void mt_cover(mt_state *state);
 void mt_visit_coverage(const mt_state *state, void *_Nullable context,
                        void (*visit)(void *_Nullable context, const char *chunk, uint32_t line, uint32_t hits));
+
+/* Reads of records' fields, noted from now on or not any more; what is not noted costs nothing. `visit` gets each field that
+   was read since the last time, once. */
+int mt_note_reads(mt_state *state, bool on);
+void mt_take_reads(mt_state *state, void *_Nullable context,
+                   void (*visit)(void *_Nullable context, const char *record, const char *field));
+
+/* Interactive use: chunks one after the other, whose results are looked at (session.c). A view is a table that the host
+   may look into, by its number; view 0 are the globals. Views last until mt_forget_views or the next mt_evaluate. */
+
+/* Runs the text as an expression or, if it is none, as statements. Its `count` results are entries of the view `results`;
+   the first one, unless nil, becomes the global `_`. `apart`: with globals of its own, for the host's helpers. */
+int mt_evaluate(mt_state *state, const char *_Nullable source, size_t length, const char *chunk, bool apart,
+                const mt_limits *limits, uint32_t *results, uint32_t *count);
+/* Whether the last mt_evaluate took its text for an expression. */
+bool mt_was_expression(const mt_state *state);
+/* mt_call, with all results. */
+int mt_call_for_view(mt_state *state, int32_t function, const mt_limits *limits, uint32_t *results, uint32_t *count);
+/* The pairs of a view, keys and values in turn, in no order; tables among them are views (MT_TABLE, integer: number,
+   count: the length), functions have no reference. `total`: how many pairs there are, if they are more than `count`.
+   Valid until the next entry. */
+int mt_view(mt_state *state, uint32_t view, const mt_value *_Nullable *_Nonnull pairs, uint32_t *count,
+            uint64_t *total);
+/* The reference of the function that stands in a view under `key`; MT_RUNTIME if there is none. */
+int mt_view_function(mt_state *state, uint32_t view, int64_t key, int32_t *reference);
+int mt_forget_views(mt_state *state);
+
+/* A flag that ends a running call at its next look at the budget; to be set from anywhere, signal handlers too. */
+typedef struct mt_interrupt mt_interrupt;
+mt_interrupt *_Nullable mt_interrupt_new(void);
+void mt_interrupt_free(mt_interrupt *interrupt);
+void mt_interrupt_set(mt_interrupt *interrupt, bool value);
+bool mt_interrupt_is_set(const mt_interrupt *interrupt);
+/* The state looks at the flag, which must outlive it. */
+void mt_watch(mt_state *state, const mt_interrupt *interrupt);
+bool mt_is_interrupted(const mt_state *state);
 
 /* References. */
 int mt_pin(mt_state *state, int32_t *reference); /* the value pushed since mt_begin */

@@ -25,7 +25,7 @@ public final class CaptureFileSource: FrameSource {
   var interfaceIndices: [CaptureInterface: UInt32] = [:]
   /// Frames delivered so far.
   var frameCount: UInt64 = 0
-  private var isAtEnd = false
+  var isAtEnd = false
   private let isCancelled: @Sendable () -> Bool
 
   /// Opens a capture and checks its first header.

@@ -89,6 +89,18 @@ import Wire
     return available >= count
   }
 
+  /// A regular file that is not packed.
+  var canSeek: Bool { total != nil && !isUnpacked }
+
+  /// Goes on at a position of the file.
+  func seek(to position: UInt64) throws(InputFailure) {
+    precondition(canSeek)
+    guard lseek(descriptor, off_t(clamping: position), SEEK_SET) >= 0 else { throw .system(errno) }
+    buffer.restart(at: position)
+    unsafe present(buffer.unread)
+    offset = position
+  }
+
   private func present(_ bytes: UnsafeRawBufferPointer) {
     available = bytes.count
     if let address = bytes.baseAddress { unsafe cursor = address }

@@ -13,6 +13,9 @@ struct DescriptorReader {
     self.isCancelled = isCancelled
   }
 
+  /// The descriptor was moved.
+  mutating func restart(at position: UInt64) { consumed = position }
+
   /// Reads at least one byte, waiting for it.
   ///
   /// - Returns: how many bytes were read; 0 at the end, and when cancelled.

@@ -40,6 +40,15 @@
     }
   }
 
+  /// The descriptor stands at another position now.
+  func restart(at position: UInt64) {
+    guard case .plain(var reader) = origin else { preconditionFailure("a packed stream is read front to back") }
+    reader.restart(at: position)
+    origin = .plain(reader)
+    start = 0
+    end = 0
+  }
+
   func consume(_ count: Int) {
     precondition(count >= 0 && count <= end - start)
     start += count

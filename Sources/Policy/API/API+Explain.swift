@@ -73,7 +73,7 @@ extension PolicyContext {
 }
 
 extension PacketExplanation {
-  fileprivate var table: LuaTable {
+  var table: LuaTable {
     func text(_ value: String?) -> LuaValue { value.map { .string($0) } ?? .nil }
     return LuaTable(
       items: lines.map { .string($0) },

@@ -112,7 +112,7 @@ extension APIEntry {
 
 /// The lists that scripts index by id and walk with `pairs`; a handle is the kind and whose list it is.
 enum InventoryList: Int, CaseIterable {
-  case regions, vpcs, vpcsOfRegion, subnets, enis, enisOfSubnet, routeTables, natGateways
+  case regions, vpcs, vpcsOfRegion, subnets, enis, enisOfSubnet, routeTables, natGateways, allSubnets, allENIs
 
   func handle(_ scope: Int) -> Int { scope << 4 | rawValue }
 
@@ -120,8 +120,8 @@ enum InventoryList: Int, CaseIterable {
     switch self {
     case .regions: .region
     case .vpcs, .vpcsOfRegion: .vpc
-    case .subnets: .subnet
-    case .enis, .enisOfSubnet: .eni
+    case .subnets, .allSubnets: .subnet
+    case .enis, .enisOfSubnet, .allENIs: .eni
     case .routeTables: .routeTable
     case .natGateways: .natGateway
     }
@@ -142,6 +142,8 @@ extension PolicyContext {
     case .enisOfSubnet: return (list, inventory.enis(subnet: scope))
     case .routeTables: return (list, inventory.vpcs[scope].routeTables)
     case .natGateways: return (list, inventory.vpcs[scope].natGateways)
+    case .allSubnets: return (list, Array(inventory.subnets.indices))
+    case .allENIs: return (list, Array(inventory.enis.indices))
     }
   }
 

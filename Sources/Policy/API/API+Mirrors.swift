@@ -77,14 +77,17 @@ extension APIEntry {
     },
     method(
       "stats", [], "table",
-      "What was counted: observed, collected and reasons, each with packets and bytes; nil while nothing runs.",
+      "What was counted before the packet at hand: observed, collected and reasons, each with packets and bytes; lua, in timers only: hits, misses, calls and ns_per_call of its functions. nil while nothing runs.",
       "mirrors.web:stats().collected.packets"
     ) { context, call throws(HostFailure) in
       guard let index = call.handle(0, of: context.types.handle(.mirror)), let counted = context.statistics?(index)
       else {
         return call.pushNil()
       }
-      call.push(.table(counted.table))
+      var table = counted.table
+      // What is remembered must not change what is decided.
+      if !context.isJudging, let lua = context.scriptTable?(index) { table.fields.append(.init("lua", .table(lua))) }
+      call.push(.table(table))
     },
   ]
 

@@ -8,15 +8,14 @@ extension APIEntry {
     field(
       "eni", "string?", "The network interface where it is observed, by id; an unlisted one by its address.",
       #"packet.eni == "eni-web1""#,
-      isPure: true, presence: .observation
+      keys: [.eni], presence: .observation
     ) {
       context in
       unsafe .text { base, buffer in unsafe context.eniText(PacketRecord.at(base), buffer) }
     },
     field(
       "direction", "string?", #""out" leaves the network interface, "in" enters it."#, #"packet.direction == "out""#,
-      isPure: true,
-      presence: .observation
+      keys: [.direction], presence: .observation
     ) { _ in
       .named(offset: PacketRecord.offset(\.isOutbound), names: [0: "in", 1: "out"])
     },
@@ -32,8 +31,8 @@ extension APIEntry {
       .unsigned32(offset: PacketRecord.offset(\.capturedLength))
     },
     field(
-      "source_mac", "string?", "As 02:00:0a:14:01:0b.", #"packet.source_mac == "02:00:0a:14:01:0b""#, isPure: true,
-      presence: .sourceMAC
+      "source_mac", "string?", "As 02:00:0a:14:01:0b.", #"packet.source_mac == "02:00:0a:14:01:0b""#,
+      keys: [.sourceMAC], presence: .sourceMAC
     ) { _ in
       unsafe .text { base, buffer in
         unsafe buffer.fill(MACAddress(value: PacketRecord.at(base).pointee.observed.pointee.summary.sourceMAC))
@@ -41,42 +40,43 @@ extension APIEntry {
     },
     field(
       "destination_mac", "string?", "As 02:00:0a:14:01:0b.", #"packet.destination_mac == "ff:ff:ff:ff:ff:ff""#,
-      isPure: true, presence: .destinationMAC
+      keys: [.destinationMAC], presence: .destinationMAC
     ) { _ in
       unsafe .text { base, buffer in
         unsafe buffer.fill(MACAddress(value: PacketRecord.at(base).pointee.observed.pointee.summary.destinationMAC))
       }
     },
-    field("vlan", "integer?", "The id of the outermost VLAN tag.", "packet.vlan == 100", isPure: true, presence: .vlan)
+    field("vlan", "integer?", "The id of the outermost VLAN tag.", "packet.vlan == 100", keys: [.vlan], presence: .vlan)
     { _ in
       .unsigned16(offset: PacketRecord.offset(\.vlan))
     },
     field(
-      "ethertype", "integer?", "After all tags; 0x0800 is IPv4.", "packet.ethertype == 0x0806", isPure: true,
+      "ethertype", "integer?", "After all tags; 0x0800 is IPv4.", "packet.ethertype == 0x0806", keys: [.etherType],
       presence: .etherType
     ) { _ in
       .unsigned16(offset: PacketRecord.offset(\.etherType))
     },
     field(
-      "ip_version", "integer?", "4 or 6; nil if it is not IP, or malformed.", "packet.ip_version == 6", isPure: true,
-      presence: .ip
+      "ip_version", "integer?", "4 or 6; nil if it is not IP, or malformed.", "packet.ip_version == 6",
+      keys: [.ipVersion], presence: .ip
     ) { _ in
       .unsigned8(offset: PacketRecord.offset(\.ipVersion))
     },
     field(
       "protocol", "string|integer|nil", #""tcp", "udp", "icmp", "icmpv6", ...; the number if it has no name here."#,
       #"packet.protocol == "udp""#,
-      isPure: true, presence: .protocol
+      keys: [.protocol], presence: .protocol
     ) { _ in
       .named(offset: PacketRecord.offset(\.protocolNumber), names: protocolNames)
     },
-    field("source", "string?", "The source IP address.", #"packet.source == "10.20.1.11""#, isPure: true, presence: .ip)
-    { _ in
+    field(
+      "source", "string?", "The source IP address.", #"packet.source == "10.20.1.11""#, keys: [.source], presence: .ip
+    ) { _ in
       unsafe .text { base, buffer in unsafe buffer.fill(PacketRecord.at(base).pointee.observed.pointee.summary.source) }
     },
     field(
-      "destination", "string?", "The destination IP address.", #"packet.destination ~= "10.20.1.11""#, isPure: true,
-      presence: .ip
+      "destination", "string?", "The destination IP address.", #"packet.destination ~= "10.20.1.11""#,
+      keys: [.destination], presence: .ip
     ) { _ in
       unsafe .text { base, buffer in
         unsafe buffer.fill(PacketRecord.at(base).pointee.observed.pointee.summary.destination)
@@ -84,30 +84,29 @@ extension APIEntry {
     },
     field(
       "source_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.",
-      "(packet.source_port or 0) >= 1024", isPure: true,
-      presence: .ports
+      "(packet.source_port or 0) >= 1024", keys: [.sourcePort], presence: .ports
     ) { _ in
       .unsigned16(offset: PacketRecord.offset(\.sourcePort))
     },
     field(
       "destination_port", "integer?", "Of TCP, UDP, SCTP, DCCP, UDP-Lite; nil in later fragments.",
-      "packet.destination_port == 443", isPure: true,
-      presence: .ports
+      "packet.destination_port == 443", keys: [.destinationPort], presence: .ports
     ) { _ in
       .unsigned16(offset: PacketRecord.offset(\.destinationPort))
     },
-    field("ttl", "integer?", "Time to live, or hop limit.", "(packet.ttl or 255) < 5", presence: .ip) { _ in
+    field("ttl", "integer?", "Time to live, or hop limit.", "(packet.ttl or 255) < 5", keys: [.ttl], presence: .ip) {
+      _ in
       .unsigned8(offset: PacketRecord.offset(\.ttl))
     },
     field(
-      "dscp", "integer?", "Differentiated services code point, 0 to 63.", "packet.dscp == 46", isPure: true,
+      "dscp", "integer?", "Differentiated services code point, 0 to 63.", "packet.dscp == 46", keys: [.dscp],
       presence: .ip
     ) { _ in
       .unsigned8(offset: PacketRecord.offset(\.dscp))
     },
     field(
       "fragment", "boolean?", "It is one of several pieces of a datagram, the first included.",
-      "packet.fragment == true", presence: .ip
+      "packet.fragment == true", keys: [.fragment], presence: .ip
     ) {
       _ in
       .boolean(RecordBit(offset: PacketRecord.offset(\.isFragment), bit: 0))
@@ -124,18 +123,21 @@ extension APIEntry {
       "next_hop", "string?",
       #"The route table's answer for a packet going out: a gateway's id, or the type of next hop ("local", "eip", ...) if it has none."#,
       #"packet.next_hop == "nat-egress""#,
-      isPure: true, presence: .observation
+      keys: [.direction, .site, .destination, .source], presence: .observation
     ) {
       context in
       unsafe .text { base, buffer in unsafe context.nextHopText(PacketRecord.at(base).pointee.observed, buffer) }
     },
     field(
       "tcp", "tcp?", "The TCP header; nil where there is none, or it is cut short.", "packet.tcp and packet.tcp.syn",
-      presence: .tcp
+      keys: [.tcp], presence: .tcp
     ) {
       .record($0.types.record(.tcp), offset: 0)
     },
-    field("icmp", "icmp?", "The ICMP or ICMPv6 header.", "packet.icmp and packet.icmp.type == 3", presence: .icmp) {
+    field(
+      "icmp", "icmp?", "The ICMP or ICMPv6 header.", "packet.icmp and packet.icmp.type == 3", keys: [.icmp],
+      presence: .icmp
+    ) {
       .record($0.types.record(.icmp), offset: 0)
     },
     field("flow", "flow?", "Its conversation so far, both directions.", "packet.flow.packets <= 10", presence: .flow) {
@@ -152,8 +154,7 @@ extension APIEntry {
       context in
       unsafe .recordElsewhere(context.types.record(.packet)) { base in
         let record = unsafe PacketRecord.at(base)
-        let arena = unsafe record.pointee.arena.takeUnretainedValue()
-        guard let inner = unsafe arena.inner(of: record) else { return nil }
+        guard let inner = unsafe PacketRoom.inner(of: record) else { return nil }
         return unsafe UnsafeRawPointer(inner)
       }
     },
@@ -167,15 +168,17 @@ extension APIEntry {
         call.charge(frame.count)
         call.push(unsafe hexadecimal(frame))
       }),
-    sub(.tcp, "syn", "boolean", "The flag.", "packet.tcp and packet.tcp.syn and not packet.tcp.ack") { _ in flag(1) },
-    sub(.tcp, "ack", "boolean", "The flag.", "packet.tcp and packet.tcp.ack") { _ in flag(4) },
-    sub(.tcp, "fin", "boolean", "The flag.", "packet.tcp and packet.tcp.fin") { _ in flag(0) },
-    sub(.tcp, "rst", "boolean", "The flag.", "packet.tcp and packet.tcp.rst") { _ in flag(2) },
-    sub(.tcp, "psh", "boolean", "The flag.", "packet.tcp and packet.tcp.psh") { _ in flag(3) },
-    sub(.tcp, "urg", "boolean", "The flag.", "packet.tcp and packet.tcp.urg") { _ in flag(5) },
+    sub(.tcp, "syn", "boolean", "The flag.", "packet.tcp and packet.tcp.syn and not packet.tcp.ack", keys: [.syn]) {
+      _ in flag(1)
+    },
+    sub(.tcp, "ack", "boolean", "The flag.", "packet.tcp and packet.tcp.ack", keys: [.ack]) { _ in flag(4) },
+    sub(.tcp, "fin", "boolean", "The flag.", "packet.tcp and packet.tcp.fin", keys: [.fin]) { _ in flag(0) },
+    sub(.tcp, "rst", "boolean", "The flag.", "packet.tcp and packet.tcp.rst", keys: [.rst]) { _ in flag(2) },
+    sub(.tcp, "psh", "boolean", "The flag.", "packet.tcp and packet.tcp.psh", keys: [.psh]) { _ in flag(3) },
+    sub(.tcp, "urg", "boolean", "The flag.", "packet.tcp and packet.tcp.urg", keys: [.urg]) { _ in flag(5) },
     sub(
       .tcp, "flags", "integer", "All eight flags: CWR ECE URG ACK PSH RST SYN FIN from the highest bit.",
-      "packet.tcp and packet.tcp.flags & 0x3f == 0"
+      "packet.tcp and packet.tcp.flags & 0x3f == 0", keys: [.tcpFlags]
     ) { _ in
       .unsigned8(offset: PacketRecord.offset(\.tcpFlags))
     },
@@ -185,10 +188,10 @@ extension APIEntry {
     sub(.tcp, "window", "integer", "The window, not scaled.", "packet.tcp and packet.tcp.window == 0") { _ in
       .unsigned16(offset: PacketRecord.offset(\.tcpWindow))
     },
-    sub(.icmp, "type", "integer", "The type.", "packet.icmp and packet.icmp.type == 8") { _ in
+    sub(.icmp, "type", "integer", "The type.", "packet.icmp and packet.icmp.type == 8", keys: [.icmpType]) { _ in
       .unsigned8(offset: PacketRecord.offset(\.icmpType))
     },
-    sub(.icmp, "code", "integer", "The code.", "packet.icmp and packet.icmp.code == 0") { _ in
+    sub(.icmp, "code", "integer", "The code.", "packet.icmp and packet.icmp.code == 0", keys: [.icmpCode]) { _ in
       .unsigned8(offset: PacketRecord.offset(\.icmpCode))
     },
     sub(.flow, "packets", "integer", "Packets so far, this one included.", "packet.flow.packets == 1") { _ in
@@ -217,21 +220,22 @@ extension APIEntry {
   }
 
   private static func field(
-    _ name: String, _ type: String, _ doc: String, _ example: String, isPure: Bool = false,
+    _ name: String, _ type: String, _ doc: String, _ example: String, keys: [PacketKey] = [],
     presence: PacketRecord.Presence? = nil,
     kind: @escaping @Sendable (PolicyContext) -> RecordField.Kind
   ) -> APIEntry {
     APIEntry(
-      owner: .type(.packet), name: name, returns: type, doc: doc, example: example, isPure: isPure,
+      owner: .type(.packet), name: name, returns: type, doc: doc, example: example, isPure: !keys.isEmpty,
+      keys: keys,
       binding: .record(kind, presence: presence))
   }
 
   private static func sub(
-    _ type: APITypeName, _ name: String, _ returns: String, _ doc: String, _ example: String,
+    _ type: APITypeName, _ name: String, _ returns: String, _ doc: String, _ example: String, keys: [PacketKey] = [],
     kind: @escaping @Sendable (PolicyContext) -> RecordField.Kind
   ) -> APIEntry {
     APIEntry(
-      owner: .type(type), name: name, returns: returns, doc: doc, example: example,
+      owner: .type(type), name: name, returns: returns, doc: doc, example: example, isPure: !keys.isEmpty, keys: keys,
       binding: .record(kind, presence: nil))
   }
 
@@ -248,9 +252,12 @@ extension APIEntry {
           throw HostFailure(argument: 1, "a set of CIDRs expected")
         }
         call.charge(8)
-        guard let base = unsafe call.record(0, of: context.types.record(.packet)),
-          let found = unsafe address(PacketRecord.at(base).pointee.observed.pointee.summary)
-        else { return call.push(false) }
+        guard let base = unsafe call.record(0, of: context.types.record(.packet)) else { return call.push(false) }
+        let number = call.handle(1, of: context.types.handle(.set)) ?? 0
+        unsafe call.depends(on: PacketKey.isHeld(bySet: number, isSource: end == "source"), of: base)
+        guard let found = unsafe address(PacketRecord.at(base).pointee.observed.pointee.summary) else {
+          return call.push(false)
+        }
         call.push(set.contains(found))
       })
   }

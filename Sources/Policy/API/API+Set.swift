@@ -1,3 +1,4 @@
+internal import Inventory
 internal import JSONText
 internal import LuaRuntime
 internal import Wire
@@ -66,6 +67,12 @@ extension ValueSetBuilder {
 }
 
 extension PolicyContext {
+  /// Whether a set of CIDRs holds the address; false for no address; nil: it is no set of CIDRs.
+  func holds(set number: Int, _ address: IPAddress?) -> Bool? {
+    guard sets.indices.contains(number), case .cidrs(let table, _) = sets[number] else { return nil }
+    return address.map { table.value(for: $0) >= 0 } ?? false
+  }
+
   func set(_ call: HostCall, _ position: Int) -> ValueSet? {
     call.handle(position, of: types.handle(.set)).map { sets[$0] }
   }

@@ -1,9 +1,9 @@
-internal import LuaRuntime
+package import LuaRuntime
 
 /// One name of the policy language. From the table of all entries come the registration, the reference page, the
 /// editor's definitions, the luacheck standard and the list that a test compares: nothing is written down twice.
-struct APIEntry: Sendable {
-  enum Owner: Hashable, Sendable {
+package struct APIEntry: Sendable {
+  package enum Owner: Hashable, Sendable {
     case global
     /// A read-only table: `filter` of `filter.any`.
     case namespace(String)
@@ -11,9 +11,9 @@ struct APIEntry: Sendable {
     case type(APITypeName)
   }
 
-  typealias Call = @Sendable (PolicyContext, HostCall) throws(HostFailure) -> Void
+  package typealias Call = @Sendable (PolicyContext, HostCall) throws(HostFailure) -> Void
 
-  enum Binding: Sendable {
+  package enum Binding: Sendable {
     case function(Call)
     /// Called with the object as argument 0, parameters from 1.
     case method(Call)
@@ -27,7 +27,7 @@ struct APIEntry: Sendable {
   }
 
   /// What tests of policies change.
-  enum Tests: Sendable {
+  package enum Tests: Sendable {
     case alike
     /// A declaration that tests may use too.
     case too
@@ -35,25 +35,47 @@ struct APIEntry: Sendable {
     case only
   }
 
-  var owner: Owner
-  var name: String
-  var parameters: [APIParameter] = []
+  package var owner: Owner
+  package var name: String
+  package var parameters: [APIParameter] = []
   /// In LuaLS notation; nil: nothing.
-  var returns: String?
-  var doc: String
+  package var returns: String?
+  package var doc: String
   /// A line of a script; one of a packet's members is an expression of a filter. A test runs each.
-  var example: String
+  package var example: String
   /// The answer depends on the arguments only, and on nothing that changes while packets are judged.
-  var isPure = false
+  package var isPure = false
+  /// Of a record's field: what it hangs on; empty: it differs from packet to packet, and what reads it is not remembered.
+  package var keys: [PacketKey] = []
   /// May be called only while the policy loads.
-  var isDeclaration = false
+  package var isDeclaration = false
   /// May be called while the policy loads, in timers and in tests: not while a packet is judged.
-  var isChange = false
-  var inTests = Tests.alike
-  var binding: Binding
+  package var isChange = false
+  package var inTests = Tests.alike
+  package var binding: Binding
+
+  package init(
+    owner: Owner, name: String, parameters: [APIParameter] = [], returns: String? = nil, doc: String, example: String,
+    isPure: Bool = false, keys: [PacketKey] = [], isDeclaration: Bool = false, isChange: Bool = false,
+    inTests: Tests = .alike,
+    binding: Binding
+  ) {
+    self.owner = owner
+    self.name = name
+    self.parameters = parameters
+    self.returns = returns
+    self.doc = doc
+    self.example = example
+    self.isPure = isPure
+    self.keys = keys
+    self.isDeclaration = isDeclaration
+    self.isChange = isChange
+    self.inTests = inTests
+    self.binding = binding
+  }
 
   /// As it is written in a script: `filter.any`, `packet:hex`, `packet.source`.
-  var path: String {
+  package var path: String {
     switch (owner, binding) {
     case (.global, _): name
     case (.namespace(let space), _): space + "." + name
@@ -64,46 +86,54 @@ struct APIEntry: Sendable {
 }
 
 /// The types of host objects, by the name scripts see in messages.
-enum APITypeName: Int, Sendable, CaseIterable {
+package enum APITypeName: Int, Sendable, CaseIterable {
   case packet, tcp, icmp, flow, payload
   case filter, source, target, balance, mirror, mirrors, receiver, set, counter, gauge, shared
   case region, vpc, subnet, eni
   case routeTable, natGateway, list
+  /// Packets of captures, in sessions.
+  case packets
   case expectation, verdict
+  case conversation, end, tls, tlsAnswer, certificate, http, dns
 
-  var name: String {
+  /// Those that policies meet.
+  static let ofPolicies = allCases.filter { $0 != .packets }
+
+  package var name: String {
     switch self {
     case .routeTable: "route_table"
     case .natGateway: "nat_gateway"
+    case .tlsAnswer: "tls_answer"
     default: "\(self)"
     }
   }
 
   /// Records are lent for one call; the others are handles.
-  var isRecord: Bool {
+  package var isRecord: Bool {
     switch self {
     case .packet, .tcp, .icmp, .flow, .payload: true
+    case .conversation, .end, .tls, .tlsAnswer, .certificate, .http, .dns: true
     default: false
     }
   }
 }
 
-struct APIParameter: Sendable {
-  enum Kind: Sendable {
+package struct APIParameter: Sendable {
+  package enum Kind: Sendable {
     case string, integer, number, boolean, table, function, any
     case object(APITypeName)
     /// Any of several; the text is what messages call it.
     case either([Kind])
   }
 
-  var name: String
-  var kind: Kind
-  var doc: String
-  var isOptional = false
+  package var name: String
+  package var kind: Kind
+  package var doc: String
+  package var isOptional = false
   /// Takes this and all further arguments.
-  var isVariadic = false
+  package var isVariadic = false
 
-  init(_ name: String, _ kind: Kind, _ doc: String, optional: Bool = false, variadic: Bool = false) {
+  package init(_ name: String, _ kind: Kind, _ doc: String, optional: Bool = false, variadic: Bool = false) {
     self.name = name
     self.kind = kind
     self.doc = doc
@@ -114,7 +144,7 @@ struct APIParameter: Sendable {
 
 extension APIParameter.Kind {
   /// In LuaLS notation, which messages use too.
-  var text: String {
+  package var text: String {
     switch self {
     case .string: "string"
     case .integer: "integer"
@@ -149,6 +179,8 @@ extension APIParameter.Kind {
 }
 
 extension APIEntry {
+  var nature: HostNature { isPure ? .pure : returns == nil ? .acts : .changes }
+
   /// Checks the arguments against the parameters.
   ///
   /// - Parameter offset: 1 for methods, whose argument 0 is the object.

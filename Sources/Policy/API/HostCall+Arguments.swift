@@ -1,9 +1,9 @@
 internal import JSONText
-internal import LuaRuntime
+package import LuaRuntime
 
 extension HostCall {
   /// An argument that the table of entries has already checked to be a function.
-  func requireFunction(_ position: Int) throws(HostFailure) -> LuaFunctionReference {
+  package func requireFunction(_ position: Int) throws(HostFailure) -> LuaFunctionReference {
     guard let function = function(position) else {
       throw HostFailure(argument: position + 1, "function expected, got \(typeName(position))")
     }

@@ -5,11 +5,13 @@ extension PolicyReference {
   ///   - names: every name reachable from a policy's globals, as `string.rep`.
   ///   - testNames: the same for a policy that is tested.
   public static func luacheck(names: [String], testNames: [String]) -> String {
-    "-- What a policy may use, and what its tests may use besides, printed from the table that binds it.\n"
+    "-- What a policy may use, and what tests and audits may use besides, printed from the table that binds it.\n"
       + standard("moontap", names) + standard("moontap_test", testNames.filter { !names.contains($0) })
+      + standard("moontap_audit", auditGlobalPaths.filter { !names.contains($0) })
         + """
         std = "moontap"
         files["/**/*_test.lua"] = { std = "moontap+moontap_test" }
+        files["/**/audits/**/*.lua"] = { std = "moontap+moontap_audit" }
         exclude_files = { "**/*.d.lua" }
         max_line_length = 120
         -- A callback is given more than most need.
@@ -26,7 +28,8 @@ extension PolicyReference {
       fields[global, default: []] += parts.dropFirst()
     }
     // Their fields are not in the list.
-    let values = Set(APIEntry.all.filter { if case .value = $0.binding { true } else { false } }.map(\.path))
+    let entries = APIEntry.all + APIEntry.onlyOfAudits
+    let values = Set(entries.filter { if case .value = $0.binding { true } else { false } }.map(\.path))
     var text = "stds.\(name) = {\n  read_globals = {\n"
     for (global, members) in fields.sorted(by: { $0.key < $1.key }) {
       let list = members.sorted().map {

@@ -70,13 +70,17 @@ public enum PolicyReference {
       # The policy language
 
       A policy is Lua 5.4 in a strict environment. This page is printed from the table that binds the language
-      (`Sources/Policy/API`); a test keeps them equal. *Pure* functions and fields depend on the flow alone, so that a
-      verdict made of them could be remembered. *While loading* means: not inside filters, balancers and timers. *In tests*
+      (`Sources/Policy/API`); a test keeps them equal. *While loading* means: not inside filters, balancers and timers. *In tests*
       means: in the test files of `moontap test`, see the [tutorial](tutorial.md).
+
+      A filter or balancer that changes nothing and asks only what its packet's conversation fixes is called once for each conversation and
+      direction; its answer is remembered. Of a packet's fields, *conversation* means that; *value*: remembered for packets of an equal
+      value; *per packet*: whatever reads it is called for every packet. Of functions, *pure* means: the answer depends on the arguments.
+      `moontap check` says of every function what its answers hang on, or why they are not remembered.
 
       """
     page += "\n" + MirrorKey.page
-    for section in sections { page += "\n" + section.page }
+    for section in sections(APIEntry.all) { page += "\n" + section.page }
     return page + "\n" + standardLibrary(names)
   }
 
@@ -112,23 +116,24 @@ public enum PolicyReference {
       -- `workspace.library` of your editor's settings.
 
       """
-    for section in sections { text += "\n" + section.definitions }
+    for section in sections(APIEntry.all + APIEntry.onlyOfAudits) { text += "\n" + section.definitions }
     return text + memberless
   }
 
   /// Types that have no entries: only passed on, or indexed with keys of the script's own.
   private static var memberless: String {
-    APITypeName.allCases.filter { type in !APIEntry.all.contains { $0.owner == .type(type) } }.map { type in
+    let entries = APIEntry.all + APIEntry.onlyOfAudits
+    return APITypeName.ofPolicies.filter { type in !entries.contains { $0.owner == .type(type) } }.map { type in
       "\n---@class \(type.name)\n" + (type.indexed.map { "---@field \($0)\n" } ?? "") + "local \(type.name)_type = {}\n"
     }.joined()
   }
 
   /// Names of the types of host objects.
-  public static var typeNames: [String] { APITypeName.allCases.map(\.name) }
+  public static var typeNames: [String] { APITypeName.ofPolicies.map(\.name) }
 
-  private static var sections: [ReferenceSection] {
+  static func sections(_ entries: [APIEntry]) -> [ReferenceSection] {
     var sections: [ReferenceSection] = []
-    for entry in APIEntry.all {
+    for entry in entries {
       if let known = sections.firstIndex(where: { $0.owner == entry.owner }) {
         sections[known].entries.append(entry)
       } else {
@@ -140,7 +145,7 @@ public enum PolicyReference {
 }
 
 /// The entries of one owner.
-private struct ReferenceSection {
+struct ReferenceSection {
   var owner: APIEntry.Owner
   var entries: [APIEntry]
 
@@ -192,7 +197,7 @@ private struct ReferenceSection {
 extension APIEntry {
   fileprivate var page: String {
     var text = "### `\(signature)`\n\n\(doc)"
-    let marks = [isPure ? "pure" : nil, loadingMark, inTests == .only ? "in tests" : nil].compactMap { $0 }
+    let marks = [remembered, loadingMark, inTests == .only ? "in tests" : nil].compactMap { $0 }
     if !marks.isEmpty { text += " *(\(marks.joined(separator: ", ")))*" }
     text += "\n"
     for parameter in parameters {
@@ -209,7 +214,14 @@ extension APIEntry {
     return inTests == .too ? "while loading, and in tests" : "while loading"
   }
 
-  private var signature: String {
+  /// How an answer that hangs on it is remembered.
+  private var remembered: String? {
+    guard case .record = binding else { return isPure ? "pure" : nil }
+    if keys.isEmpty { return ["tcp", "icmp"].contains(name) ? nil : "per packet" }
+    return keys.allSatisfy(\.isOfConversation) ? "conversation" : "value"
+  }
+
+  package var signature: String {
     let result = returns.map { " -> \($0)" } ?? ""
     switch binding {
     case .function, .method:

@@ -2,9 +2,9 @@ internal import Mirroring
 internal import Wire
 
 /// A packet on one line, as `tcpdump -nS` prints it, without what stands in TCP options.
-enum PacketLine {
+package enum PacketLine {
   /// - Parameter base: a `PacketRecord`.
-  static func text(_ base: UnsafeRawPointer) -> String {
+  package static func text(_ base: UnsafeRawPointer) -> String {
     let record = unsafe PacketRecord.at(base).pointee
     return unsafe time(record.observed.pointee.time) + " " + body(record)
   }

@@ -5,12 +5,14 @@ internal import Wire
 // Invariants
 // 1. `payloadStart <= payloadEnd <= observed.captured`, and every header whose presence bit is set lies inside the
 //    captured bytes: who reads at these offsets needs no further check.
-// 2. `observed` and the bytes it points at outlive the record: both live for one call, or are a made packet's own.
+// 2. `observed` and the bytes it points at outlive the record: both live for one call, are a made packet's own, or lie
+//    in the same piece of Lua's heap (`PacketCopy`).
+// 3. A record stands in a `PacketRoom` at its `depth`, its observed packet beside it.
 
 /// One packet as scripts see it: flat, so that fields are read in place. Filled once per call.
-@safe struct PacketRecord {
+@safe package struct PacketRecord {
   /// Bits of `presence`: which optional fields are there.
-  enum Presence: Int, Sendable {
+  package enum Presence: Int, Sendable {
     case sourceMAC, destinationMAC, vlan, etherType, ip, `protocol`, ports, tcp, icmp, observation, flow, payload
   }
 
@@ -45,17 +47,15 @@ internal import Wire
   var icmpCode: UInt8 = 0
   /// How many packets it is inside of.
   var depth: UInt8 = 0
+  /// How deep its room goes, see `PacketRoom`.
+  var roomDepth: UInt8
   var observed: UnsafePointer<ObservedPacket>
-  /// Where the packets inside it are kept.
-  var arena: Unmanaged<PacketArena>
 
   /// - Parameter isObserved: ENI, direction and flow are known; false for packets inside others.
-  init(
-    _ packet: UnsafePointer<ObservedPacket>, arena: Unmanaged<PacketArena>, depth: UInt8 = 0, isObserved: Bool = true
-  ) {
+  init(_ packet: UnsafePointer<ObservedPacket>, depth: Int, roomDepth: Int, isObserved: Bool) {
     unsafe observed = packet
-    unsafe self.arena = arena
-    self.depth = depth
+    self.depth = UInt8(truncatingIfNeeded: depth)
+    self.roomDepth = UInt8(truncatingIfNeeded: roomDepth)
     let given = unsafe packet.pointee
     time = Double(given.time) / 1e9
     length = UInt32(clamping: given.original)
@@ -71,6 +71,10 @@ internal import Wire
 
   mutating func set(_ bit: Presence) {
     if bit.rawValue < 8 { presenceLow |= 1 << bit.rawValue } else { presenceHigh |= 1 << (bit.rawValue - 8) }
+  }
+
+  mutating func clear(_ bit: Presence) {
+    if bit.rawValue < 8 { presenceLow &= ~(1 << bit.rawValue) } else { presenceHigh &= ~(1 << (bit.rawValue - 8)) }
   }
 
   func has(_ bit: Presence) -> Bool {
@@ -186,7 +190,7 @@ extension PacketRecord {
   static func offset(_ member: PartialKeyPath<PacketRecord>) -> Int { MemoryLayout<PacketRecord>.offset(of: member)! }
 
   /// The record whose first byte scripts' runtime handed over.
-  static func at(_ base: UnsafeRawPointer) -> UnsafePointer<PacketRecord> {
+  package static func at(_ base: UnsafeRawPointer) -> UnsafePointer<PacketRecord> {
     unsafe base.assumingMemoryBound(to: PacketRecord.self)
   }
 
@@ -199,45 +203,5 @@ extension PacketRecord {
   /// The captured frame.
   var frame: UnsafeRawBufferPointer {
     unsafe UnsafeRawBufferPointer(start: observed.pointee.bytes, count: observed.pointee.captured)
-  }
-}
-
-/// Room for the packets inside one packet, as deep as scripts may look: lives as long as the outermost record may.
-@safe final class PacketArena {
-  static let depth = 5
-  private let records = UnsafeMutablePointer<PacketRecord>.allocate(capacity: PacketArena.depth)
-  private let packets = UnsafeMutablePointer<ObservedPacket>.allocate(capacity: PacketArena.depth)
-
-  deinit {
-    unsafe records.deallocate()
-    unsafe packets.deallocate()
-  }
-
-  /// Stores the outermost packet; both structs are trivial, so that plain assignment needs no clean-up.
-  func place(_ packet: ObservedPacket, isObserved: Bool) -> UnsafePointer<PacketRecord> {
-    unsafe place(packet, depth: 0, isObserved: isObserved)
-  }
-
-  /// The packet inside, or nil: no tunnel known here, or too many inside each other.
-  func inner(of record: UnsafePointer<PacketRecord>) -> UnsafePointer<PacketRecord>? {
-    let outer = unsafe record.pointee.observed.pointee
-    let depth = unsafe Int(record.pointee.depth) + 1
-    guard depth < Self.depth, let inner = unsafe outer.summary.inner(outer.bytes) else { return nil }
-    var packet = outer
-    unsafe packet.bytes = outer.bytes + inner.offset
-    packet.captured = inner.end - inner.offset
-    packet.original = inner.end == outer.captured ? outer.original - inner.offset : packet.captured
-    packet.decoder = inner.decoder
-    packet.summary = unsafe PacketSummary.parse(packet.bytes, captured: packet.captured, decoder: inner.decoder)
-    return unsafe place(packet, depth: depth, isObserved: false)
-  }
-
-  private func place(_ packet: ObservedPacket, depth: Int, isObserved: Bool) -> UnsafePointer<PacketRecord> {
-    unsafe (packets + depth).initialize(to: packet)
-    unsafe (records + depth).initialize(
-      to: PacketRecord(
-        packets + depth, arena: Unmanaged.passUnretained(self), depth: UInt8(truncatingIfNeeded: depth),
-        isObserved: isObserved))
-    return unsafe UnsafePointer(records + depth)
   }
 }

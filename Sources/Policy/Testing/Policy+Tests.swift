@@ -128,7 +128,7 @@ extension Policy {
     let kind: TestFailure.Kind =
       switch error.kind {
       case .cpu, .wall, .memory: .limit
-      case .runtime, .syntax, .verdict, .stale: .error
+      case .runtime, .syntax, .verdict, .stale, .interrupted: .error
       }
     let calls = error.traceback.split(separator: "\n").map(String.init).filter { !$0.hasPrefix("[host]") }
     return TestFailure(

@@ -25,9 +25,10 @@ struct PolicyBench {
   }
 
   func load(
-    _ source: String, file: String, opening: UInt64 = 0, failing: Failing = Failing()
+    _ source: String, file: String, opening: UInt64 = 0, failing: Failing = Failing(), remembers: Bool = true
   ) -> Loaded {
     var options = PolicyOptions()
+    options.remembersVerdicts = remembers
     (options.loading, options.callback, options.timer) = limits
     options.failOpeningFrom = opening
     options.failLoading = (failing.from, failing.count)

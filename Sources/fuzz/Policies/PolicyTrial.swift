@@ -3,7 +3,7 @@ import Mirroring
 import Policy
 import SeededRandom
 
-/// One generated policy: loaded and run twice, then with allocations that fail; after each failure it must still work.
+/// One generated policy: loaded and run twice, once more with nothing remembered, then with allocations that fail; after each failure it must still work.
 struct PolicyTrial {
   /// Fewer steps while loading than policies have, so that many run; more time, since answers that end by time depend on the
   /// machine, and this one runs under AddressSanitizer.
@@ -32,6 +32,7 @@ struct PolicyTrial {
     let allocations = policy.allocations
     let first = try judge(policy, captures)
     try compare(first, source, captures, "again", PolicyBench.Failing())
+    try compare(first, source, captures, "with nothing remembered", PolicyBench.Failing(), remembers: false)
     // A collection in the middle of anything changes nothing.
     for _ in 0..<2 {
       let at = PolicyBench.Failing(from: UInt64(generator.below(max(1, policy.allocations))) + 1, count: 1)
@@ -42,9 +43,11 @@ struct PolicyTrial {
     return policy.failures.isEmpty ? "whole" : "failing"
   }
 
-  private func load(_ source: String, _ failing: PolicyBench.Failing = .init()) throws -> PolicyBench.Loaded {
+  private func load(
+    _ source: String, _ failing: PolicyBench.Failing = .init(), remembers: Bool = true
+  ) throws -> PolicyBench.Loaded {
     let start = secondsWorked()
-    let loaded = bench.load(source, file: "fuzz.lua", failing: failing)
+    let loaded = bench.load(source, file: "fuzz.lua", failing: failing, remembers: remembers)
     let taken = secondsWorked() - start
     guard taken < 4 else { throw Fault(description: "loading took \(taken) s") }
     if case .refused(let error) = loaded {
@@ -63,15 +66,17 @@ struct PolicyTrial {
     guard taken < Self.longestRun else { throw Fault(description: "a run took \(taken) s") }
     for failure in policy.failures { try PolicyBench.check(failure.firstMessage) }
     guard !text.contains(PolicyGenerator.mark) else { throw Fault(description: text) }
+    guard policy.mismatches == 0 else { throw Fault(description: "a remembered answer differed from a new one") }
     return text
   }
 
   /// A policy of its own gives the same answers, unless it reached a limit of time or memory.
   private func compare(
-    _ first: String, _ source: String, _ captures: [String], _ how: String, _ failing: PolicyBench.Failing
+    _ first: String, _ source: String, _ captures: [String], _ how: String, _ failing: PolicyBench.Failing,
+    remembers: Bool = true
   ) throws {
     let policy: Policy
-    switch try load(source, failing) {
+    switch try load(source, failing, remembers: remembers) {
     case .policy(let loaded): policy = loaded
     case .refused(let error):
       // Buffers of texts are asked for once.

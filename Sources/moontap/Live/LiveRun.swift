@@ -60,8 +60,8 @@ final class LiveRun {
     let configuration = engine.configuration
     var summary = Summary(
       plan: configuration.plan, report: try engine.pipeline.report(), seconds: seconds, faults: configuration.faults,
-      metrics: configuration.metrics, failures: configuration.failures, reloads: engine.reloads, isInterrupted: false,
-      files: [])
+      metrics: configuration.metrics, failures: configuration.failures, scripts: configuration.scripts,
+      reloads: engine.reloads, isInterrupted: false, files: [])
     summary.live = LiveReport(interfaces: source.report(), receivers: sink.report())
     configuration.finishLogs()
     let problems = configuration.scriptProblems

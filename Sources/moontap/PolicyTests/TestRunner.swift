@@ -117,6 +117,8 @@ struct TestRunner {
     options.arguments = settings.arguments.merging(file.arguments) { $1 }
     options.libraries = settings.libraries
     options.isTested = true
+    // What runs is what coverage counts.
+    options.remembersVerdicts = false
     options.coversLines = settings.coversLines
     options.log = { line in log.add("\(line.place): \(line.level.rawValue): \(line.text)") }
     options.print = { line in log.add(line) }

@@ -1,0 +1,52 @@
+extension AuditReport {
+  /// Puts reports of runs over parts of an archive together: what one run over all of it would have said.
+  ///
+  /// Audits that look at all captures together cannot be merged from parts: they become errors, unless one part alone
+  /// has captures.
+  ///
+  /// - Throws: when a capture is in several of them.
+  public static func merging(_ reports: [AuditReport]) throws(AuditReportError) -> AuditReport {
+    var merged = AuditReport()
+    let names = reports.flatMap { $0.captures.map(\.name) }
+    if let twice = Dictionary(grouping: names, by: { $0 }).filter({ $0.value.count > 1 }).keys.min() {
+      throw AuditReportError(message: "the capture \(twice) is in several of the reports")
+    }
+    let withCaptures = reports.filter { !$0.captures.isEmpty }.count
+    var order: [String] = []
+    var parts: [String: [AuditResult]] = [:]
+    for report in reports.sorted(by: { $0.firstCapture < $1.firstCapture }) {
+      merged.captures += report.captures
+      merged.expiredWaivers += report.expiredWaivers.filter { !merged.expiredWaivers.contains($0) }
+      for audit in report.audits {
+        let name = audit.id + "\n" + audit.script
+        if parts[name] == nil { order.append(name) }
+        parts[name, default: []].append(audit)
+      }
+    }
+    merged.audits = order.map { merge(parts[$0]!, severalCaptures: withCaptures > 1) }
+    merged.sort()
+    return merged
+  }
+
+  private var firstCapture: String { captures.map(\.name).min() ?? "" }
+
+  private static func merge(_ parts: [AuditResult], severalCaptures: Bool) -> AuditResult {
+    var result = parts[0]
+    var findings: [String: Finding] = [:]
+    // In the order of captures: what was first says how the finding reads. Those of the configuration come before.
+    let all = parts.flatMap(\.findings).enumerated().sorted {
+      ($0.element.capture ?? "", $0.offset) < ($1.element.capture ?? "", $1.offset)
+    }
+    for (_, finding) in all {
+      if findings[finding.key]?.merge(finding) == nil { findings[finding.key] = finding }
+    }
+    result.findings = Array(findings.values)
+    result.failures = parts.flatMap(\.failures).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    result.skipped = parts.allSatisfy { $0.skipped != nil } ? parts[0].skipped : nil
+    if result.isTogether, severalCaptures, result.skipped == nil {
+      result.failures.append(
+        .init(place: result.script, message: "looks at all captures together: it cannot be merged from parts of them"))
+    }
+    return result
+  }
+}

@@ -1,0 +1,35 @@
+import Audit
+import Foundation
+import Synchronization
+
+/// Draws how far a run of audits is, beside it: only on a terminal, only for work longer than a second.
+enum AuditProgressLine {
+  static func show(_ run: AuditRun, _ body: () -> AuditReport) -> AuditReport {
+    guard Terminal.errorIsTerminal else { return body() }
+    let state = State()
+    let total = run.captures.reduce(UInt64(0)) { sum, capture in
+      let size = try? FileManager.default.attributesOfItem(atPath: capture.file)[.size] as? UInt64
+      return sum + (size ?? 0) * UInt64(run.readings(of: capture))
+    }
+    let thread = Thread {
+      var progress = Progress()
+      while !state.isOver.load(ordering: .acquiring) {
+        progress.update(packets: run.progress.packets, consumed: run.progress.bytes, total: total)
+        Thread.sleep(forTimeInterval: 0.1)
+      }
+      progress.clear()
+      state.cleared.signal()
+    }
+    thread.start()
+    defer {
+      state.isOver.store(true, ordering: .releasing)
+      state.cleared.wait()
+    }
+    return body()
+  }
+
+  private final class State: Sendable {
+    let isOver = Atomic(false)
+    let cleared = DispatchSemaphore(value: 0)
+  }
+}

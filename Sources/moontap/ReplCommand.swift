@@ -1,0 +1,141 @@
+import ArgumentParser
+import Foundation
+import Interactive
+import Inventory
+import LuaRuntime
+
+struct ReplCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "repl",
+    abstract: "Explore traffic and mirrors at a prompt, in Lua.",
+    discussion: """
+      EXAMPLES:
+        moontap repl --inventory shop.json --read hour.pcapng
+        echo 'packets:top("source", 5)' | moontap repl --inventory shop.json --read hour.pcapng
+
+      Piped input is evaluated without a prompt and ends at the first error, with exit code 2, unless --keep-going is given.
+      At the prompt :help tells more. See docs/repl.md for a guided session.
+      """)
+
+  @Option(help: ArgumentHelp("Inventory (moontap.inventory/1): what exists.", valueName: "file"))
+  var inventory: String
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Captures for the global `packets`: pcap or pcapng, plain or gzip'ed.", valueName: "capture"))
+  var read: [String] = []
+
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp("An argument for scripts: policy.args.KEY is VALUE.", valueName: "key=value"))
+  var set: [String] = []
+
+  @Argument(help: ArgumentHelp("Lua files to load first, as :load does.", valueName: "policy"), completion: .file())
+  var policies: [String] = []
+
+  @Flag(help: "Piped input: go on after an error.")
+  var keepGoing = false
+
+  func validate() throws {
+    if read.contains("-") { throw ValidationError("A session reads captures again and again: - cannot be read twice.") }
+    _ = try InputOptions.arguments(set)
+  }
+
+  func run() throws {
+    try finish {
+      try onScriptStack {
+        let session = try makeSession()
+        for policy in policies {
+          if let ending = show(session.answer(":load " + policy), endsOnFailure: true) { return ending }
+        }
+        return Self.isInteractive ? try converse(session) : try evaluatePiped(session)
+      }
+    }
+  }
+
+  private static let isInteractive = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
+
+  private func makeSession() throws -> Session {
+    var progress = Progress(isEnabled: Self.isInteractive)
+    var options = Session.Options()
+    options.arguments = try InputOptions.arguments(set)
+    options.output = { line in try? Terminal.write(line + "\n") }
+    options.style.hasColour = Terminal.hasColour
+    options.progress = { state in
+      if let state {
+        progress.update(packets: state.packets, consumed: state.consumed, total: state.total)
+      } else {
+        progress.clear()
+        progress = Progress(isEnabled: Self.isInteractive)
+      }
+    }
+    options.tools = Session.Tools(
+      stages: { mirror, explanation, plan in
+        ExplanationText.stages(of: mirror, explanation, plan).split(separator: "\n").map(String.init)
+      },
+      test: { [inventory] path, arguments in Self.test(path, inventory: inventory, arguments) })
+    let found = try Inventory.read(inventory)
+    do throws(LuaError) {
+      let session = try Session(inventory: found, options: options)
+      if !read.isEmpty { try session.read(read) }
+      return session
+    } catch {
+      throw Problem(code: "repl.start", sentence: error.message)
+    }
+  }
+
+  /// `:test`, as `moontap test` does it.
+  private static func test(_ path: String, inventory: String, _ arguments: [String: String]) -> Answer {
+    do {
+      var runner = TestRunner(TestRunner.Settings(inventory: inventory, arguments: arguments))
+      let report = TestReport(files: try TestFile.find([path]).map { runner.run($0) })
+      let problems = report.files.flatMap(\.problems).map(\.text)
+      let lines = report.files.map(TestReport.text) + problems + [report.summary]
+      let text = lines.joined().split(separator: "\n").map(String.init)
+      return report.ending == .ok ? .done(text) : .failed(text)
+    } catch let problem as Problem {
+      return .failed([problem.text])
+    } catch {
+      return .failed(["\(error)"])
+    }
+  }
+
+  /// - Returns: how the command ends, if it does.
+  private func show(_ answer: Answer, endsOnFailure: Bool) -> Ending? {
+    switch answer {
+    case .done(let lines): for line in lines { try? Terminal.write(line + "\n") }
+    case .failed(let lines):
+      for line in lines { Terminal.complain(line + "\n") }
+      if endsOnFailure { return .failed }
+    case .interrupted: return .interrupted
+    case .incomplete, .leave: break
+    }
+    return nil
+  }
+
+  private func evaluatePiped(_ session: Session) throws -> Ending {
+    let prompt = PipedPrompt(
+      session, keepsGoing: keepGoing, output: { line in try? Terminal.write(line + "\n") },
+      errors: { line in Terminal.complain(line + "\n") })
+    switch prompt.run({ readLine() }) {
+    case .done: return session.damage.isEmpty ? .ok : .failed
+    case .failed: return .failed
+    case .interrupted: return .interrupted
+    }
+  }
+
+  private func converse(_ session: Session) throws -> Ending {
+    let prompt = TerminalPrompt(session, hasColour: Terminal.hasColour, pager: Self.pager) { columns in
+      session.style.width = columns
+    }
+    guard let prompt else { throw Problem(code: "repl.terminal", sentence: "the terminal cannot be used") }
+    try Terminal.write("Moontap: \(inventory). :help tells what there is, Ctrl-D leaves.\n")
+    return prompt.run() ? .interrupted : .ok
+  }
+
+  /// PAGER, or less where it is; an empty PAGER means none.
+  private static var pager: String? {
+    guard let given = ProcessInfo.processInfo.environment["PAGER"] else { return "less -FRX" }
+    return given.isEmpty ? nil : given
+  }
+}

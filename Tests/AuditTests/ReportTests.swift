@@ -1,0 +1,225 @@
+import Audit
+import Foundation
+import FoundationXML
+import JSONText
+import LuaRuntime
+import Policy
+import Testing
+
+/// Reports say the same in each format, and nothing that a stranger wrote becomes markup.
+@Suite struct ReportTests {
+  private static let hostile = #"</style><script>alert(1)</script>&lt;"' \#u{202e}]]>"#
+
+  /// A report with findings, failures and a name server's worth of strangers' texts.
+  private func report(_ text: String = hostile) throws -> AuditReport {
+    var bench = try AuditBench()
+    bench.setup.arguments = ["text": text]
+    try bench.script(
+      """
+      local text = policy.args.text
+      audit {
+        id = "H-1", title = text, severity = "high", tags = { text }, references = { text }, remediation = text,
+        conversation = function(conversation)
+          finding { message = text, key = "k", subject = text, evidence = { text }, details = { [text] = text, n = 1.5, yes = true } }
+          finding { message = "second", severity = "low" }
+        end,
+      }
+      """, name: "hostile")
+    try bench.script(
+      #"audit { id = "H-2", title = "fails", severity = "low", packet = function() error(policy.args.text) end }"#,
+      name: "fails")
+    try bench.script(
+      #"audit { id = "H-3", title = "skipped", severity = "low", config = function() end }"#, name: "skipped")
+    try bench.script(
+      #"audit { id = "H-4", title = "passes", severity = "low", packet = function() end }"#, name: "passes")
+    var traffic = Traffic()
+    try traffic.tcp("10.0.0.1:4000", "10.0.0.2:80", ".P", text)
+    try traffic.tcp("10.0.0.2:80", "10.0.0.1:4000", ".P", "answer")
+    try bench.capture(traffic, name: text.replacingOccurrences(of: "/", with: "_"), file: "hostile")
+    return bench.run()
+  }
+
+  @Test func theJSONIsWhatTheSchemaSays() throws {
+    let file = repository.appending(path: "docs/audit-report.schema.json")
+    let schema = Schema(try JSONValue(json: Array(Data(contentsOf: file)), file: "schema"))
+    for report in [try report(), AuditReport()] {
+      #expect(schema.errors(of: report.json) == [])
+    }
+    #expect(schema.errors(of: ["format": "moontap.audit/2"]) != [])
+  }
+
+  @Test func theJSONIsReadBackAsItWas() throws {
+    let report = try report()
+    let again = try AuditReport(JSONValue(json: Array(report.json.text(.pretty).utf8), file: "report"))
+    #expect(again.json.text() == report.json.text())
+    #expect(again.text() == report.text())
+  }
+
+  @Test func aReportThatClaimsAPassWithErrorsIsRefused() throws {
+    let text = try report().json.text().replacingOccurrences(of: #""result":"error""#, with: #""result":"pass""#)
+    #expect(throws: AuditReportError.self) {
+      try AuditReport(JSONValue(json: Array(text.utf8), file: "report"))
+    }
+  }
+
+  @Test func eachLineOfJSONLinesIsOne() throws {
+    let lines = try report().jsonLines.split(separator: "\n")
+    let values = try lines.map { try JSONValue(json: Array($0.utf8), file: "line") }
+    #expect(values.map { $0["type"]?.string } == ["finding", "finding", "audit", "audit", "audit", "audit"])
+    #expect(values[0]["message"]?.string == Self.hostile.cleanLine())
+  }
+
+  @Test func theJUnitIsWellFormedAndSaysWhatFailed() throws {
+    let junit = try report().junit
+    let parser = XMLParser(data: Data(junit.utf8))
+    let counter = ElementCounter()
+    parser.delegate = counter
+    #expect(parser.parse(), "\(String(describing: parser.parserError))")
+    #expect(counter.counts == ["testsuites": 1, "testsuite": 1, "testcase": 4, "failure": 1, "error": 1, "skipped": 1])
+  }
+
+  private final class ElementCounter: NSObject, XMLParserDelegate {
+    var counts: [String: Int] = [:]
+
+    func parser(
+      _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?,
+      attributes: [String: String]
+    ) { counts[name, default: 0] += 1 }
+  }
+
+  /// Required by the schema of SARIF 2.1.0: version, runs; tool.driver.name; rule id; message; kinds of suppressions.
+  @Test func theSARIFHasItsRequiredParts() throws {
+    var report = try report()
+    report.audits[0].findings[0].waiver = WaivedBy(reason: "known")
+    let sarif = report.sarif(version: "1.2.3")
+    #expect(sarif["version"]?.string == "2.1.0")
+    let run = try #require(sarif["runs"]?.array?.first)
+    let driver = try #require(run["tool"]?["driver"])
+    #expect(driver["name"]?.string == "moontap")
+    let rules = try #require(driver["rules"]?.array)
+    #expect(rules.allSatisfy { $0["id"]?.string != nil })
+    let results = try #require(run["results"]?.array)
+    #expect(results.count == 2)
+    for result in results {
+      #expect(["none", "note", "warning", "error"].contains(result["level"]?.string))
+      #expect(result["message"]?["text"]?.string != nil)
+      let index = try #require(result["ruleIndex"]?.integer)
+      #expect(rules[index]["id"] == result["ruleId"])
+      let uri = result["locations"]?.array?.first?["physicalLocation"]?["artifactLocation"]?["uri"]?.string
+      #expect(uri?.allSatisfy { $0.isASCII && !" <>\"".contains($0) } == true)
+    }
+    #expect(results[0]["suppressions"]?.array?.first?["kind"]?.string == "external")
+    let invocation = try #require(run["invocations"]?.array?.first)
+    #expect(invocation["executionSuccessful"]?.bool == false)
+  }
+
+  @Test func nothingOfAStrangerBecomesMarkup() throws {
+    let page = HTMLReport(try report()).text
+    #expect(!page.contains("<script"))
+    #expect(page.components(separatedBy: "</style>").count == 2)
+    #expect(!page.unicodeScalars.contains("\u{202e}"))
+    #expect(page.contains("&lt;/style&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;lt;&quot;&#39;"))
+    // Whatever slipped through: the page itself forbids scripts and everything from elsewhere.
+    #expect(page.contains("content=\"default-src 'none'; style-src 'unsafe-inline'\""))
+    let allowed: Set<String> = [
+      "!DOCTYPE", "html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "h3", "p", "strong", "section",
+      "label", "input", "b", "span", "figure", "figcaption", "svg", "text", "rect", "article", "ul", "li", "code", "dl",
+      "dt", "dd", "details", "summary", "pre", "div", "table", "thead", "tbody", "tr", "th", "td",
+    ]
+    let tags = page.components(separatedBy: "<").dropFirst().map {
+      String($0.drop { $0 == "/" }.prefix { $0.isLetter || $0.isNumber || $0 == "!" })
+    }
+    #expect(Set(tags).subtracting(allowed) == [])
+    #expect(!page.contains("http:") && !page.contains("https:") && !page.contains("src="))
+  }
+
+  @Test func theTextReportIsFitForATerminal() throws {
+    let text = try report("\u{1b}[2J evil \u{7}").text()
+    #expect(text.unicodeScalars.allSatisfy { $0 == "\n" || !$0.isSteering })
+    #expect(text.contains("\\x1b[2J evil"))
+    #expect(text.contains("4 audits: 1 passed, 1 with findings, 1 not evaluated, 1 skipped"))
+  }
+
+  @Test func evidenceIsACaptureOfThePackets() throws {
+    let report = try report()
+    let (audit, finding) = try #require(report.findings.first)
+    let bytes = try #require(EvidenceFile.bytes(of: finding, audit: audit))
+    var bench = try AuditBench()
+    try bench.script(
+      """
+      audit { id = "E", title = "e", severity = "low",
+        packet = function(packet) finding { message = packet.payload:sub(1, 6), details = { time = packet.time } } end }
+      """)
+    try bench.capture(bytes, name: "evidence")
+    let found = bench.run().audits[0]
+    #expect(found.failures.isEmpty, "\(found.failures)")
+    #expect(found.findings.map(\.message).sorted() == ["</styl", "answer"])
+    #expect(found.findings.map(\.firstTime).contains(1_700_000_000_000_000_000))
+  }
+
+  @Test func absurdNumbersOfAReportAreNoTrap() throws {
+    var report = try report()
+    report.captures += [CaptureResult(name: "a"), CaptureResult(name: "b")]
+    for index in report.captures.indices {
+      report.captures[index].packets = .max
+      report.captures[index].bytes = .max
+    }
+    report.audits[0].findings[0].firstTime = .max
+    report.audits[0].findings[0].lastTime = .min
+    report.audits[0].findings[0].count = .max
+    _ = HTMLReport(report).text + report.text() + report.junit + report.jsonLines + report.sarif(version: "1").text()
+    var other = report
+    for index in other.captures.indices { other.captures[index].name += " of another" }
+    #expect(try AuditReport.merging([report, other]).audits[0].findings.map(\.count).contains(.max))
+  }
+
+  // MARK: Waivers and baselines
+
+  private func waivers(_ list: String) throws -> AuditWaivers {
+    let text = #"{"format": "moontap.waivers/1", "waivers": [\#(list)]}"#
+    return try AuditWaivers(JSONValue(json: Array(text.utf8), file: "waivers"))
+  }
+
+  @Test func waiversLetFindingsPassUntilTheyExpire() throws {
+    let day = try #require(AuditDay("2026-11-26")).number
+    var report = try report()
+    try waivers(
+      #"{"id": "H-1", "key": "sec*d", "reason": "known", "expires": "2026-11-26"}, {"id": "H-2", "key": "*", "reason": "no"}"#
+    ).apply(to: &report, today: day)
+    #expect(report.audits[0].findings.map(\.waiver?.reason) == [nil, "known"])
+    #expect(report.expiredWaivers == [])
+    #expect(report.count(.low) == 0)
+    var later = try self.report()
+    try waivers(#"{"id": "H-1", "key": "*", "reason": "known", "expires": "2026-11-25"}"#)
+      .apply(to: &later, today: day)
+    #expect(later.audits[0].findings.allSatisfy { $0.waiver == nil })
+    #expect(later.expiredWaivers == ["H-1 * expired on 2026-11-25: known"])
+  }
+
+  @Test func anErrorIsNotWaived() throws {
+    var report = try report()
+    try waivers(#"{"id": "H-2", "key": "*", "reason": "known"}, {"id": "H-1", "key": "*", "reason": "known"}"#)
+      .apply(to: &report, today: 0)
+    #expect(report.audits.map(\.state) == [.pass, .error, .skipped, .pass])
+  }
+
+  @Test func wrongWaiversAreRefused() {
+    for (list, what) in [
+      (#"{"id": "A", "key": "*"}"#, "reason"), (#"{"id": "A", "key": "*", "reason": ""}"#, "reason"),
+      (#"{"id": "A", "key": "*", "reason": "x", "expires": "2026-02-30"}"#, "expires"),
+      (#"{"id": "A", "key": "*", "reason": "x", "expire": "2026-02-20"}"#, "expire"),
+    ] {
+      #expect(throws: AuditReportError.self, "\(what)") { try waivers(list) }
+    }
+  }
+
+  @Test func aBaselineTakesAwayWhatIsKnown() throws {
+    let report = try report()
+    var old = report
+    old.audits[0].findings.removeAll { $0.key == "second" }
+    var new = report
+    new.subtract(old)
+    #expect(new.audits[0].findings.map(\.key) == ["second"])
+    #expect(new.audits[1].state == .error)
+  }
+}
