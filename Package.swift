@@ -39,7 +39,7 @@ let package = Package(
     .executableTarget(
       name: "moontap",
       dependencies: [
-        "Audit", "Interactive", "Capture", "Policy", "DataPath", "Store", "Cloud", "LuaRuntime", "Mirroring",
+        "Audit", "Interactive", "Live", "Capture", "Policy", "DataPath", "Store", "Cloud", "LuaRuntime", "Mirroring",
         "Inventory",
         "JSONText", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -68,8 +68,9 @@ let package = Package(
     floor(
       "Interactive",
       ["Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire", "CEdit"], loop),
-    // 5: sources and sinks that touch files and the machine
+    // 5: sources and sinks that touch files and the machine | interfaces and sockets
     floor("Capture", ["DataPath", "Mirroring", "Wire", "CPcap", "CZlib"], loop),
+    floor("Live", ["DataPath", "Mirroring", "Inventory", "Wire", "CLiveShims"], loop),
     // 4: frames in, copies out | Lua to domain
     floor("DataPath", ["Mirroring", "Inventory", "Wire"], loop),
     floor("Policy", ["LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"], loop, exclude: ["README.md"]),
@@ -91,6 +92,8 @@ let package = Package(
     .target(
       name: "CLuaShims", dependencies: ["CLua"],
       cSettings: [.treatAllWarnings(as: .error)]),
+    // C: packet rings, raw sockets, capabilities
+    .target(name: "CLiveShims", cSettings: [.treatAllWarnings(as: .error)]),
     .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
     .systemLibrary(name: "CPcap", providers: [.apt(["libpcap-dev"])]),
     .systemLibrary(name: "CEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
@@ -112,6 +115,7 @@ let package = Package(
       name: "StoreTests",
       dependencies: ["Store", "Mirroring", "Inventory", "JSONText", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: strict),
+    tests("Live", ["Live", "Capture", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("Capture", ["Capture", "DataPath", "Mirroring", "SeededRandom", "Wire", "CPcap"]),
     tests(
       "Moontap",

@@ -233,6 +233,11 @@ extension Pipeline {
 
   // MARK: Time
 
+  /// Time passes though no packet comes: timers run, conversations end. Not to be called while a batch is judged.
+  public func advance(to time: Int64) {
+    if time > clock.time { advanceClock(time) }
+  }
+
   /// - Precondition: the time is later than the clock's.
   @inline(__always)
   private func advanceClock(_ time: Int64) {

@@ -233,6 +233,18 @@ extension EncapsulationLayout {
     unsafe header.store16(length, at: 38)
   }
 
+  /// ERSPAN: another port in the index of an emitted header, where one template serves many; else nothing.
+  ///
+  /// - Parameter header: what `emit` wrote.
+  @inlinable @inline(__always)
+  public func setPort(_ index: UInt32, in header: UnsafeMutableRawPointer) {
+    guard case .erspan2 = method else { return }
+    let place = (family == .v4 ? 34 : 54) &+ 12
+    let word = unsafe (index & 0x7_ffff) << 1 | UInt32(byte(header, place &+ 3) & 1)
+    unsafe header.store16(UInt16(truncatingIfNeeded: word >> 16), at: place)
+    unsafe header.store16(UInt16(truncatingIfNeeded: word), at: place &+ 2)
+  }
+
   @inlinable @inline(__always)
   func patchIPv4(_ header: UnsafeMutableRawPointer, _ length: UInt16, _ packet: TunnelPacket) {
     let identification = UInt16(truncatingIfNeeded: packet.sequence)

@@ -1,5 +1,6 @@
 import Capture
 import DataPath
+import Live
 import Mirroring
 import Policy
 
@@ -27,6 +28,8 @@ final class Engine {
   private var isChangeWanted = false
   private var lastChange: Int64?
   private(set) var reloads = 0
+  /// Plans that came into force after the first.
+  private(set) var plans = 0
 
   /// - Parameters:
   ///   - hangup: where SIGHUP is heard.
@@ -47,7 +50,7 @@ final class Engine {
   }
 
   /// Judges a batch, by what is in force now.
-  func process(_ batch: FrameBatch, interfaces: [CaptureInterface], sink: CaptureFileSink?) throws {
+  func process(_ batch: FrameBatch, interfaces: [CaptureInterface], sink: (any FrameSink)?) throws {
     carryOutRequests(sink)
     try pipeline.process(batch, interfaces: interfaces, sink: sink)
   }
@@ -60,7 +63,7 @@ final class Engine {
 
   // MARK: Between two batches
 
-  private func carryOutRequests(_ sink: CaptureFileSink?) {
+  private func carryOutRequests(_ sink: (any FrameSink)?) {
     let requests = configuration.takeRequests()
     if requests.changesMirrors { isChangeWanted = true }
     if requests.reloads { isReloadWanted = true }
@@ -84,7 +87,7 @@ final class Engine {
     return elapsed.overflow || elapsed.partialValue >= interval
   }
 
-  private func carryOutChanges(_ sink: CaptureFileSink?) {
+  private func carryOutChanges(_ sink: (any FrameSink)?) {
     isChangeWanted = false
     lastChange = pipeline.now
     let change = configuration.change()
@@ -99,7 +102,7 @@ final class Engine {
     }
   }
 
-  private func swap(in new: Configuration, _ sink: CaptureFileSink?) {
+  private func swap(in new: Configuration, _ sink: (any FrameSink)?) {
     let old = configuration
     do {
       try check(new.plan)
@@ -116,18 +119,21 @@ final class Engine {
     reloader.retire(old)
   }
 
-  private func adopt(_ plan: MirrorPlan, _ sink: CaptureFileSink?) throws {
-    do throws(CaptureError) {
+  private func adopt(_ plan: MirrorPlan, _ sink: (any FrameSink)?) throws {
+    do {
       try sink?.adopt(plan.sinkPlan)
-    } catch {
+    } catch let error as CaptureError {
+      throw Problem(error)
+    } catch let error as LiveError {
       throw Problem(error)
     }
+    plans += 1
   }
 
   // MARK: Reloads that scripts ask for
 
   /// At once, so that the same captures give the same copies.
-  private func reloadForScript(_ sink: CaptureFileSink?) {
+  private func reloadForScript(_ sink: (any FrameSink)?) {
     isReloadWanted = false
     lastScriptReload = pipeline.now
     do {

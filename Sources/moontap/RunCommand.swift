@@ -7,13 +7,14 @@ import Mirroring
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Judge every packet of captures, write one capture per receiver, print a summary.",
+    abstract: "Judge every packet of captures or interfaces, give each receiver its copies, print a summary.",
     discussion: """
       EXAMPLES:
         moontap run web-to-ids.lua --inventory shop.json --read hour.pcapng --write out
         moontap run --mirrors mirrors.json --inventory shop.json --read a.pcap b.pcap.gz --json
         tcpdump -w - | moontap run policy.lua --inventory shop.json --read - --write out --as encapsulated
         moontap run policy.lua --inventory shop.json --eni eni-web1=web1.pcap --eni eni-db1=db1.pcap
+        sudo moontap run policy.lua --inventory shop.json --live
 
       SIGHUP has inventory, mirrors and policies read again while the run goes on; what is wrong is refused, and nothing
       changes. A mirror that stays, by VPC and name, keeps its counters and its conversations their receivers.
@@ -24,6 +25,7 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var input: InputOptions
   @OptionGroup var traffic: TrafficOptions
+  @OptionGroup var live: LiveOptions
 
   @Option(help: ArgumentHelp("Write one capture per receiver into this folder.", valueName: "folder"))
   var write: String?
@@ -43,8 +45,12 @@ struct RunCommand: ParsableCommand {
   enum Format: String, ExpressibleByArgument, CaseIterable { case pcapng, pcap }
 
   func validate() throws {
-    guard try !traffic.captures().isEmpty else {
-      throw ValidationError("No traffic: --read CAPTURE names what to judge.")
+    if live.live {
+      guard try traffic.captures().isEmpty, write == nil else {
+        throw ValidationError("--live takes its traffic from interfaces and sends copies: no --read, --eni, --write.")
+      }
+    } else if try traffic.captures().isEmpty {
+      throw ValidationError("No traffic: --read CAPTURE names what to judge, --live takes that of the interfaces.")
     }
     if write == nil, content != nil || format != nil {
       throw ValidationError("--as and --format say how captures are written: --write FOLDER says where.")
@@ -54,15 +60,20 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     try finish {
       let hangup = try Hangup.catchSignal()
+      // Not yet on another thread: rights are given up thread by thread.
+      let liveRun = live.live ? try LiveRun(input, traffic, live) : nil
       return try onScriptStack {
-        let run = try OfflineRun(input, traffic, output: output, hangup: hangup)
-        let outcome = try run.carryOut()
+        let outcome = try liveRun?.carryOut(hangup: hangup) ?? offline(hangup)
         let summary = outcome.summary
         try Terminal.write(json ? summary.json.text(.pretty) + "\n" : summary.text)
         outcome.problems.complain()
         return outcome.ending
       }
     }
+  }
+
+  private func offline(_ hangup: Int32) throws -> OfflineRun.Outcome {
+    try OfflineRun(input, traffic, output: output, hangup: hangup).carryOut()
   }
 
   private var output: OfflineRun.Output? {

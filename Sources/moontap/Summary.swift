@@ -1,6 +1,7 @@
 import DataPath
 import Inventory
 import JSONText
+import Live
 import Mirroring
 import Policy
 import Wire
@@ -21,6 +22,8 @@ struct Summary {
   let isInterrupted: Bool
   /// Captures that were written.
   let files: [String]
+  /// Of a live run: what interfaces and receivers say.
+  var live: LiveReport?
 
   /// What one policy counted by itself.
   struct Metrics {
@@ -42,7 +45,8 @@ struct Summary {
     for (index, mirror) in plan.mirrors.enumerated() where !mirror.isEnabled && !told.contains(index) {
       text += Words.pad(mirror.name, width) + " " + Terminal.dim("disabled: judges nothing") + "\n"
     }
-    return text + apart + metrics.map(line).joined() + written + pace
+    let live = live.map { LiveSummary(report: $0).text } ?? ""
+    return text + apart + live + metrics.map(line).joined() + written + pace
   }
 
   private func block(_ mirror: PipelineReport.Mirror, nameWidth: Int) -> String {
@@ -146,6 +150,11 @@ struct Summary {
   // MARK: JSON
 
   var json: JSONValue {
+    guard let live, case .object(let members) = common.content else { return common }
+    return JSONValue.object(members + [JSONMember("live", LiveSummary(report: live).json)])
+  }
+
+  private var common: JSONValue {
     [
       "format": "moontap.summary/1", "interrupted": .bool(isInterrupted),
       "records": Self.json(report.records), "undecodable": Self.json(report.undecodable),

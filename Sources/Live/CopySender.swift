@@ -1,0 +1,146 @@
+// The way of a copy: its route's outlet and template -> headers behind the outer IP header written beside it -> one
+// `sendmmsg` for all copies of a batch to one receiver, headers and frame as two pieces, so that nothing is copied.
+//
+// 1. Nothing waits: what the kernel does not take at once is lost, and counted.
+// 2. Of every copy `deliver` is told of, it is sent or `drop` is called, once.
+
+internal import CLiveShims
+public import DataPath
+internal import Mirroring
+internal import Wire
+
+/// Sends copies to their receivers.
+public final class CopySender: FrameSink {
+  public typealias Failure = LiveError
+
+  private let options: SendOptions
+  private var outlets: [Outlet] = []
+  /// Those of receivers that a later plan has not: for the report.
+  private var former: [Outlet] = []
+  /// For each route its outlet, and how it is wrapped.
+  private var outletOfRoute: [Int] = []
+  private var wrappings: [Wrapping] = []
+  private let room = SendRoom()
+
+  /// - Throws: when a receiver cannot be served.
+  public init(_ plan: SinkPlan, options: SendOptions) throws(LiveError) {
+    self.options = options
+    try adopt(plan)
+  }
+
+  public func adopt(_ plan: SinkPlan) throws(LiveError) {
+    var wrappings: [Wrapping] = []
+    var names: [Outlet.Name] = []
+    for route in plan.routes {
+      guard let method = TunnelMethod(route.encapsulation) else {
+        throw .unsupportedEncapsulation(mirror: route.mirrorName, kind: route.encapsulation.kind.rawValue)
+      }
+      wrappings.append(Wrapping(method, to: route.receiver))
+      names.append(Outlet.Name(receiver: route.receiver, transport: method.transport))
+    }
+    var kept: [Outlet] = []
+    var positions: [Outlet.Name: Int] = [:]
+    for name in names where positions[name] == nil {
+      positions[name] = kept.count
+      if let known = (outlets + former).first(where: { $0.name == name }) {
+        kept.append(known)
+      } else {
+        kept.append(try Outlet(name, options))
+      }
+    }
+    former = (outlets + former).filter { outlet in !kept.contains { $0 === outlet } }
+    outlets = kept
+    outletOfRoute = names.map { positions[$0]! }
+    self.wrappings = wrappings
+  }
+
+  /// Routes change, and their MTUs.
+  public func lookAfterRoutes() { for outlet in outlets { outlet.lookAfter() } }
+
+  public func report() -> [LiveReport.Receiver] { (outlets + former).map(\.report) }
+
+  // MARK: Delivery
+
+  public func deliver(
+    _ copies: UnsafePointer<Copy>, count: Int, frames: UnsafePointer<Frame>, interfaces: [CaptureInterface],
+    drop: (Int, DeliveryDrop) -> Void
+  ) {
+    room.sort(count: count, outlets: outlets.count) { unsafe outletOfRoute[Int(copies[$0].route)] }
+    var position = 0
+    while position < count {
+      let outlet = room.outlet(position)
+      let end = min(room.end(of: outlet), position + Int(LV_SEND_LIMIT))
+      unsafe deliver(position..<end, to: outlets[outlet], copies, frames, interfaces, drop)
+      position = end
+    }
+  }
+
+  /// - Parameter range: of the sorted copies, all to one outlet.
+  private func deliver(
+    _ range: Range<Int>, to outlet: Outlet, _ copies: UnsafePointer<Copy>, _ frames: UnsafePointer<Frame>,
+    _ interfaces: [CaptureInterface], _ drop: (Int, DeliveryDrop) -> Void
+  ) {
+    room.removeAll()
+    for place in range {
+      let number = room.copy(place)
+      let copy = unsafe copies[number]
+      let frame = unsafe frames[Int(copy.frame)]
+      let isDressed = interfaces[Int(frame.interface)].linkType.decoder != .ethernet
+      if !append(copy, number, frame, isDressed: isDressed, outlet) {
+        outlet.counts.tooBig += 1
+        drop(number, .tooBig)
+      }
+    }
+    unsafe outlet.send(room.datagrams, count: room.count) { index, loss in
+      let number = room.number(index)
+      switch loss {
+      case .queueFull:
+        outlet.counts.queueFull += 1
+        drop(number, .queueFull)
+      case .sendError:
+        outlet.counts.sendError += 1
+        drop(number, .sendError)
+      case .tooBig:
+        outlet.counts.tooBig += 1
+        drop(number, .tooBig)
+      }
+    }
+  }
+
+  /// - Returns: false when the copy is too long.
+  @inline(__always)
+  private func append(_ copy: Copy, _ number: Int, _ frame: Frame, isDressed: Bool, _ outlet: Outlet) -> Bool {
+    let wrapping = wrappings[Int(copy.route)]
+    let layout = isDressed ? wrapping.dressed.layout : wrapping.plain.layout
+    var (body, captured) = unsafe (frame.bytes, Int(frame.captured))
+    var etherType: UInt16 = 0
+    if isDressed { unsafe (body, captured, etherType) = Self.undress(frame) }
+    let headers = layout.byteCount - wrapping.outerLength
+    let excess = outlet.headerLength + headers + captured - outlet.pathMTU
+    guard captured <= layout.maximumBodyLength else { return false }
+    if excess > 0 {
+      switch options.oversize {
+      case .fragment: outlet.counts.fragmented += 1
+      case .truncate:
+        guard excess < captured else { return false }
+        captured -= excess
+        outlet.counts.truncated += 1
+      case .drop: return false
+      }
+    }
+    outlet.sequence &+= 1
+    outlet.counts.bytes += UInt64(headers + captured)
+    let packet = unsafe TunnelPacket(
+      body: body, captured: captured, original: captured, etherType: etherType, sourcePort: copy.sourcePort,
+      sequence: outlet.sequence, isOutbound: copy.isOutbound)
+    room.append(
+      number, packet, isDressed ? wrapping.dressed : wrapping.plain, skipping: wrapping.outerLength, port: copy.origin)
+    return true
+  }
+
+  /// Raw IP: the header that it lacks says what it carries.
+  private static func undress(_ frame: Frame) -> (UnsafeRawPointer, Int, UInt16) {
+    let isV6 = unsafe frame.captured > 0 && frame.bytes.load(as: UInt8.self) >> 4 == 6
+    return unsafe (frame.bytes, Int(frame.captured), isV6 ? 0x86dd : 0x0800)
+  }
+}

@@ -1,0 +1,59 @@
+import CLiveShims
+import Glibc
+
+/// What can go wrong with interfaces and sockets. Every case prints as one sentence.
+public enum LiveError: Error, Sendable, Hashable {
+  /// A system call failed, while `what` was done.
+  case system(what: String, call: String, errno: Int32)
+  /// The interface's hardware type (ARPHRD_...) is neither Ethernet nor raw IP.
+  case unsupportedLink(interface: String, hardware: Int32)
+  /// None of the interfaces that ENIs are bound to exists.
+  case noInterface(names: [String])
+  /// The encapsulation cannot be sent.
+  case unsupportedEncapsulation(mirror: String, kind: String)
+
+  init(_ what: String, _ fault: lv_fault) {
+    let call = unsafe fault.call.map { unsafe String(cString: $0) }
+    self = .system(what: what, call: call ?? "?", errno: fault.code)
+  }
+
+  /// The call was refused for want of a right.
+  public var isPermission: Bool {
+    if case .system(_, _, let code) = self { code == EPERM || code == EACCES } else { false }
+  }
+
+  /// What would help, or nil.
+  public var hint: String? {
+    if case .noInterface(let names) = self {
+      return names.isEmpty
+        ? "name them in the inventory: \"interface\": \"tap-web1\""
+        : "ip link shows those that are; NAMESPACE/INTERFACE is one in a namespace of ip netns"
+    }
+    guard case .system(_, let call, _) = self, isPermission else { return nil }
+    return call == "setns"
+      ? "entering another network namespace needs CAP_SYS_ADMIN, which this process has not"
+      : "this needs CAP_NET_RAW, which this process has not: run it as root, or give the program the right with "
+        + "setcap cap_net_raw+ep"
+  }
+}
+
+extension LiveError: CustomStringConvertible {
+  private static func some(_ names: [String]) -> String {
+    names.prefix(8).joined(separator: ", ") + (names.count > 8 ? " and \(names.count - 8) more" : "")
+  }
+
+  public var description: String {
+    switch self {
+    case .system(let what, let call, let code): unsafe "\(what): \(call): \(String(cString: strerror(code)))"
+    case .unsupportedLink(let interface, let hardware):
+      "interface \(interface) is neither Ethernet nor raw IP (hardware type \(hardware)): it cannot be captured"
+    case .noInterface(let names):
+      names.isEmpty
+        ? "no ENI of the inventory is bound to an interface: nothing can be captured"
+        : "none of the interfaces that ENIs of the inventory are bound to is on this host: "
+          + Self.some(names)
+    case .unsupportedEncapsulation(let mirror, let kind):
+      "mirror \(mirror): encapsulation \(kind) cannot be sent by a live run; vxlan, gre and erspan2 can"
+    }
+  }
+}

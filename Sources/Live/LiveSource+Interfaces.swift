@@ -1,0 +1,88 @@
+// Interfaces come and go, and plans: what is captured follows.
+
+internal import CLiveShims
+public import DataPath
+internal import Glibc
+internal import Inventory
+internal import Wire
+
+extension LiveSource {
+  /// The ENIs' interfaces. One that two ENIs name is nobody's, as in captures.
+  func want(_ plan: MirrorPlan) {
+    let bound = Dictionary(grouping: plan.inventory.enis.filter { $0.interface != nil }, by: { $0.interface! })
+    wanted = bound.filter { $0.value.count == 1 }.sorted { $0.key < $1.key }
+      .map { (InterfacePlace($0.key), $0.value[0].vpc) }
+  }
+
+  /// Goes on with another plan: interfaces and filters are those that it needs.
+  public func adopt(_ plan: MirrorPlan) {
+    self.plan = plan
+    want(plan)
+    for capture in captures where capture.ring != nil {
+      guard wanted.contains(where: { $0.place == capture.place && $0.vpc == capture.vpc }) else {
+        capture.close()
+        continue
+      }
+      guard let interface = try? capture.place.enter({ () throws(LiveError) in try capture.place.find() }) else {
+        continue
+      }
+      do throws(LiveError) {
+        try capture.ring?.setFilter(filter(capture.vpc, capture.linkType, interface))
+      } catch {
+        tell(error)
+      }
+    }
+    openMissing()
+  }
+
+  /// Opens what has come, closes what has gone. Called when there is reason to, and now and then.
+  public func lookAfterInterfaces() {
+    var hasChanged = false
+    for descriptor in watches.values where lv_links_changed(descriptor) { hasChanged = true }
+    for capture in captures {
+      guard let ring = capture.ring, !ring.isBound else { continue }
+      capture.close()
+      hasChanged = true
+    }
+    if hasChanged { openMissing() }
+  }
+
+  private func openMissing() {
+    for item in wanted where !captures.contains(where: { $0.place == item.place && $0.ring != nil }) {
+      do throws(LiveError) {
+        try open(item.place, vpc: item.vpc)
+        troubled.remove(item.place.name)
+      } catch {
+        if troubled.insert(item.place.name).inserted { tell(error) }
+      }
+    }
+  }
+
+  /// Captures on an interface, if it is there.
+  func open(_ place: InterfacePlace, vpc: Int) throws(LiveError) {
+    try place.enter { () throws(LiveError) in
+      watch(place.namespace)
+      guard let interface = try place.find() else { return }
+      guard let linkType = interface.linkType else {
+        throw .unsupportedLink(interface: place.name, hardware: interface.hardware)
+      }
+      let ring = try CaptureRing(
+        place.name, interface: interface.index, options: options, filter: filter(vpc, linkType, interface))
+      let known = captures.first { $0.place == place && $0.vpc == vpc && $0.linkType == linkType }
+      (known ?? add(place, vpc: vpc, interface, linkType)).ring = ring
+    }
+  }
+
+  private func filter(_ vpc: Int, _ linkType: LinkType, _ interface: lv_interface) -> [BPFInstruction] {
+    KernelFilter.make(
+      plan, vpc: vpc, linkType: linkType, mtu: Int(interface.mtu), snapLength: options.snapLength, compiler: compiler)
+  }
+
+  /// Hears of interfaces in the namespace that the thread is in.
+  private func watch(_ namespace: String?) {
+    guard watches[namespace] == nil else { return }
+    var fault = lv_fault()
+    let descriptor = unsafe lv_links_watch(&fault)
+    if descriptor >= 0 { watches[namespace] = descriptor } else { tell(LiveError("watching interfaces", fault)) }
+  }
+}

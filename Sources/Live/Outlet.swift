@@ -1,0 +1,119 @@
+internal import CLiveShims
+internal import Glibc
+internal import Wire
+
+/// The way to one receiver by one protocol: a raw socket, whose send buffer is the receiver's queue.
+///
+/// Safe because: the descriptor has one owner.
+@safe final class Outlet {
+  struct Name: Hashable {
+    var receiver: IPAddress
+    var transport: Transport
+  }
+
+  /// The protocol behind the outer IP header.
+  enum Transport: UInt8 {
+    case udp = 17
+    case gre = 47
+  }
+
+  let name: Name
+  private var end: lv_end
+  private let descriptor: Int32
+  /// Bytes of an outer packet that needs no fragments; Int.max: not known.
+  private(set) var pathMTU = Int.max
+  var counts = LiveReport.Receiver.Counts()
+  private(set) var lastError: Int32 = 0
+  /// Numbers copies: ERSPAN.
+  var sequence: UInt32 = 0
+
+  init(_ name: Name, _ options: SendOptions) throws(LiveError) {
+    self.name = name
+    end = lv_end(name.receiver)
+    var fault = lv_fault()
+    descriptor = unsafe lv_sender_open(
+      &end, name.transport.rawValue, options.dscp << 2, Int32(clamping: options.queueByteCount), &fault)
+    guard descriptor >= 0 else { throw LiveError("sending to \(name.receiver)", fault) }
+    lookAfter()
+  }
+
+  deinit { close(descriptor) }
+
+  var headerLength: Int { name.receiver.family == .v4 ? 20 : 40 }
+
+  /// Asks anew for the route and its MTU.
+  func lookAfter() {
+    // Each time: a route that went leaves the MTU of nothing behind.
+    let isRouted = unsafe lv_sender_connect(descriptor, &end)
+    let mtu = isRouted ? unsafe lv_sender_path_mtu(descriptor, &end) : 0
+    pathMTU = mtu > 0 ? Int(mtu) : .max
+  }
+
+  /// What a receiver can be told of by ICMP: the error is that of an earlier copy, and this one has not been tried yet.
+  private static func isAnswer(_ code: Int32) -> Bool {
+    code == ECONNREFUSED || code == EHOSTUNREACH || code == EPROTO || code == ENOPROTOOPT
+  }
+
+  /// Sends copies, in order, without waiting.
+  ///
+  /// - Parameter lost: which of them was not sent, and why.
+  func send(_ datagrams: UnsafePointer<lv_datagram>, count: Int, lost: (Int, Loss) -> Void) {
+    var position = 0
+    var hasRetried = false
+    var hardErrors = 0
+    while position < count {
+      var code: Int32 = 0
+      let now = unsafe Int(lv_send(descriptor, &end, datagrams + position, count - position, &code))
+      counts.sent += UInt64(now)
+      position += now
+      guard position < count, code != 0 else { continue }
+      if now > 0 { hasRetried = false }
+      lastError = code
+      if Self.isAnswer(code), !hasRetried {
+        counts.refused += 1
+        hasRetried = true
+        continue
+      }
+      hasRetried = false
+      switch code {
+      case EAGAIN, ENOBUFS, ENOMEM:
+        for rest in position..<count { lost(rest, .queueFull) }
+        return
+      case EMSGSIZE: lost(position, .tooBig)
+      default:
+        hardErrors += 1
+        // What meets several, as a missing route, meets all.
+        guard hardErrors < 4 else {
+          for rest in position..<count { lost(rest, .sendError) }
+          return
+        }
+        lost(position, .sendError)
+      }
+      position += 1
+    }
+  }
+
+  enum Loss { case queueFull, sendError, tooBig }
+
+  var report: LiveReport.Receiver {
+    LiveReport.Receiver(
+      address: name.receiver, transport: name.transport == .udp ? "vxlan" : "gre",
+      pathMTU: pathMTU == .max ? nil : pathMTU, counts: counts,
+      lastError: lastError == 0 ? nil : unsafe String(cString: strerror(lastError)))
+  }
+}
+
+extension lv_end {
+  init(_ address: IPAddress) {
+    self.init()
+    family = address.family.rawValue
+    let words = address.family == .v4 ? [address.low << 32] : [address.high, address.low]
+    unsafe withUnsafeMutableBytes(of: &self.address) { bytes in
+      for (index, word) in words.enumerated() {
+        for place in 0..<8 {
+          unsafe bytes[index * 8 + place] = UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * place))
+        }
+      }
+    }
+  }
+}

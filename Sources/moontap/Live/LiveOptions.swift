@@ -1,0 +1,77 @@
+import ArgumentParser
+import Live
+
+/// What a live run takes besides.
+struct LiveOptions: ParsableArguments {
+  @Flag(help: "Capture on the ENIs' interfaces and send the copies, until SIGTERM or Ctrl-C.")
+  var live = false
+
+  @Option(help: ArgumentHelp("Live: bytes of a frame that are kept. (default: all)", valueName: "bytes"))
+  var snapLength: Int?
+
+  @Option(help: ArgumentHelp("Live: memory in which an interface's frames wait. (default: 16)", valueName: "MiB"))
+  var ring: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Live: how long a frame may wait for others, 1 is immediate. (default: 10)", valueName: "milliseconds"))
+  var captureWait: Int?
+
+  @Option(help: ArgumentHelp("Live: DSCP of the outer packets. (default: 8, CS1)", valueName: "0-63"))
+  var dscp: Int?
+
+  @Option(help: "Live: copies too long for the path are sent in fragments, cut short, or dropped. (default: fragment)")
+  var oversize: Oversize?
+
+  @Option(help: ArgumentHelp("Live: memory in which copies to one receiver wait. (default: 4096)", valueName: "KiB"))
+  var queue: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Live: the user to become once all is open. (default: stays, without its rights)", valueName: "name"))
+  var user: String?
+
+  enum Oversize: String, ExpressibleByArgument, CaseIterable { case fragment, truncate, drop }
+
+  func validate() throws {
+    guard live else {
+      if let given = given.first(where: \.isGiven) {
+        throw ValidationError("\(given.name) is for live runs: add --live, or leave it out.")
+      }
+      return
+    }
+    try check("--snap-length", snapLength, 64...262_144)
+    try check("--ring", ring, 1...4096)
+    try check("--capture-wait", captureWait, 1...1000)
+    try check("--dscp", dscp, 0...63)
+    try check("--queue", queue, 4...1 << 20)
+  }
+
+  private var given: [(name: String, isGiven: Bool)] {
+    [
+      ("--snap-length", snapLength != nil), ("--ring", ring != nil), ("--capture-wait", captureWait != nil),
+      ("--dscp", dscp != nil), ("--oversize", oversize != nil), ("--queue", queue != nil), ("--user", user != nil),
+    ]
+  }
+
+  private func check(_ name: String, _ value: Int?, _ range: ClosedRange<Int>) throws {
+    guard let value, !range.contains(value) else { return }
+    throw ValidationError("\(name) is from \(range.lowerBound) to \(range.upperBound), not \(value).")
+  }
+
+  var capture: CaptureOptions {
+    var options = CaptureOptions()
+    if let snapLength { options.snapLength = snapLength }
+    if let ring { options.ringByteCount = ring << 20 }
+    if let captureWait { options.blockMilliseconds = captureWait }
+    return options
+  }
+
+  var send: SendOptions {
+    var options = SendOptions()
+    if let dscp { options.dscp = UInt8(dscp) }
+    if let oversize { options.oversize = SendOptions.Oversize(rawValue: oversize.rawValue)! }
+    if let queue { options.queueByteCount = queue << 10 }
+    return options
+  }
+}
