@@ -218,7 +218,7 @@ extension APIEntry {
   private var remembered: String? {
     guard case .record = binding else { return isPure ? "pure" : nil }
     guard case .type(let type) = owner, type.isOfPackets else { return nil }
-    if keys.isEmpty { return ["tcp", "icmp"].contains(name) ? nil : "per packet" }
+    if keys.isEmpty { return ["tcp", "icmp", "dns"].contains(name) ? nil : "per packet" }
     return keys.allSatisfy(\.isOfConversation) ? "conversation" : "value"
   }
 
