@@ -104,11 +104,13 @@ final class OfflineRun {
       return !own.contains(name) && !isInput
     }
     guard let first = others.first else { return [] }
-    let more = others.count > 1 ? " and \(others.count - 1) more" : ""
+    let what =
+      others.count > 1
+      ? "\(first) and \(others.count - 1) more are not of this run, and were" : "\(first) is not of this run, and was"
     return [
       Problem(
         place: output.folder, code: "capture.leftover",
-        sentence: "\(first)\(more) is not of this run, and left as it was",
+        sentence: "\(what) left alone",
         hint: "write each run into a folder of its own", isWarning: true)
     ]
   }

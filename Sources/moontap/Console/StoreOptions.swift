@@ -74,7 +74,7 @@ extension Problem {
     self.init(
       code: code,
       sentence: "NAT gateway \(lost.gateway) of VPC \(lost.vpc) would vanish, and"
-        + " \(lost.mirrors.map(\.quotedForMessage).joined(separator: ", ")) filter by it",
+        + " \(lost.mirrors.map(\.quotedForMessage).joined(separator: ", ")) \(lost.mirrors.count == 1 ? "filters" : "filter") by it",
       hint: "modify or delete the mirrors, or import with --force and mend them later")
   }
 }

@@ -61,7 +61,7 @@ final class LiveRun {
     var summary = Summary(
       plan: configuration.plan, report: try engine.pipeline.report(), seconds: seconds, faults: configuration.faults,
       metrics: configuration.metrics, failures: configuration.failures, scripts: configuration.scripts,
-      reloads: engine.reloads, isInterrupted: false, files: [])
+      reloads: engine.reloads, isInterrupted: Interrupt.isRequested && Interrupt.ending == .interrupted, files: [])
     summary.live = LiveReport(interfaces: source.report(), receivers: sink.report())
     configuration.finishLogs()
     let problems = configuration.scriptProblems
