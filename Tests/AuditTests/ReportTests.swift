@@ -173,6 +173,60 @@ import Testing
     #expect(try AuditReport.merging([report, other]).audits[0].findings.map(\.count).contains(.max))
   }
 
+  /// One part over a capture of its own, with one audit.
+  private func part(_ capture: String, _ change: (inout AuditResult) -> Void = { _ in }) -> AuditReport {
+    var report = AuditReport()
+    report.captures = [CaptureResult(name: capture)]
+    var audit = AuditResult(id: "A-1", script: "a.lua")
+    change(&audit)
+    report.audits = [audit]
+    return report
+  }
+
+  @Test func anAuditThatDidNotLookAtAPartDoesNotPass() throws {
+    var without = part("b")
+    without.audits = []
+    for other in [without, part("b") { $0.skipped = "needs an inventory" }] {
+      for order in [[part("a"), other], [other, part("a")]] {
+        let audit = try #require(try AuditReport.merging(order).audits.first)
+        #expect(audit.state == .error && audit.failures.map(\.capture) == ["b"])
+      }
+    }
+    #expect(try AuditReport.merging([part("a"), part("b")]).audits.map(\.state) == [.pass])
+    #expect(try AuditReport.merging([part("a") { $0.isTogether = true }, part("b")]).audits[0].state == .error)
+    #expect(try AuditReport.merging([part("a"), part("b") { $0.isTogether = true }]).audits[0].state == .error)
+  }
+
+  @Test func aFindingThatOnePartDoesNotLetPassIsOne() throws {
+    var whole = try report()
+    try waivers(#"{"id": "H-1", "key": "*", "reason": "known"}"#).apply(to: &whole, today: 0)
+    let waived = try #require(whole.audits.flatMap(\.findings).first { $0.waiver != nil })
+    func finding(_ capture: String, isWaived: Bool) -> AuditReport {
+      var finding = waived
+      (finding.capture, finding.firstTime) = (capture, 1)
+      if !isWaived { finding.waiver = nil }
+      return part(capture) { $0.findings = [finding] }
+    }
+    for order in [
+      [finding("a", isWaived: true), finding("b", isWaived: false)],
+      [finding("a", isWaived: false), finding("b", isWaived: true)],
+    ] {
+      #expect(try AuditReport.merging(order).audits.map(\.state) == [.findings])
+    }
+    #expect(
+      try AuditReport.merging([finding("a", isWaived: true), finding("b", isWaived: true)]).audits.map(\.state) == [
+        .pass
+      ])
+  }
+
+  @Test(arguments: ["../../escaped", "a/b", "", "a\nb"])
+  func anIDThatIsNoNameIsRefused(id: String) throws {
+    var report = part("a")
+    report.audits[0].id = id
+    let text = Array(report.json.text().utf8)
+    #expect(throws: AuditReportError.self) { try AuditReport(JSONValue(json: text, file: "part")) }
+  }
+
   // MARK: Waivers and baselines
 
   private func waivers(_ list: String) throws -> AuditWaivers {

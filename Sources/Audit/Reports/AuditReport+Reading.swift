@@ -111,6 +111,10 @@ extension CaptureResult {
 extension AuditResult {
   fileprivate init(_ field: ReportField) throws(AuditReportError) {
     self.init(id: try field.text("id"), script: try field.text("script"))
+    // Evidence is named after it.
+    guard (1...255).contains(id.utf8.count), id.utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "/") }) else {
+      throw AuditReportError(message: "\(field.path).id: no name of an audit")
+    }
     title = try field.text("title")
     severity = try field.severity("severity")
     line = try field.number("line")

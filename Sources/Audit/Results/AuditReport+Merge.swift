@@ -23,12 +23,29 @@ extension AuditReport {
         parts[name, default: []].append(audit)
       }
     }
-    merged.audits = order.map { merge(parts[$0]!, severalCaptures: withCaptures > 1) }
+    merged.audits = order.map { name in
+      var audit = merge(parts[name]!, severalCaptures: withCaptures > 1)
+      audit.failures += missing(name, in: reports)
+      return audit
+    }
     merged.sort()
     return merged
   }
 
   private var firstCapture: String { captures.map(\.name).min() ?? "" }
+
+  /// An audit that ran over the captures of one part must have run over those of all: a pass would claim more.
+  private static func missing(_ name: String, in reports: [AuditReport]) -> [AuditResult.Failure] {
+    let parts = reports.filter { !$0.captures.isEmpty }.map { report in
+      (report, report.audits.first { $0.id + "\n" + $0.script == name })
+    }
+    guard let ran = parts.lazy.compactMap(\.1).first(where: { $0.skipped == nil }) else { return [] }
+    return parts.filter { $0.1 == nil || $0.1?.skipped != nil }.map { report, audit in
+      let reason = audit?.skipped.map { " (skipped: \($0))" } ?? ""
+      return .init(
+        capture: report.firstCapture, place: ran.script, message: "not evaluated over the captures of this part" + reason)
+    }
+  }
 
   private static func merge(_ parts: [AuditResult], severalCaptures: Bool) -> AuditResult {
     var result = parts[0]
@@ -42,6 +59,7 @@ extension AuditReport {
     }
     result.findings = Array(findings.values)
     result.failures = parts.flatMap(\.failures).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    result.isTogether = parts.contains(where: \.isTogether)
     result.skipped = parts.allSatisfy { $0.skipped != nil } ? parts[0].skipped : nil
     if result.isTogether, severalCaptures, result.skipped == nil {
       result.failures.append(

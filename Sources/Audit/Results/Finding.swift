@@ -25,6 +25,8 @@ public struct Finding: Sendable, Hashable {
 
   /// Folds the same finding of another part of an archive: the configuration was looked at by each part.
   mutating func merge(_ other: Finding) {
+    // What one part lets pass and another does not is not let pass.
+    if other.waiver == nil { waiver = nil }
     guard firstTime == nil, other.firstTime == nil else { return fold(other) }
     count = max(count, other.count)
     severity = max(severity, other.severity)
