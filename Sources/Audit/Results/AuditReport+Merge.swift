@@ -43,7 +43,8 @@ extension AuditReport {
     return parts.filter { $0.1 == nil || $0.1?.skipped != nil }.map { report, audit in
       let reason = audit?.skipped.map { " (skipped: \($0))" } ?? ""
       return .init(
-        capture: report.firstCapture, place: ran.script, message: "not evaluated over the captures of this part" + reason)
+        capture: report.firstCapture, place: ran.script,
+        message: "not evaluated over the captures of this part" + reason)
     }
   }
 
