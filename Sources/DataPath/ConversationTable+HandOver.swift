@@ -15,6 +15,11 @@ extension ConversationTable {
     let mirror = unsafe conversation.pointee.mirror
     guard mirror != Conversation.noMirror else { return }
     let kept = unsafe succession.successor(of: Int(mirror), Int(conversation.pointee.receiver))
+    // A number that does not fit here: the conversation chooses anew.
+    guard kept.map({ $0.mirror < Int(Conversation.noMirror) }) ?? true else {
+      unsafe conversation.pointee.mirror = Conversation.noMirror
+      return
+    }
     unsafe conversation.pointee.mirror = kept.map { UInt16($0.mirror) } ?? Conversation.noMirror
     unsafe conversation.pointee.receiver = kept.map { UInt16($0.receiver) } ?? 0
   }

@@ -20,14 +20,16 @@ extension ConversationTable {
   @inline(__always)
   func receiver(of entry: Int, mirror: Int) -> Int {
     let conversation = unsafe entries + entry
-    if unsafe Int(conversation.pointee.mirror) == mirror { return unsafe Int(conversation.pointee.receiver) }
+    if mirror < Int(Conversation.noMirror), unsafe Int(conversation.pointee.mirror) == mirror {
+      return unsafe Int(conversation.pointee.receiver)
+    }
     guard unsafe conversation.pointee.slots != 0 else { return -1 }
     guard let slot = findSlot(of: entry, owner: UInt32(mirror)) else { return -1 }
     return Int(slots[slot].receiver)
   }
 
   func setReceiver(of entry: Int, mirror: Int, to receiver: Int) {
-    if unsafe entries[entry].mirror == Conversation.noMirror {
+    if mirror < Int(Conversation.noMirror), unsafe entries[entry].mirror == Conversation.noMirror {
       unsafe entries[entry].mirror = UInt16(mirror)
       unsafe entries[entry].receiver = UInt16(receiver)
     } else {

@@ -45,6 +45,17 @@ extension ConversationTable {
 }
 
 @Suite struct ConversationTableTests {
+  @Test func keepsReceiversOfMirrorsWhoseNumbersAreLarge() {
+    let table = ConversationTable(limit: 64, idle: 100 * tick, seed: .fixed)
+    table.watch(true, at: .min)
+    let entry = table.meet(key(1), now: 1)
+    #expect(table.receiver(of: entry, mirror: 65_535) == -1)
+    for mirror in [65_534, 65_535, 65_536, 70_000] { table.setReceiver(of: entry, mirror: mirror, to: mirror % 7) }
+    for mirror in [65_534, 65_535, 65_536, 70_000] {
+      #expect(table.receiver(of: entry, mirror: mirror) == mirror % 7, "\(mirror)")
+    }
+  }
+
   @Test func accountsBeginWhenSomebodyWatches() {
     let table = ConversationTable(limit: 64, idle: 100 * tick, seed: .fixed)
     let (before, after) = (key(1), key(2))
