@@ -18,7 +18,7 @@ extension AuditReport {
       merged.captures += report.captures
       merged.expiredWaivers += report.expiredWaivers.filter { !merged.expiredWaivers.contains($0) }
       for audit in report.audits {
-        let name = audit.id + "\n" + audit.script
+        let name = name(of: audit)
         if parts[name] == nil { order.append(name) }
         parts[name, default: []].append(audit)
       }
@@ -32,12 +32,15 @@ extension AuditReport {
     return merged
   }
 
+  /// What makes an audit the same in several parts.
+  private static func name(of audit: AuditResult) -> String { audit.id + "\n" + audit.script }
+
   private var firstCapture: String { captures.map(\.name).min() ?? "" }
 
   /// An audit that ran over the captures of one part must have run over those of all: a pass would claim more.
   private static func missing(_ name: String, in reports: [AuditReport]) -> [AuditResult.Failure] {
     let parts = reports.filter { !$0.captures.isEmpty }.map { report in
-      (report, report.audits.first { $0.id + "\n" + $0.script == name })
+      (report, report.audits.first { Self.name(of: $0) == name })
     }
     guard let ran = parts.lazy.compactMap(\.1).first(where: { $0.skipped == nil }) else { return [] }
     return parts.filter { $0.1 == nil || $0.1?.skipped != nil }.map { report, audit in
