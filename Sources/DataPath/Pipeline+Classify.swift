@@ -178,6 +178,10 @@ extension Pipeline {
       trace?.verdict(mirror, isOutbound: isOutbound, .filtered)
       return .decided(.filtered, cell: cell, side)
     }
+    if operation == FilterProgram.accept, !entry.balance.isPerPacket, !hasReceiver(mirror) {
+      trace?.verdict(mirror, isOutbound: isOutbound, .noReceiver)
+      return .decided(.noReceiver, cell: cell, side)
+    }
     if operation != FilterProgram.accept || entry.balance.isPerPacket {
       var pending = SideState.pending(at: operation, cell: cell, side)
       if operation == FilterProgram.accept, recalls,

@@ -84,10 +84,10 @@ extension Pipeline {
     decided.isPending = false
     decided.operation = 0
     switch choice {
-    case .receiver(let receiver):
+    case .receiver(let receiver) where hasReceiver(mirror):
       decided.verdict = .collected
       decided.receiver = Int32(receiver)
-    case .none, .failed: decided.verdict = .noReceiver
+    case .receiver, .none, .failed: decided.verdict = .noReceiver
     }
     rely(on: Int(function), of: Int(host), mirror)
     noteBalance(mirror, host, function, isOutbound: isOutbound)

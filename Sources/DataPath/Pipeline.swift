@@ -39,6 +39,9 @@ internal import Wire
   var nextInTurn: [Int]
   /// Bytes that routes are taken to have had before the plan came into force; only `even` looks at it.
   var routedEarlier: [UInt64]
+  /// Where no copy goes for now, see Pipeline+Health.swift.
+  var down: Set<SinkPlan.Destination> = []
+  var health: RouteHealth
   var copies = FlatArray<Copy>(capacity: 1024)
   let prepared = PreparedBatch()
 
@@ -102,6 +105,7 @@ internal import Wire
     dropped = Array(repeating: DeliveryTally(), count: plan.sinkPlan.routes.count)
     nextInTurn = Array(repeating: 0, count: plan.entries.count)
     routedEarlier = Array(repeating: 0, count: plan.sinkPlan.routes.count)
+    health = RouteHealth(plan, down: [])
     unattributedByMirror = Array(repeating: Tally(), count: plan.entries.count)
     interfaceNames = Self.interfaceNames(plan)
     bindings = boundENIs

@@ -23,6 +23,25 @@ public struct SinkPlan: Sendable {
       self.encapsulation = encapsulation
       self.fileStem = fileStem
     }
+
+    public var destination: Destination {
+      Destination(
+        receiver: receiver, kind: encapsulation.kind, port: encapsulation.kind == .vxlan ? encapsulation.port : 0)
+    }
+  }
+
+  /// Where copies go: what is up or down as one, whichever mirrors send there.
+  public struct Destination: Hashable, Sendable {
+    public var receiver: IPAddress
+    public var kind: Encapsulation.Kind
+    /// UDP; VXLAN only, else 0.
+    public var port: UInt16
+
+    public init(receiver: IPAddress, kind: Encapsulation.Kind, port: UInt16) {
+      self.receiver = receiver
+      self.kind = kind
+      self.port = port
+    }
   }
 
   /// One ENI: where a packet was observed.

@@ -30,16 +30,15 @@ public final class CopySender: FrameSink {
 
   public func adopt(_ plan: SinkPlan) throws(LiveError) {
     var wrappings: [Wrapping] = []
-    var names: [Outlet.Name] = []
+    let names = plan.routes.map(\.destination)
     for route in plan.routes {
       guard let method = TunnelMethod(route.encapsulation) else {
         throw .unsupportedEncapsulation(mirror: route.mirrorName, kind: route.encapsulation.kind.rawValue)
       }
       wrappings.append(Wrapping(method, to: route.receiver))
-      names.append(Outlet.Name(receiver: route.receiver, transport: method.transport))
     }
     var kept: [Outlet] = []
-    var positions: [Outlet.Name: Int] = [:]
+    var positions: [SinkPlan.Destination: Int] = [:]
     for name in names where positions[name] == nil {
       positions[name] = kept.count
       if let known = (outlets + former).first(where: { $0.name == name }) {
@@ -57,7 +56,14 @@ public final class CopySender: FrameSink {
   /// Routes change, and their MTUs.
   public func lookAfterRoutes() { for outlet in outlets { outlet.lookAfter() } }
 
-  public func report() -> [LiveReport.Receiver] { (outlets + former).map(\.report) }
+  /// - Parameter health: of a destination.
+  public func report(_ health: (SinkPlan.Destination) -> LiveReport.Health) -> [LiveReport.Receiver] {
+    (outlets + former).map { outlet in
+      var report = outlet.report
+      report.health = health(outlet.name)
+      return report
+    }
+  }
 
   // MARK: Delivery
 

@@ -1,3 +1,5 @@
+public import DataPath
+internal import Mirroring
 public import Wire
 
 /// What a live run counted of interfaces and receivers; a snapshot.
@@ -33,6 +35,30 @@ public struct LiveReport: Sendable {
     public var counts: Counts
   }
 
+  /// Why a receiver is down.
+  public enum Trouble: String, Sendable, Hashable, CaseIterable {
+    case noRoute = "no route"
+    case linkDown = "link down"
+    case noNeighbour = "next hop does not answer"
+    case hostUnreachable = "host unreachable"
+    case portUnreachable = "port unreachable"
+    case protocolUnreachable = "protocol unreachable"
+    case unanswered = "probe unanswered"
+    case refused = "probe refused"
+  }
+
+  /// Whether a receiver takes copies.
+  public struct Health: Sendable, Hashable {
+    /// nil: it does.
+    public var trouble: Trouble?
+    /// When it went down or came back, nanoseconds since 1970; nil: it was never down.
+    public var since: Int64?
+    /// How often it went down.
+    public var downs: UInt64 = 0
+
+    public init() {}
+  }
+
   public struct Receiver: Sendable {
     public struct Counts: Sendable, Hashable {
       /// Copies that the kernel took, and their bytes behind the outer IP header.
@@ -48,9 +74,8 @@ public struct LiveReport: Sendable {
       public var refused: UInt64 = 0
     }
 
-    public var address: IPAddress
-    /// `vxlan`, `gre`
-    public var transport: String
+    public var destination: SinkPlan.Destination
+    public var health = Health()
     /// Bytes of an IP packet to it; nil: not known.
     public var pathMTU: Int?
     public var counts: Counts
@@ -58,11 +83,35 @@ public struct LiveReport: Sendable {
     public var lastError: String?
   }
 
+  /// An enabled mirror.
+  public struct Mirror: Sendable {
+    /// What is said of it besides that it runs. Whether its scripts failed is said elsewhere.
+    public enum State: String, Sendable, Hashable { case running, degraded }
+
+    public var identity: MirrorIdentity
+    /// Receivers that are down, and how many it has.
+    public var down: [IPAddress]
+    public var receiverCount: Int
+
+    public var state: State { down.isEmpty ? .running : .degraded }
+  }
+
   public var interfaces: [Interface]
   public var receivers: [Receiver]
+  /// Those of the plan in force, in its order.
+  public var mirrors: [Mirror]
 
-  public init(interfaces: [Interface], receivers: [Receiver]) {
+  public init(interfaces: [Interface], receivers: [Receiver], plan: MirrorPlan) {
     self.interfaces = interfaces
     self.receivers = receivers
+    var first = 0
+    mirrors = plan.enabled.map { number in
+      let count = plan.mirrors[number].receivers.count
+      defer { first += count }
+      let down = plan.sinkPlan.routes[first..<first + count].filter { route in
+        receivers.contains { $0.destination == route.destination && $0.health.trouble != nil }
+      }
+      return Mirror(identity: plan.identity(number), down: down.map(\.receiver), receiverCount: count)
+    }
   }
 }

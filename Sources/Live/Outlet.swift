@@ -1,23 +1,20 @@
 internal import CLiveShims
+internal import DataPath
 internal import Glibc
+internal import Mirroring
 internal import Wire
 
-/// The way to one receiver by one protocol: a raw socket, whose send buffer is the receiver's queue.
+/// The way to one destination: a raw socket, whose send buffer is the receiver's queue.
 ///
 /// Safe because: the descriptor has one owner.
 @safe final class Outlet {
-  struct Name: Hashable {
-    var receiver: IPAddress
-    var transport: Transport
-  }
-
   /// The protocol behind the outer IP header.
   enum Transport: UInt8 {
     case udp = 17
     case gre = 47
   }
 
-  let name: Name
+  let name: SinkPlan.Destination
   private var end: lv_end
   private let descriptor: Int32
   /// Bytes of an outer packet that needs no fragments; Int.max: not known.
@@ -27,7 +24,7 @@ internal import Wire
   /// Numbers copies: ERSPAN.
   var sequence: UInt32 = 0
 
-  init(_ name: Name, _ options: SendOptions) throws(LiveError) {
+  init(_ name: SinkPlan.Destination, _ options: SendOptions) throws(LiveError) {
     self.name = name
     end = lv_end(name.receiver)
     var fault = lv_fault()
@@ -97,8 +94,7 @@ internal import Wire
 
   var report: LiveReport.Receiver {
     LiveReport.Receiver(
-      address: name.receiver, transport: name.transport == .udp ? "vxlan" : "gre",
-      pathMTU: pathMTU == .max ? nil : pathMTU, counts: counts,
+      destination: name, pathMTU: pathMTU == .max ? nil : pathMTU, counts: counts,
       lastError: lastError == 0 ? nil : unsafe String(cString: strerror(lastError)))
   }
 }

@@ -29,8 +29,4 @@ extension TunnelMethod {
     case .none: return nil
     }
   }
-
-  var transport: Outlet.Transport {
-    if case .vxlan = self { .udp } else { .gre }
-  }
 }

@@ -125,6 +125,35 @@ enum { LV_SEND_LIMIT = 128 };
 /* sendmmsg(2), which does not wait. Returns how many went; `code` is the errno that stopped it, 0 if all went. */
 size_t lv_send(int descriptor, const lv_end *end, const lv_datagram *datagrams, size_t count, int *code);
 
+/* ---- health of receivers ---- */
+
+/* Hears ICMP unreachables and echo replies that this host gets, and sends echoes; IPv4 with its IP header in front. -1: fault. */
+int lv_icmp_open(uint8_t family, lv_fault *fault);
+/* The next message and who sent it; 0: none waits. */
+size_t lv_icmp_receive(int descriptor, uint8_t *bytes, size_t room, lv_end *from);
+bool lv_icmp_send(int descriptor, const lv_end *end, const uint8_t *bytes, size_t count);
+
+/* Begins a TCP connection. -1: `code` says why not. */
+int lv_connection_begin(const lv_end *end, uint16_t port, int *code);
+/* 0: it stands; EINPROGRESS: not yet; else why it does not. */
+int lv_connection_state(int descriptor);
+
+/* A socket that becomes readable when routes, neighbours or interfaces change; `lv_links_changed` reads it. -1: fault. */
+int lv_ways_watch(lv_fault *fault);
+
+typedef struct lv_way {
+  lv_end next; /* the gateway, or the end itself */
+  int interface;
+  bool is_local; /* this host has the address */
+  bool is_down;  /* the interface has no carrier, or is down */
+} lv_way;
+
+/* The kernel's route (RTM_GETROUTE). Returns an errno, 0: there is one. */
+int lv_way_find(const lv_end *end, lv_way *way);
+enum { LV_NEIGHBOUR_INCOMPLETE = 0x01, LV_NEIGHBOUR_FAILED = 0x20 };
+/* NUD_... of neighbour.h of the way's next hop; 0: the kernel knows nothing of it. */
+int lv_neighbour_state(const lv_way *way);
+
 /* ---- privileges ---- */
 
 enum { LV_CAP_NET_RAW = 13, LV_CAP_SYS_ADMIN = 21 };

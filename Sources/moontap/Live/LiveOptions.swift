@@ -28,6 +28,17 @@ struct LiveOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Live: what receivers are asked each second, icmp or tcp:PORT. (default: nothing)", valueName: "what"))
+  var probe: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Live: how long a receiver that was down must be well before it gets copies again. (default: 5)",
+      valueName: "seconds"))
+  var recovery: Int?
+
+  @Option(
+    help: ArgumentHelp(
       "Live: the user to become once all is open. (default: stays, without its rights)", valueName: "name"))
   var user: String?
 
@@ -45,18 +56,36 @@ struct LiveOptions: ParsableArguments {
     try check("--capture-wait", captureWait, 1...1000)
     try check("--dscp", dscp, 0...63)
     try check("--queue", queue, 4...1 << 20)
+    try check("--recovery", recovery, 1...3600)
+    if let probe, Self.probe(probe) == nil {
+      throw ValidationError("--probe is icmp or tcp:PORT, as in tcp:443, not '\(probe)'.")
+    }
   }
 
   private var given: [(name: String, isGiven: Bool)] {
     [
       ("--snap-length", snapLength != nil), ("--ring", ring != nil), ("--capture-wait", captureWait != nil),
       ("--dscp", dscp != nil), ("--oversize", oversize != nil), ("--queue", queue != nil), ("--user", user != nil),
+      ("--probe", probe != nil), ("--recovery", recovery != nil),
     ]
   }
 
   private func check(_ name: String, _ value: Int?, _ range: ClosedRange<Int>) throws {
     guard let value, !range.contains(value) else { return }
     throw ValidationError("\(name) is from \(range.lowerBound) to \(range.upperBound), not \(value).")
+  }
+
+  private static func probe(_ text: String) -> HealthOptions.Probe? {
+    if text == "icmp" { return .icmp }
+    guard text.hasPrefix("tcp:"), let port = UInt16(text.dropFirst(4)), port > 0 else { return nil }
+    return .tcp(port: port)
+  }
+
+  var health: HealthOptions {
+    var options = HealthOptions()
+    options.probe = probe.flatMap(Self.probe)
+    if let recovery { options.recovery = Int64(recovery) * 1_000_000_000 }
+    return options
   }
 
   var capture: CaptureOptions {

@@ -2,6 +2,7 @@ import Capture
 import DataPath
 import Foundation
 import Inventory
+import JSONText
 import Live
 import Policy
 
@@ -16,6 +17,9 @@ final class LiveRun {
   private let configuration: Configuration
   private let source: LiveSource
   private let sink: CopySender
+  private let watch: ReceiverWatch
+  /// The last change of receivers' health that the pipeline knows.
+  private var known = 0
   /// How many plans of the engine the source has followed.
   private var followed = 0
   private var lastLook = ContinuousClock.now
@@ -33,6 +37,9 @@ final class LiveRun {
         tell: { [Problem($0, isWarning: true)].complain() })
       guard source.openCount > 0 else { throw .noInterface(configuration.plan) }
       sink = try CopySender(configuration.plan.sinkPlan, options: live.send)
+      watch = try ReceiverWatch(configuration.plan.sinkPlan, options: live.health) { line in
+        Terminal.complain("live: \(line.cleanLine())\n")
+      }
       try Privileges.drop(to: user)
     } catch {
       throw Problem(error)
@@ -55,6 +62,8 @@ final class LiveRun {
     Interrupt.catchSignals()
     let start = ContinuousClock.now
     announce()
+    lookAfterReceivers()
+    defer { watch.stop() }
     try judgeAll(engine)
     let seconds = (ContinuousClock.now - start).seconds
     let configuration = engine.configuration
@@ -62,7 +71,8 @@ final class LiveRun {
       plan: configuration.plan, report: try engine.pipeline.report(), seconds: seconds, faults: configuration.faults,
       metrics: configuration.metrics, failures: configuration.failures, scripts: configuration.scripts,
       reloads: engine.reloads, isInterrupted: Interrupt.isRequested && Interrupt.ending == .interrupted, files: [])
-    summary.live = LiveReport(interfaces: source.report(), receivers: sink.report())
+    summary.live = LiveReport(
+      interfaces: source.report(), receivers: sink.report(watch.health), plan: configuration.plan)
     configuration.finishLogs()
     let problems = configuration.scriptProblems
     return OfflineRun.Outcome(summary: summary, problems: problems, ending: problems.isEmpty ? ending : .failed)
@@ -76,6 +86,13 @@ final class LiveRun {
     Terminal.complain("live: capturing on \(interfaces)\n")
   }
 
+  private func lookAfterReceivers() {
+    let watch = watch
+    let thread = Thread { watch.run() }
+    thread.name = "receivers"
+    thread.start()
+  }
+
   private func judgeAll(_ engine: Engine) throws {
     let batch = FrameBatch()
     defer { engine.stop() }
@@ -86,6 +103,10 @@ final class LiveRun {
         source.stop()
       }
       guard source.fill(batch) else { return }
+      if watch.change != known {
+        known = watch.change
+        engine.pipeline.setDown(watch.down)
+      }
       try engine.process(batch, interfaces: source.interfaces, sink: sink)
       if batch.count == 0 { engine.pipeline.advance(to: Self.now) }
       if !isStopping { lookAfter(engine) }
@@ -97,6 +118,7 @@ final class LiveRun {
     if engine.plans > followed {
       followed = engine.plans
       source.adopt(engine.configuration.plan)
+      watch.adopt(engine.configuration.plan.sinkPlan)
     }
     guard ContinuousClock.now - lastLook > .seconds(1) else { return }
     lastLook = ContinuousClock.now

@@ -1,5 +1,7 @@
+import DataPath
 import JSONText
 import Live
+import Mirroring
 import Wire
 
 /// What a summary says of the interfaces and receivers of a live run.
@@ -9,7 +11,7 @@ struct LiveSummary {
   // MARK: Text
 
   var text: String {
-    let width = (report.interfaces.map(\.name.count) + report.receivers.map(\.address.description.count)).max() ?? 0
+    let width = (report.interfaces.map(\.name.count) + report.receivers.map(\.destination.receiver.description.count)).max() ?? 0
     return report.interfaces.map { line($0, width) }.joined() + report.receivers.map { line($0, width) }.joined()
   }
 
@@ -33,7 +35,23 @@ struct LiveSummary {
     ]
     let mtu = receiver.pathMTU.map { " · path MTU \($0)" } ?? ""
     let error = receiver.lastError.map { " · last error: \($0)" } ?? ""
-    return Words.pad(receiver.address.description, width) + "  " + Self.list(parts, always: 1) + mtu + error + "\n"
+    return Words.pad(receiver.destination.receiver.description, width) + "  " + Self.list(parts, always: 1) + mtu + error
+      + health(receiver.health) + "\n"
+  }
+
+  private func health(_ health: LiveReport.Health) -> String {
+    let since = health.since.map { " since \(Words.time($0).prefix(19)) UTC" } ?? ""
+    if let trouble = health.trouble { return " · down\(since): \(trouble.rawValue)" }
+    return health.downs > 0 ? " · up again\(since), down \(Words.count(health.downs))×" : ""
+  }
+
+  /// What keeps a mirror from its work; nothing, if nothing does.
+  static func words(_ mirror: LiveReport.Mirror) -> String {
+    guard !mirror.down.isEmpty else { return "" }
+    let names = mirror.down.prefix(8).map(\.description).joined(separator: ", ")
+    let more = mirror.down.count > 8 ? " and \(mirror.down.count - 8) more" : ""
+    let all = mirror.down.count == mirror.receiverCount ? ": no receiver is left" : ""
+    return "  degraded   down: \(names)\(more)\(all)\n"
   }
 
   /// - Parameter always: so many are told when they are zero, too.
@@ -63,7 +81,12 @@ struct LiveSummary {
   private func json(_ receiver: LiveReport.Receiver) -> JSONValue {
     let counts = receiver.counts
     return [
-      "address": .string(receiver.address.description), "transport": .string(receiver.transport),
+      "address": .string(receiver.destination.receiver.description), "encapsulation": .string(receiver.destination.kind.rawValue),
+      "port": receiver.destination.port > 0 ? .integer(UInt64(receiver.destination.port)) : .null,
+      "state": .string(receiver.health.trouble == nil ? "up" : "down"),
+      "reason": receiver.health.trouble.map { .string($0.rawValue) } ?? .null,
+      "since": receiver.health.since.map { .string(String(Words.time($0).prefix(19))) } ?? .null,
+      "downs": .integer(receiver.health.downs),
       "pathMTU": receiver.pathMTU.map { .integer(UInt64($0)) } ?? .null, "sent": .integer(counts.sent),
       "bytes": .integer(counts.bytes), "fragmented": .integer(counts.fragmented),
       "truncated": .integer(counts.truncated), "queueFull": .integer(counts.queueFull),
