@@ -8,11 +8,9 @@
 #include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -180,18 +178,6 @@ static void read_route(const struct nlmsghdr *header, lv_way *way) {
   }
 }
 
-/* Up, and with a carrier. What cannot be asked counts as running. */
-static bool is_running(int interface) {
-  struct ifreq request;
-  memset(&request, 0, sizeof request);
-  int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (descriptor < 0) return true;
-  bool is_known =
-      if_indextoname((unsigned)interface, request.ifr_name) && ioctl(descriptor, SIOCGIFFLAGS, &request) == 0;
-  close(descriptor);
-  return !is_known || (request.ifr_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
-}
-
 int lv_way_find(const lv_end *end, lv_way *way) {
   union {
     struct nlmsghdr header;
@@ -208,7 +194,7 @@ int lv_way_find(const lv_end *end, lv_way *way) {
   if (count < 0) return (int)-count;
   if (count < (ssize_t)NLMSG_LENGTH(sizeof(struct rtmsg)) || answer.header.nlmsg_type != RTM_NEWROUTE) return EPROTO;
   read_route(&answer.header, way);
-  way->is_down = !is_running(way->interface);
+  way->is_down = !lv_interface_is_running(way->interface);
   return 0;
 }
 

@@ -249,8 +249,10 @@ extension Pipeline {
 
   private func verify(_ subject: Subject) {
     let link = unsafe links[Int(subject.frame.pointee.interface)]
+    let summary = unsafe summary(subject.frame)
     let record = unsafe Record(
-      summary: summary(subject.frame), binding: link.binding, captureDirection: subject.frame.pointee.direction)
+      summary: summary, binding: link.binding, captureDirection: subject.frame.pointee.direction,
+      isForeignCopy: isForeignCopy(subject.frame, summary))
     let told = trace
     (trace, recall.classified, recall.isVerifying) = (nil, subject, true)
     conclude(record, conversations.key(of: subject.entry).hash(.fixed))

@@ -63,6 +63,11 @@ internal import Wire
   var wantsFlowHash: Bool
   /// The record at hand, if it is a fragment or one whose conversation is found by other means.
   var followed: PacketSummary?
+  /// It is a later fragment of another engine's copy.
+  var followedCopy = false
+  /// Copies of whatever engine are left out as `copy`, not only those to receivers of the plan: where packets are live, copying
+  /// them may go on for ever. To be set before the first packet.
+  public var leavesOutForeignCopies = false
   var recordNumber: UInt64 = 0
 
   /// What goes with answers that scripts' hosts remember, see Pipeline+Recall.swift.

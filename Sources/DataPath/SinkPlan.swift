@@ -6,6 +6,8 @@ public struct SinkPlan: Sendable {
   /// One mirror's one receiver.
   public struct Route: Sendable {
     public var mirrorName: String
+    /// The mirror's position among the enabled ones.
+    public var mirror: Int
     /// The VPC's id, with its region where ids repeat.
     public var vpc: String
     public var receiver: IPAddress
@@ -15,9 +17,11 @@ public struct SinkPlan: Sendable {
     public var fileStem: String
 
     public init(
-      mirrorName: String, vpc: String = "", receiver: IPAddress, encapsulation: Encapsulation, fileStem: String
+      mirrorName: String, mirror: Int = 0, vpc: String = "", receiver: IPAddress, encapsulation: Encapsulation,
+      fileStem: String
     ) {
       self.mirrorName = mirrorName
+      self.mirror = mirror
       self.vpc = vpc
       self.receiver = receiver
       self.encapsulation = encapsulation

@@ -21,6 +21,8 @@ public final class CopySender: FrameSink {
   private var outletOfRoute: [Int] = []
   private var wrappings: [Wrapping] = []
   private let room = SendRoom()
+  private var plan = SinkPlan(routes: [], origins: [])
+  private var growth = GrowthDetector()
 
   /// - Throws: when a receiver cannot be served.
   public init(_ plan: SinkPlan, options: SendOptions) throws(LiveError) {
@@ -50,6 +52,9 @@ public final class CopySender: FrameSink {
     former = (outlets + former).filter { outlet in !kept.contains { $0 === outlet } }
     outlets = kept
     outletOfRoute = names.map { positions[$0]! }
+    self.plan = plan
+    // Mirrors that were paused try again.
+    growth = GrowthDetector()
     self.wrappings = wrappings
   }
 
@@ -71,6 +76,7 @@ public final class CopySender: FrameSink {
     _ copies: UnsafePointer<Copy>, count: Int, frames: UnsafePointer<Frame>, interfaces: [CaptureInterface],
     drop: (Int, DeliveryDrop) -> Void
   ) {
+    unsafe growth.beginBatch(at: frames[Int(copies[0].frame)].time)
     room.sort(count: count, outlets: outlets.count) { unsafe outletOfRoute[Int(copies[$0].route)] }
     var position = 0
     while position < count {
@@ -91,8 +97,12 @@ public final class CopySender: FrameSink {
       let number = room.copy(place)
       let copy = unsafe copies[number]
       let frame = unsafe frames[Int(copy.frame)]
-      let isDressed = interfaces[Int(frame.interface)].linkType.decoder != .ethernet
-      if !append(copy, number, frame, isDressed: isDressed, outlet) {
+      let decoder = interfaces[Int(frame.interface)].linkType.decoder ?? .none
+      let isDressed = decoder != .ethernet
+      if comesBack(copy, frame, decoder) {
+        outlet.counts.looped += 1
+        drop(number, .loop)
+      } else if !append(copy, number, frame, isDressed: isDressed, outlet) {
         outlet.counts.tooBig += 1
         drop(number, .tooBig)
       }
@@ -111,6 +121,18 @@ public final class CopySender: FrameSink {
         drop(number, .tooBig)
       }
     }
+  }
+
+  private func comesBack(_ copy: Copy, _ frame: Frame, _ decoder: LinkDecoder) -> Bool {
+    let fingerprint = unsafe Fingerprint.make(frame.bytes, captured: Int(frame.captured), decoder: decoder)
+    let place = GrowthDetector.Place(
+      mirror: plan.routes[Int(copy.route)].mirror, origin: copy.origin, isOutbound: copy.isOutbound)
+    return growth.withholds(fingerprint, place, at: frame.time)
+  }
+
+  /// By mirror of the plan: where its copies come back, so that it is paused.
+  public var loops: [Int: LiveReport.Loop] {
+    growth.loops.mapValues { LiveReport.Loop(eni: plan.origins[Int($0.origin)].name, isOutbound: $0.isOutbound) }
   }
 
   /// - Returns: false when the copy is too long.

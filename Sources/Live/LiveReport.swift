@@ -70,6 +70,8 @@ public struct LiveReport: Sendable {
       public var queueFull: UInt64 = 0
       public var tooBig: UInt64 = 0
       public var sendError: UInt64 = 0
+      /// Withheld, because they come back.
+      public var looped: UInt64 = 0
       /// ICMP errors that answered copies.
       public var refused: UInt64 = 0
     }
@@ -83,17 +85,25 @@ public struct LiveReport: Sendable {
     public var lastError: String?
   }
 
+  /// Copies come back as packets of this ENI.
+  public struct Loop: Sendable, Hashable {
+    public var eni: String
+    public var isOutbound: Bool
+  }
+
   /// An enabled mirror.
   public struct Mirror: Sendable {
     /// What is said of it besides that it runs. Whether its scripts failed is said elsewhere.
-    public enum State: String, Sendable, Hashable { case running, degraded }
+    public enum State: String, Sendable, Hashable { case running, degraded, faulted }
 
     public var identity: MirrorIdentity
     /// Receivers that are down, and how many it has.
     public var down: [IPAddress]
     public var receiverCount: Int
+    /// It is paused; nil: it is not.
+    public var loop: Loop?
 
-    public var state: State { down.isEmpty ? .running : .degraded }
+    public var state: State { loop != nil ? .faulted : down.isEmpty ? .running : .degraded }
   }
 
   public var interfaces: [Interface]
@@ -101,17 +111,25 @@ public struct LiveReport: Sendable {
   /// Those of the plan in force, in its order.
   public var mirrors: [Mirror]
 
-  public init(interfaces: [Interface], receivers: [Receiver], plan: MirrorPlan) {
+  public init(interfaces: [Interface], receivers: [Receiver], plan: MirrorPlan, loops: [Int: Loop]) {
     self.interfaces = interfaces
     self.receivers = receivers
     var first = 0
-    mirrors = plan.enabled.map { number in
+    mirrors = plan.enabled.enumerated().map { entry, number in
       let count = plan.mirrors[number].receivers.count
       defer { first += count }
       let down = plan.sinkPlan.routes[first..<first + count].filter { route in
         receivers.contains { $0.destination == route.destination && $0.health.trouble != nil }
       }
-      return Mirror(identity: plan.identity(number), down: down.map(\.receiver), receiverCount: count)
+      return Mirror(
+        identity: plan.identity(number), down: down.map(\.receiver), receiverCount: count,
+        loop: loops[entry])
     }
+  }
+}
+
+extension LiveReport.Loop: CustomStringConvertible {
+  public var description: String {
+    "its copies come back as packets that go \(isOutbound ? "out of" : "into") \(eni)"
   }
 }

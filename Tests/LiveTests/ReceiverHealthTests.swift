@@ -127,7 +127,8 @@ private final class Patient {
   @Test func saysWhoWentWhoIsBackAndWhichMirrorHasNobodyLeft() {
     func route(_ mirror: String, _ receiver: String) -> SinkPlan.Route {
       SinkPlan.Route(
-        mirrorName: mirror, vpc: "vpc", receiver: IPAddress(receiver)!, encapsulation: Encapsulation(vni: 7), fileStem: "")
+        mirrorName: mirror, vpc: "vpc", receiver: IPAddress(receiver)!, encapsulation: Encapsulation(vni: 7),
+        fileStem: "")
     }
     let plan = SinkPlan(routes: [route("a", "10.0.0.1"), route("a", "10.0.0.2"), route("b", "10.0.0.1")], origins: [])
     var down = LiveReport.Health()

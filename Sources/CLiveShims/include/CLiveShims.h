@@ -37,6 +37,9 @@ typedef struct lv_interface {
 
 bool lv_interface_find(const char *name, lv_interface *interface, lv_fault *fault);
 
+/* Up, and with a carrier. What cannot be asked counts as running. */
+bool lv_interface_is_running(int index);
+
 /* A socket that becomes readable when interfaces of the namespace come, go or change (rtnetlink(7)); -1: fault. */
 int lv_links_watch(lv_fault *fault);
 /* Reads all there is; whether there was anything. */

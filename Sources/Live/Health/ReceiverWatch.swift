@@ -12,6 +12,8 @@ public final class ReceiverWatch: Sendable {
   private struct Board {
     var plan: SinkPlan
     var health: [SinkPlan.Destination: LiveReport.Health] = [:]
+    /// What the packet loop has to say, which must not wait for who reads it.
+    var lines: [String] = []
   }
 
   private let board: Mutex<Board>
@@ -19,7 +21,6 @@ public final class ReceiverWatch: Sendable {
   private let changes = Atomic<Int>(0)
   private let plans = Atomic<Int>(1)
   private let isStopping = Atomic<Bool>(false)
-  private let isRunning = Atomic<Bool>(false)
   /// A pipe that wakes the thread.
   private let (reading, writing): (Int32, Int32)
   private let options: HealthOptions
@@ -66,6 +67,12 @@ public final class ReceiverWatch: Sendable {
     wake()
   }
 
+  /// Has the thread tell something.
+  public func say(_ line: String) {
+    board.withLock { $0.lines.append(line) }
+    wake()
+  }
+
   public func stop() {
     isStopping.store(true, ordering: .releasing)
     wake()
@@ -90,8 +97,16 @@ public final class ReceiverWatch: Sendable {
         rounds.look(after: board.withLock { $0.plan })
       }
       if rounds.goRound() { publish(rounds.health) }
+      for line in takeLines() { tell(line) }
       rounds.wait(orFor: reading)
       drain()
+    }
+  }
+
+  private func takeLines() -> [String] {
+    board.withLock { board in
+      defer { board.lines = [] }
+      return board.lines
     }
   }
 

@@ -4,6 +4,7 @@ import Foundation
 import Inventory
 import JSONText
 import Live
+import Mirroring
 import Policy
 
 /// The main job, live: frames of interfaces in, copies to receivers out.
@@ -20,6 +21,8 @@ final class LiveRun {
   private let watch: ReceiverWatch
   /// The last change of receivers' health that the pipeline knows.
   private var known = 0
+  /// Mirrors whose loops were told.
+  private var told: Set<Int> = []
   /// How many plans of the engine the source has followed.
   private var followed = 0
   private var lastLook = ContinuousClock.now
@@ -59,6 +62,7 @@ final class LiveRun {
   /// - Parameter hangup: where SIGHUP is heard, see `Hangup`.
   func carryOut(hangup: Int32) throws -> OfflineRun.Outcome {
     let engine = try Engine(configuration, input, traffic, hangup: hangup) { _ in }
+    engine.pipeline.leavesOutForeignCopies = true
     Interrupt.catchSignals()
     let start = ContinuousClock.now
     announce()
@@ -72,7 +76,7 @@ final class LiveRun {
       metrics: configuration.metrics, failures: configuration.failures, scripts: configuration.scripts,
       reloads: engine.reloads, isInterrupted: Interrupt.isRequested && Interrupt.ending == .interrupted, files: [])
     summary.live = LiveReport(
-      interfaces: source.report(), receivers: sink.report(watch.health), plan: configuration.plan)
+      interfaces: source.report(), receivers: sink.report(watch.health), plan: configuration.plan, loops: sink.loops)
     configuration.finishLogs()
     let problems = configuration.scriptProblems
     return OfflineRun.Outcome(summary: summary, problems: problems, ending: problems.isEmpty ? ending : .failed)
@@ -124,6 +128,16 @@ final class LiveRun {
     lastLook = ContinuousClock.now
     source.lookAfterInterfaces()
     sink.lookAfterRoutes()
+    tellLoops(engine.configuration.plan)
+  }
+
+  private func tellLoops(_ plan: MirrorPlan) {
+    let loops = sink.loops
+    for (entry, loop) in loops.sorted(by: { $0.key < $1.key }) where !told.contains(entry) {
+      watch.say(
+        "mirror \(plan.mirrors[plan.enabled[entry]].name): \(loop); paused until it is enabled anew or a reload")
+    }
+    told = Set(loops.keys)
   }
 
   private static var now: Int64 {

@@ -11,7 +11,8 @@ struct LiveSummary {
   // MARK: Text
 
   var text: String {
-    let width = (report.interfaces.map(\.name.count) + report.receivers.map(\.destination.receiver.description.count)).max() ?? 0
+    let width =
+      (report.interfaces.map(\.name.count) + report.receivers.map(\.destination.receiver.description.count)).max() ?? 0
     return report.interfaces.map { line($0, width) }.joined() + report.receivers.map { line($0, width) }.joined()
   }
 
@@ -30,12 +31,14 @@ struct LiveSummary {
     let counts = receiver.counts
     let parts = [
       ("sent", counts.sent), ("queue-full", counts.queueFull), ("send-error", counts.sendError),
-      ("too-big", counts.tooBig), ("in fragments", counts.fragmented), ("cut short", counts.truncated),
+      ("too-big", counts.tooBig), ("loop", counts.looped), ("in fragments", counts.fragmented),
+      ("cut short", counts.truncated),
       ("answered by ICMP errors", counts.refused),
     ]
     let mtu = receiver.pathMTU.map { " · path MTU \($0)" } ?? ""
     let error = receiver.lastError.map { " · last error: \($0)" } ?? ""
-    return Words.pad(receiver.destination.receiver.description, width) + "  " + Self.list(parts, always: 1) + mtu + error
+    return Words.pad(receiver.destination.receiver.description, width) + "  " + Self.list(parts, always: 1) + mtu
+      + error
       + health(receiver.health) + "\n"
   }
 
@@ -47,11 +50,12 @@ struct LiveSummary {
 
   /// What keeps a mirror from its work; nothing, if nothing does.
   static func words(_ mirror: LiveReport.Mirror) -> String {
-    guard !mirror.down.isEmpty else { return "" }
+    let loop = mirror.loop.map { "  faulted    \($0): paused until it is enabled anew or a reload\n" } ?? ""
+    guard !mirror.down.isEmpty else { return loop }
     let names = mirror.down.prefix(8).map(\.description).joined(separator: ", ")
     let more = mirror.down.count > 8 ? " and \(mirror.down.count - 8) more" : ""
     let all = mirror.down.count == mirror.receiverCount ? ": no receiver is left" : ""
-    return "  degraded   down: \(names)\(more)\(all)\n"
+    return loop + "  degraded   down: \(names)\(more)\(all)\n"
   }
 
   /// - Parameter always: so many are told when they are zero, too.
@@ -81,7 +85,8 @@ struct LiveSummary {
   private func json(_ receiver: LiveReport.Receiver) -> JSONValue {
     let counts = receiver.counts
     return [
-      "address": .string(receiver.destination.receiver.description), "encapsulation": .string(receiver.destination.kind.rawValue),
+      "address": .string(receiver.destination.receiver.description),
+      "encapsulation": .string(receiver.destination.kind.rawValue),
       "port": receiver.destination.port > 0 ? .integer(UInt64(receiver.destination.port)) : .null,
       "state": .string(receiver.health.trouble == nil ? "up" : "down"),
       "reason": receiver.health.trouble.map { .string($0.rawValue) } ?? .null,
@@ -90,7 +95,8 @@ struct LiveSummary {
       "pathMTU": receiver.pathMTU.map { .integer(UInt64($0)) } ?? .null, "sent": .integer(counts.sent),
       "bytes": .integer(counts.bytes), "fragmented": .integer(counts.fragmented),
       "truncated": .integer(counts.truncated), "queueFull": .integer(counts.queueFull),
-      "sendError": .integer(counts.sendError), "tooBig": .integer(counts.tooBig), "refused": .integer(counts.refused),
+      "sendError": .integer(counts.sendError), "tooBig": .integer(counts.tooBig),
+      "loop": .integer(counts.looped), "refused": .integer(counts.refused),
       "lastError": receiver.lastError.map { .string($0) } ?? .null,
     ]
   }

@@ -49,7 +49,9 @@ final class Laboratory {
     try folder.write(Self.inventory, to: "inventory.json")
   }
 
-  deinit { for name in [host, web(1), web(2), receiver, receiver2] { _ = try? Shell.run("ip", ["netns", "del", name]) } }
+  deinit {
+    for name in [host, web(1), web(2), receiver, receiver2] { _ = try? Shell.run("ip", ["netns", "del", name]) }
+  }
 
   var host: String { prefix + "h" }
   var receiver: String { prefix + "r" }

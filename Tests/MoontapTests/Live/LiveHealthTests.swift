@@ -7,7 +7,8 @@ import Testing
   .serialized,
   .enabled(if: Laboratory.missing == nil, Comment(rawValue: "no laboratory here: \(Laboratory.missing ?? "")")))
 struct LiveHealthTests {
-  private let flows = #"direction = "out", balance = balance.flow_hash(), filter = filter.quintuple { protocol = "udp" },"#
+  private let flows =
+    #"direction = "out", balance = balance.flow_hash(), filter = filter.quintuple { protocol = "udp" },"#
 
   private func received(_ laboratory: Laboratory) throws -> [Int] {
     try [laboratory.receiver, laboratory.receiver2].map { try laboratory.counter("rx_packets", of: "vx0", in: $0) }
@@ -78,7 +79,8 @@ struct LiveHealthTests {
   @Test(arguments: [("icmp", "probe unanswered"), ("tcp:443", "probe refused")])
   func aReceiverThatDoesNotAnswerItsProbeIsDown(_ probe: String, _ reason: String) throws {
     let laboratory = try Laboratory()
-    try laboratory.shell("ip netns exec \(laboratory.receiver) sh -c 'echo 1 > /proc/sys/net/ipv4/icmp_echo_ignore_all'")
+    try laboratory.shell(
+      "ip netns exec \(laboratory.receiver) sh -c 'echo 1 > /proc/sys/net/ipv4/icmp_echo_ignore_all'")
     let moontap = try laboratory.moontap(
       try laboratory.policy(#"source.eni("eni-web1")"#), ["--recovery", "1", "--probe", probe, "--user", "65534"])
     try moontap.hear("is down: \(reason)")

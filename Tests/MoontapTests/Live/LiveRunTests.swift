@@ -15,7 +15,7 @@ struct LiveRunTests {
     let mirror = try #require(summary.mirror("m"))
     let receivers = try #require(mirror["receivers"]?.array)
     for receiver in receivers {
-      let reasons = ["queue-full", "send-error", "too-big"]
+      let reasons = ["queue-full", "send-error", "too-big", "loop", "throttled"]
       let drops = reasons.compactMap { receiver["drops"]?[$0]?.packets }.reduce(0, +)
       #expect(receiver["packets"]?.integer == (receiver["delivered"]?.packets ?? -1) + drops)
     }
