@@ -82,7 +82,12 @@ public struct MirrorPlan: Sendable {
       return Group(vpc: group.vpc, first: first, count: group.entries.count)
     }
     receiverENIs = builder.receiverENIs()
-    sinkPlan = SinkPlan(routes: builder.routes(), origins: builder.origins())
+    sinkPlan = SinkPlan(
+      routes: builder.routes(), origins: builder.origins(),
+      mirrors: enabled.map { index in
+        let mirror = mirrors[index]
+        return SinkPlan.Mirror(oversize: mirror.oversize, budget: mirror.budget, priority: mirror.priority)
+      })
   }
 }
 

@@ -65,11 +65,27 @@ public struct SinkPlan: Sendable {
     }
   }
 
+  /// How copies of one mirror are sent live.
+  public struct Mirror: Sendable {
+    public var oversize: OversizePolicy?
+    public var budget: MirrorBudget?
+    public var priority: Int
+
+    public init(oversize: OversizePolicy? = nil, budget: MirrorBudget? = nil, priority: Int = 50) {
+      self.oversize = oversize
+      self.budget = budget
+      self.priority = priority
+    }
+  }
+
   public var routes: [Route]
   public var origins: [Origin]
+  /// The enabled mirrors: what a route's `mirror` points into.
+  public var mirrors: [Mirror]
 
-  public init(routes: [Route], origins: [Origin]) {
+  public init(routes: [Route], origins: [Origin], mirrors: [Mirror] = []) {
     self.routes = routes
+    self.mirrors = mirrors
     self.origins = origins
   }
 }

@@ -6,6 +6,7 @@
 
 internal import CLiveShims
 public import DataPath
+internal import Glibc
 internal import Mirroring
 internal import Wire
 
@@ -23,10 +24,16 @@ public final class CopySender: FrameSink {
   private let room = SendRoom()
   private var plan = SinkPlan(routes: [], origins: [])
   private var growth = GrowthDetector()
+  private var throttle: Throttle
+  /// By route.
+  private var oversize: [OversizePolicy] = []
+  /// What was shed under plans that are gone, by mirror.
+  private var shedEarlier: [MirrorName: LiveReport.Shed] = [:]
 
   /// - Throws: when a receiver cannot be served.
   public init(_ plan: SinkPlan, options: SendOptions) throws(LiveError) {
     self.options = options
+    throttle = Throttle(plan, host: options.budget)
     try adopt(plan)
   }
 
@@ -52,6 +59,9 @@ public final class CopySender: FrameSink {
     former = (outlets + former).filter { outlet in !kept.contains { $0 === outlet } }
     outlets = kept
     outletOfRoute = names.map { positions[$0]! }
+    closeShed()
+    throttle = Throttle(plan, host: options.budget)
+    oversize = plan.routes.map { plan.mirrors[$0.mirror].oversize ?? options.oversize }
     self.plan = plan
     // Mirrors that were paused try again.
     growth = GrowthDetector()
@@ -76,7 +86,9 @@ public final class CopySender: FrameSink {
     _ copies: UnsafePointer<Copy>, count: Int, frames: UnsafePointer<Frame>, interfaces: [CaptureInterface],
     drop: (Int, DeliveryDrop) -> Void
   ) {
-    unsafe growth.beginBatch(at: frames[Int(copies[0].frame)].time)
+    let time = unsafe frames[Int(copies[0].frame)].time
+    growth.beginBatch(at: time)
+    if throttle.isLimited { throttle.pass(to: time, cpu: ThreadTime.now) }
     room.sort(count: count, outlets: outlets.count) { unsafe outletOfRoute[Int(copies[$0].route)] }
     var position = 0
     while position < count {
@@ -102,7 +114,13 @@ public final class CopySender: FrameSink {
       if comesBack(copy, frame, decoder) {
         outlet.counts.looped += 1
         drop(number, .loop)
-      } else if !append(copy, number, frame, isDressed: isDressed, outlet) {
+        continue
+      }
+      var limit = Int.max
+      if throttle.isLimited, !allows(copy, frame, outlet, &limit) {
+        outlet.counts.throttled += 1
+        drop(number, .throttled)
+      } else if !append(copy, number, frame, limit, isDressed: isDressed, outlet) {
         outlet.counts.tooBig += 1
         drop(number, .tooBig)
       }
@@ -130,6 +148,38 @@ public final class CopySender: FrameSink {
     return growth.withholds(fingerprint, place, at: frame.time)
   }
 
+  /// - Parameter limit: how much of the frame may be sent.
+  private func allows(_ copy: Copy, _ frame: Frame, _ outlet: Outlet, _ limit: inout Int) -> Bool {
+    let wrapping = wrappings[Int(copy.route)]
+    let headers = outlet.headerLength + wrapping.plain.layout.byteCount - wrapping.outerLength
+    let captured = Int(frame.captured)
+    let answer = throttle.judge(
+      mirror: plan.routes[Int(copy.route)].mirror, key: copy.sourcePort, bits: UInt64(headers + captured) * 8,
+      headerBits: UInt64(headers + min(captured, Throttle.headerLength)) * 8)
+    if answer == .headers { limit = Throttle.headerLength }
+    return answer != .leave
+  }
+
+  private struct MirrorName: Hashable {
+    var vpc: String
+    var name: String
+  }
+
+  /// By mirror of the plan, in its order: what it shed in the whole run.
+  public var shed: [LiveReport.Shed] {
+    names.enumerated().map { number, name in throttle.shed[number] + (shedEarlier[name] ?? LiveReport.Shed()) }
+  }
+
+  private var names: [MirrorName] {
+    var names = plan.mirrors.map { _ in MirrorName(vpc: "", name: "") }
+    for route in plan.routes { names[route.mirror] = MirrorName(vpc: route.vpc, name: route.mirrorName) }
+    return names
+  }
+
+  private func closeShed() {
+    for (name, shed) in zip(names, shed) { shedEarlier[name] = shed }
+  }
+
   /// By mirror of the plan: where its copies come back, so that it is paused.
   public var loops: [Int: LiveReport.Loop] {
     growth.loops.mapValues { LiveReport.Loop(eni: plan.origins[Int($0.origin)].name, isOutbound: $0.isOutbound) }
@@ -137,17 +187,20 @@ public final class CopySender: FrameSink {
 
   /// - Returns: false when the copy is too long.
   @inline(__always)
-  private func append(_ copy: Copy, _ number: Int, _ frame: Frame, isDressed: Bool, _ outlet: Outlet) -> Bool {
+  private func append(_ copy: Copy, _ number: Int, _ frame: Frame, _ limit: Int, isDressed: Bool, _ outlet: Outlet)
+    -> Bool
+  {
     let wrapping = wrappings[Int(copy.route)]
     let layout = isDressed ? wrapping.dressed.layout : wrapping.plain.layout
     var (body, captured) = unsafe (frame.bytes, Int(frame.captured))
     var etherType: UInt16 = 0
     if isDressed { unsafe (body, captured, etherType) = Self.undress(frame) }
+    captured = min(captured, limit)
     let headers = layout.byteCount - wrapping.outerLength
     let excess = outlet.headerLength + headers + captured - outlet.pathMTU
     guard captured <= layout.maximumBodyLength else { return false }
     if excess > 0 {
-      switch options.oversize {
+      switch oversize[Int(copy.route)] {
       case .fragment: outlet.counts.fragmented += 1
       case .truncate:
         guard excess < captured else { return false }
@@ -170,5 +223,14 @@ public final class CopySender: FrameSink {
   private static func undress(_ frame: Frame) -> (UnsafeRawPointer, Int, UInt16) {
     let isV6 = unsafe frame.captured > 0 && frame.bytes.load(as: UInt8.self) >> 4 == 6
     return unsafe (frame.bytes, Int(frame.captured), isV6 ? 0x86dd : 0x0800)
+  }
+}
+
+/// Processor time that this thread has taken.
+enum ThreadTime {
+  static func now() -> Int64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 }

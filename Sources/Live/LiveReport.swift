@@ -72,6 +72,8 @@ public struct LiveReport: Sendable {
       public var sendError: UInt64 = 0
       /// Withheld, because they come back.
       public var looped: UInt64 = 0
+      /// Over a budget.
+      public var throttled: UInt64 = 0
       /// ICMP errors that answered copies.
       public var refused: UInt64 = 0
     }
@@ -91,10 +93,33 @@ public struct LiveReport: Sendable {
     public var isOutbound: Bool
   }
 
+  /// Copies that a budget had no room for.
+  public struct Shed: Sendable, Hashable {
+    /// Sent, with their headers only.
+    public var headersOnly: UInt64 = 0
+    /// Of conversations that are no part of the sample.
+    public var sampled: UInt64 = 0
+    /// Beyond what the other ways save.
+    public var overBudget: UInt64 = 0
+    /// While the host had room for mirrors of a higher priority alone.
+    public var byPriority: UInt64 = 0
+    /// It is going on.
+    public var isNow = false
+
+    static func + (a: Shed, b: Shed) -> Shed {
+      var sum = a
+      sum.headersOnly += b.headersOnly
+      sum.sampled += b.sampled
+      sum.overBudget += b.overBudget
+      sum.byPriority += b.byPriority
+      return sum
+    }
+  }
+
   /// An enabled mirror.
   public struct Mirror: Sendable {
     /// What is said of it besides that it runs. Whether its scripts failed is said elsewhere.
-    public enum State: String, Sendable, Hashable { case running, degraded, faulted }
+    public enum State: String, Sendable, Hashable { case running, degraded, faulted, throttled }
 
     public var identity: MirrorIdentity
     /// Receivers that are down, and how many it has.
@@ -103,7 +128,13 @@ public struct LiveReport: Sendable {
     /// It is paused; nil: it is not.
     public var loop: Loop?
 
-    public var state: State { loop != nil ? .faulted : down.isEmpty ? .running : .degraded }
+    public var shed: Shed
+
+    public var state: State {
+      if loop != nil { return .faulted }
+      if !down.isEmpty { return .degraded }
+      return shed.isNow ? .throttled : .running
+    }
   }
 
   public var interfaces: [Interface]
@@ -111,7 +142,7 @@ public struct LiveReport: Sendable {
   /// Those of the plan in force, in its order.
   public var mirrors: [Mirror]
 
-  public init(interfaces: [Interface], receivers: [Receiver], plan: MirrorPlan, loops: [Int: Loop]) {
+  public init(interfaces: [Interface], receivers: [Receiver], plan: MirrorPlan, loops: [Int: Loop], shed: [Shed]) {
     self.interfaces = interfaces
     self.receivers = receivers
     var first = 0
@@ -123,7 +154,7 @@ public struct LiveReport: Sendable {
       }
       return Mirror(
         identity: plan.identity(number), down: down.map(\.receiver), receiverCount: count,
-        loop: loops[entry])
+        loop: loops[entry], shed: shed[entry])
     }
   }
 }

@@ -3,8 +3,8 @@ internal import Wire
 /// What is the same of a packet however often it goes round: the innermost packet's first bytes, without what routers and bridges
 /// change (MACs, tags, TTL, checksum of the header) and whatever tunnels it is in.
 enum Fingerprint {
-  /// Tunnels in tunnels that are looked into.
-  private static let depth = 8
+  /// Tunnels in tunnels that are looked into: each time round puts the packet into one more for each engine on its way.
+  private static let depth = 64
   private static let length = 64
 
   static func make(_ start: UnsafeRawPointer, captured: Int, decoder: LinkDecoder) -> UInt64 {

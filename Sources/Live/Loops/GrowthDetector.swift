@@ -9,7 +9,7 @@
 /// Finds mirrors whose copies come back. Its clock is the packets'.
 struct GrowthDetector {
   /// How often the same packet is seen within `window` before its copies are withheld.
-  static let limit: UInt16 = 16
+  static let limit: UInt16 = 8
   static let window: Int64 = 4_000_000_000
   static let shortest: Int64 = 200_000_000
   /// So many packets within `proofWindow` prove a loop.

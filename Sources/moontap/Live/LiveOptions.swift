@@ -1,5 +1,6 @@
 import ArgumentParser
 import Live
+import Mirroring
 
 /// What a live run takes besides.
 struct LiveOptions: ParsableArguments {
@@ -23,6 +24,16 @@ struct LiveOptions: ParsableArguments {
   @Option(help: "Live: copies too long for the path are sent in fragments, cut short, or dropped. (default: fragment)")
   var oversize: Oversize?
 
+  @Option(help: ArgumentHelp("Live: bits of copies in a second at most. (default: any)", valueName: "bit/s"))
+  var budgetBits: Int?
+
+  @Option(help: ArgumentHelp("Live: copies in a second at most. (default: any)", valueName: "packet/s"))
+  var budgetPackets: Int?
+
+  @Option(
+    help: ArgumentHelp("Live: share of one processor that the engine may take. (default: any)", valueName: "percent"))
+  var budgetCpu: Int?
+
   @Option(help: ArgumentHelp("Live: memory in which copies to one receiver wait. (default: 4096)", valueName: "KiB"))
   var queue: Int?
 
@@ -44,6 +55,8 @@ struct LiveOptions: ParsableArguments {
 
   enum Oversize: String, ExpressibleByArgument, CaseIterable { case fragment, truncate, drop }
 
+  private static let limits = 10...1_000_000_000_000
+
   func validate() throws {
     guard live else {
       if let given = given.first(where: \.isGiven) {
@@ -57,6 +70,9 @@ struct LiveOptions: ParsableArguments {
     try check("--dscp", dscp, 0...63)
     try check("--queue", queue, 4...1 << 20)
     try check("--recovery", recovery, 1...3600)
+    try check("--budget-bits", budgetBits, Self.limits)
+    try check("--budget-packets", budgetPackets, Self.limits)
+    try check("--budget-cpu", budgetCpu, 1...100)
     if let probe, Self.probe(probe) == nil {
       throw ValidationError("--probe is icmp or tcp:PORT, as in tcp:443, not '\(probe)'.")
     }
@@ -66,7 +82,8 @@ struct LiveOptions: ParsableArguments {
     [
       ("--snap-length", snapLength != nil), ("--ring", ring != nil), ("--capture-wait", captureWait != nil),
       ("--dscp", dscp != nil), ("--oversize", oversize != nil), ("--queue", queue != nil), ("--user", user != nil),
-      ("--probe", probe != nil), ("--recovery", recovery != nil),
+      ("--probe", probe != nil), ("--recovery", recovery != nil), ("--budget-bits", budgetBits != nil),
+      ("--budget-packets", budgetPackets != nil), ("--budget-cpu", budgetCpu != nil),
     ]
   }
 
@@ -99,8 +116,10 @@ struct LiveOptions: ParsableArguments {
   var send: SendOptions {
     var options = SendOptions()
     if let dscp { options.dscp = UInt8(dscp) }
-    if let oversize { options.oversize = SendOptions.Oversize(rawValue: oversize.rawValue)! }
+    if let oversize { options.oversize = OversizePolicy(rawValue: oversize.rawValue)! }
     if let queue { options.queueByteCount = queue << 10 }
+    options.budget.limits = MirrorBudget(bits: budgetBits.map(UInt64.init), packets: budgetPackets.map(UInt64.init))
+    options.budget.cpuShare = budgetCpu.map { Double($0) / 100 }
     return options
   }
 }

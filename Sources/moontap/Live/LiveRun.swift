@@ -76,7 +76,8 @@ final class LiveRun {
       metrics: configuration.metrics, failures: configuration.failures, scripts: configuration.scripts,
       reloads: engine.reloads, isInterrupted: Interrupt.isRequested && Interrupt.ending == .interrupted, files: [])
     summary.live = LiveReport(
-      interfaces: source.report(), receivers: sink.report(watch.health), plan: configuration.plan, loops: sink.loops)
+      interfaces: source.report(), receivers: sink.report(watch.health), plan: configuration.plan, loops: sink.loops,
+      shed: sink.shed)
     configuration.finishLogs()
     let problems = configuration.scriptProblems
     return OfflineRun.Outcome(summary: summary, problems: problems, ending: problems.isEmpty ? ending : .failed)

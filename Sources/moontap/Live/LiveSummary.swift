@@ -31,7 +31,8 @@ struct LiveSummary {
     let counts = receiver.counts
     let parts = [
       ("sent", counts.sent), ("queue-full", counts.queueFull), ("send-error", counts.sendError),
-      ("too-big", counts.tooBig), ("loop", counts.looped), ("in fragments", counts.fragmented),
+      ("too-big", counts.tooBig), ("loop", counts.looped), ("throttled", counts.throttled),
+      ("in fragments", counts.fragmented),
       ("cut short", counts.truncated),
       ("answered by ICMP errors", counts.refused),
     ]
@@ -50,12 +51,23 @@ struct LiveSummary {
 
   /// What keeps a mirror from its work; nothing, if nothing does.
   static func words(_ mirror: LiveReport.Mirror) -> String {
-    let loop = mirror.loop.map { "  faulted    \($0): paused until it is enabled anew or a reload\n" } ?? ""
+    let loop =
+      shed(mirror.shed)
+      + (mirror.loop.map { "  faulted    \($0): paused until it is enabled anew or a reload\n" } ?? "")
     guard !mirror.down.isEmpty else { return loop }
     let names = mirror.down.prefix(8).map(\.description).joined(separator: ", ")
     let more = mirror.down.count > 8 ? " and \(mirror.down.count - 8) more" : ""
     let all = mirror.down.count == mirror.receiverCount ? ": no receiver is left" : ""
     return loop + "  degraded   down: \(names)\(more)\(all)\n"
+  }
+
+  private static func shed(_ shed: LiveReport.Shed) -> String {
+    let parts = [
+      ("headers only", shed.headersOnly), ("left out by samples", shed.sampled), ("by priority", shed.byPriority),
+      ("over budget", shed.overBudget),
+    ]
+    let text = list(parts, always: 0)
+    return text.isEmpty ? "" : "  \(shed.isNow ? "throttled" : "shed     ")  \(text)\n"
   }
 
   /// - Parameter always: so many are told when they are zero, too.
@@ -67,7 +79,20 @@ struct LiveSummary {
   // MARK: JSON
 
   var json: JSONValue {
-    ["interfaces": .array(report.interfaces.map(json)), "receivers": .array(report.receivers.map(json))]
+    [
+      "interfaces": .array(report.interfaces.map(json)), "receivers": .array(report.receivers.map(json)),
+      "mirrors": .array(report.mirrors.map(json)),
+    ]
+  }
+
+  private func json(_ mirror: LiveReport.Mirror) -> JSONValue {
+    [
+      "name": .string(mirror.identity.name), "vpc": .string(mirror.identity.vpc),
+      "state": .string(mirror.state.rawValue), "down": .array(mirror.down.map { .string($0.description) }),
+      "loop": mirror.loop.map { ["eni": .string($0.eni), "direction": .string($0.isOutbound ? "out" : "in")] } ?? .null,
+      "headersOnly": .integer(mirror.shed.headersOnly), "sampled": .integer(mirror.shed.sampled),
+      "byPriority": .integer(mirror.shed.byPriority), "overBudget": .integer(mirror.shed.overBudget),
+    ]
   }
 
   private func json(_ interface: LiveReport.Interface) -> JSONValue {
@@ -96,7 +121,7 @@ struct LiveSummary {
       "bytes": .integer(counts.bytes), "fragmented": .integer(counts.fragmented),
       "truncated": .integer(counts.truncated), "queueFull": .integer(counts.queueFull),
       "sendError": .integer(counts.sendError), "tooBig": .integer(counts.tooBig),
-      "loop": .integer(counts.looped), "refused": .integer(counts.refused),
+      "loop": .integer(counts.looped), "throttled": .integer(counts.throttled), "refused": .integer(counts.refused),
       "lastError": receiver.lastError.map { .string($0) } ?? .null,
     ]
   }

@@ -25,6 +25,7 @@ final class Laboratory {
 
   static let web1MAC = "02:00:0a:14:01:01"
   private let prefix: String
+  private var listeners: [Daemon] = []
   let folder = try! TemporaryFolder()
 
   init() throws {
@@ -50,6 +51,7 @@ final class Laboratory {
   }
 
   deinit {
+    listeners = []
     for name in [host, web(1), web(2), receiver, receiver2] { _ = try? Shell.run("ip", ["netns", "del", name]) }
   }
 
@@ -91,6 +93,16 @@ final class Laboratory {
       """)
   }
 
+  /// Takes GRE as a recorder does: without a listener the kernel answers that it knows no such protocol.
+  func listenToGRE(in namespace: String) throws {
+    let script = """
+      import socket, sys
+      s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 47); print("listening", file=sys.stderr)
+      while True: s.recv(65536)
+      """
+    listeners.append(try Daemon(in: namespace, ["python3", "-uc", script], ready: "listening"))
+  }
+
   /// One UDP packet from each of the ports 1000, 1001, ... of web1 to web2.
   func sendFlows(_ count: Int) throws {
     try shell(
@@ -123,12 +135,13 @@ final class Laboratory {
 
   /// A policy of one mirror.
   func policy(
-    _ source: String = #"source.subnet("subnet-web")"#, more: String = "", receivers: String = "10.20.9.10"
+    _ source: String = #"source.subnet("subnet-web")"#, more: String = "", receivers: String = "10.20.9.10",
+    encapsulation: String = "{ vni = 7 }"
   ) throws -> String {
     try folder.write(
       """
       mirror { name = "m", vpc = "vpc-shop", source = \(source), direction = "all", \(more)
-        target = target.receivers("\(receivers)", { encapsulation = { vni = 7 } }) }
+        target = target.receivers("\(receivers)", { encapsulation = \(encapsulation) }) }
       """, to: "policy.lua")
   }
 

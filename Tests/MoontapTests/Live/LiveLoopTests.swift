@@ -12,17 +12,12 @@ struct LiveLoopTests {
   private func twoEngines(_ encapsulation: String) throws -> (Laboratory, first: Daemon, second: Daemon) {
     let laboratory = try Laboratory()
     try laboratory.addReceiver()
+    for namespace in [laboratory.receiver, laboratory.receiver2] { try laboratory.listenToGRE(in: namespace) }
     try laboratory.shell(
       """
       ip -n \(laboratory.host) link set to-ids address 02:00:0a:14:09:01
       ip -n \(laboratory.host) link set to-ids2 address 02:00:0a:14:09:02
       """)
-    for (namespace, address) in [(laboratory.receiver, "10.20.9.10"), (laboratory.receiver2, "10.20.9.20")] {
-      try laboratory.shell(
-        """
-        ip -n \(namespace) link add gt0 type gretap local \(address) key 7; ip -n \(namespace) link set gt0 up
-        """)
-    }
     func inventory(_ enis: [(String, mac: String, address: String)]) -> String {
       let list = enis.map { name, mac, address in
         let subnet = address.hasPrefix("10.20.1.") ? "subnet-web" : "subnet-ids"
