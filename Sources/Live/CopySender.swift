@@ -41,10 +41,7 @@ public final class CopySender: FrameSink {
     var wrappings: [Wrapping] = []
     let names = plan.routes.map(\.destination)
     for route in plan.routes {
-      guard let method = TunnelMethod(route.encapsulation) else {
-        throw .unsupportedEncapsulation(mirror: route.mirrorName, kind: route.encapsulation.kind.rawValue)
-      }
-      wrappings.append(Wrapping(method, to: route.receiver))
+      wrappings.append(Wrapping(TunnelMethod(route.encapsulation), to: route.receiver))
     }
     var kept: [Outlet] = []
     var positions: [SinkPlan.Destination: Int] = [:]
@@ -201,6 +198,8 @@ public final class CopySender: FrameSink {
     guard captured <= layout.maximumBodyLength else { return false }
     if excess > 0 {
       switch oversize[Int(copy.route)] {
+      // A frame as it is cannot be in fragments.
+      case .fragment where outlet.name.kind == .none: return false
       case .fragment: outlet.counts.fragmented += 1
       case .truncate:
         guard excess < captured else { return false }

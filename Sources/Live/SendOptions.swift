@@ -7,6 +7,8 @@ public struct SendOptions: Sendable {
   /// Of mirrors that do not say themselves.
   public var oversize = OversizePolicy.fragment
   public var budget = HostBudget()
+  /// The interface that copies without encapsulation are sent out of, for an IDS on this host.
+  public var injection: String?
   /// Memory in which copies to one receiver wait: its queue.
   public var queueByteCount = 4 << 20
 

@@ -10,12 +10,13 @@ struct Wrapping {
   /// Outer Ethernet and IP header.
   let outerLength: Int
 
-  init(_ method: TunnelMethod, to receiver: IPAddress) {
+  /// - Parameter method: nil: frames are sent as they are.
+  init(_ method: TunnelMethod?, to receiver: IPAddress) {
     let nobody = MACAddress(value: 0)
     let ends = TunnelEnds(sourceMAC: nobody, destinationMAC: nobody, source: nil, destination: receiver)
     plain = EncapsulationTemplate(method: method, ends: ends, inner: nil)
     dressed = EncapsulationTemplate(method: method, ends: ends, inner: (destination: nobody, source: nobody))
-    outerLength = receiver.family == .v4 ? 34 : 54
+    outerLength = method == nil ? 0 : receiver.family == .v4 ? 34 : 54
   }
 }
 

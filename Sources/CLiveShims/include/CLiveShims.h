@@ -104,12 +104,14 @@ void lv_wait(const int *descriptors, size_t count, int timeout_ms);
 /* ---- sending ---- */
 
 typedef struct lv_end {
-  uint8_t family; /* 4 or 6 */
+  uint8_t family; /* 4 or 6; 0: wherever the socket is bound to */
   uint8_t address[16];
 } lv_end;
 
 /* A raw socket to one receiver: the kernel makes the IP header, what is sent begins behind it. -1: fault. */
 int lv_sender_open(const lv_end *end, uint8_t protocol, uint8_t traffic_class, int buffer, lv_fault *fault);
+/* A packet socket that sends whole frames out of an interface. -1: fault. */
+int lv_injector_open(int interface, int buffer, lv_fault *fault);
 /* Fixes the route, so that the path MTU can be asked for and ICMP errors are heard of. */
 bool lv_sender_connect(int descriptor, const lv_end *end);
 /* 0: not known. */

@@ -92,11 +92,11 @@ public final class ReceiverWatch: Sendable {
     var seen = 0
     while !isStopping.load(ordering: .acquiring) {
       let now = plans.load(ordering: .acquiring)
-      if now != seen {
-        seen = now
-        rounds.look(after: board.withLock { $0.plan })
-      }
-      if rounds.goRound() { publish(rounds.health) }
+      let isOther = now != seen
+      seen = now
+      if isOther { rounds.look(after: board.withLock { $0.plan }) }
+      // What is looked after no longer is not down either: it may come back with a later plan.
+      if rounds.goRound() || isOther { publish(rounds.health) }
       for line in takeLines() { tell(line) }
       rounds.wait(orFor: reading)
       drain()
@@ -120,6 +120,7 @@ public final class ReceiverWatch: Sendable {
       defer { board.health = health }
       return (board.health, board.plan)
     }
+    guard health != before else { return }
     changes.add(1, ordering: .releasing)
     for line in HealthWords.lines(from: before, to: health, plan) { tell(line) }
   }

@@ -24,6 +24,9 @@ struct LiveOptions: ParsableArguments {
   @Option(help: "Live: copies too long for the path are sent in fragments, cut short, or dropped. (default: fragment)")
   var oversize: Oversize?
 
+  @Option(help: ArgumentHelp("Live: the interface that copies without encapsulation leave by.", valueName: "name"))
+  var inject: String?
+
   @Option(help: ArgumentHelp("Live: bits of copies in a second at most. (default: any)", valueName: "bit/s"))
   var budgetBits: Int?
 
@@ -83,7 +86,7 @@ struct LiveOptions: ParsableArguments {
       ("--snap-length", snapLength != nil), ("--ring", ring != nil), ("--capture-wait", captureWait != nil),
       ("--dscp", dscp != nil), ("--oversize", oversize != nil), ("--queue", queue != nil), ("--user", user != nil),
       ("--probe", probe != nil), ("--recovery", recovery != nil), ("--budget-bits", budgetBits != nil),
-      ("--budget-packets", budgetPackets != nil), ("--budget-cpu", budgetCpu != nil),
+      ("--inject", inject != nil), ("--budget-packets", budgetPackets != nil), ("--budget-cpu", budgetCpu != nil),
     ]
   }
 
@@ -119,6 +122,7 @@ struct LiveOptions: ParsableArguments {
     if let oversize { options.oversize = OversizePolicy(rawValue: oversize.rawValue)! }
     if let queue { options.queueByteCount = queue << 10 }
     options.budget.limits = MirrorBudget(bits: budgetBits.map(UInt64.init), packets: budgetPackets.map(UInt64.init))
+    options.injection = inject
     options.budget.cpuShare = budgetCpu.map { Double($0) / 100 }
     return options
   }

@@ -23,6 +23,8 @@ final class LiveRun {
   private var known = 0
   /// Mirrors whose loops were told.
   private var told: Set<Int> = []
+  /// When it was told last that a mirror sheds.
+  private var toldShedding: [MirrorIdentity: ContinuousClock.Instant] = [:]
   /// How many plans of the engine the source has followed.
   private var followed = 0
   private var lastLook = ContinuousClock.now
@@ -57,11 +59,21 @@ final class LiveRun {
     return user
   }
 
+  /// What is sent out of a captured interface would be captured again.
+  private func checkInjection(_ plan: MirrorPlan) throws {
+    guard let interface = live.inject, let eni = plan.inventory.enis.first(where: { $0.interface == interface }) else {
+      return
+    }
+    throw Problem(
+      code: "live.inject", sentence: "--inject \(interface): the interface is that of \(eni.id), which is captured",
+      hint: "copies leave by an interface of their own, as one end of a veth pair")
+  }
+
   // MARK: The run
 
   /// - Parameter hangup: where SIGHUP is heard, see `Hangup`.
   func carryOut(hangup: Int32) throws -> OfflineRun.Outcome {
-    let engine = try Engine(configuration, input, traffic, hangup: hangup) { _ in }
+    let engine = try Engine(configuration, input, traffic, hangup: hangup, check: checkInjection)
     engine.pipeline.leavesOutForeignCopies = true
     Interrupt.catchSignals()
     let start = ContinuousClock.now
@@ -130,6 +142,17 @@ final class LiveRun {
     source.lookAfterInterfaces()
     sink.lookAfterRoutes()
     tellLoops(engine.configuration.plan)
+    tellShedding(engine.configuration.plan)
+  }
+
+  /// That it sheds, once a minute for a mirror: how much is in the summary.
+  private func tellShedding(_ plan: MirrorPlan) {
+    for (entry, shed) in sink.shed.enumerated() where shed.isNow {
+      let name = plan.identity(plan.enabled[entry])
+      if let last = toldShedding[name], ContinuousClock.now - last < .seconds(60) { continue }
+      toldShedding[name] = .now
+      watch.say("mirror \(name.name): over a budget; it sheds payload, samples or copies, which are counted")
+    }
   }
 
   private func tellLoops(_ plan: MirrorPlan) {
@@ -167,7 +190,7 @@ extension LiveError {
     switch self {
     case .system: isPermission ? "live.permission" : "live.system"
     case .unsupportedLink, .noInterface: "live.interface"
-    case .unsupportedEncapsulation: "live.encapsulation"
+    case .noInjection: "live.inject"
     }
   }
 }

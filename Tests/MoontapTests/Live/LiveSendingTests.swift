@@ -76,6 +76,50 @@ struct LiveSendingTests {
     #expect(copies.allSatisfy { $0.dropFirst(2 * 60).prefix(4) != "0000" })
   }
 
+  @Test func anIDSOnTheHostGetsTheFramesAsTheyAre() throws {
+    let laboratory = try Laboratory()
+    try laboratory.shell(
+      """
+      ip -n \(laboratory.host) link add ids0 mtu 1400 type veth peer name ids1 mtu 1400
+      ip -n \(laboratory.host) link set ids0 up; ip -n \(laboratory.host) link set ids1 up
+      """)
+    let policy = try laboratory.policy(
+      #"source.eni("eni-web1")"#, more: #"direction = "out", filter = filter.quintuple { protocol = "icmp" },"#,
+      encapsulation: #"{ type = "none" }"#)
+    let wire = try laboratory.record(
+      "eth0", in: laboratory.web(2), to: "wire.pcap", ["icmp", "and", "ether", "src", Laboratory.web1MAC])
+    let copies = try laboratory.record("ids1", in: laboratory.host, to: "copies.pcap", ["icmp"])
+    let moontap = try laboratory.moontap(policy, ["--inject", "ids0"])
+    try laboratory.ping("-c 10 -i 0.01 -s 1000")
+    try laboratory.ping("-c 5 -i 0.01 -s 1472")
+    usleep(300_000)
+    let (mirror, live) = try LiveRunTests.checked(moontap.stop())
+    usleep(200_000)
+    copies.kill()
+    wire.kill()
+    let (got, sent) = (try laboratory.frames("copies.pcap"), try laboratory.frames("wire.pcap"))
+    #expect(sent.count == 15 && got == Array(sent.prefix(10)))
+    #expect(mirror["receivers"]?.array?.first?["drops"]?["too-big"]?.packets == 5)
+    #expect(live["receivers"]?.array?.first?["encapsulation"]?.string == "none")
+  }
+
+  @Test(arguments: [
+    ([], "copies without encapsulation need an interface to leave by"),
+    (["--inject", "nowhere0"], "interface nowhere0, which copies without encapsulation leave by, is not on this host"),
+    (["--inject", "tap-web1"], "--inject tap-web1: the interface is that of eni-web1, which is captured"),
+  ])
+  func saysWhichInterfaceIsMissing(_ options: [String], _ words: String) throws {
+    let laboratory = try Laboratory()
+    let policy = try laboratory.policy(encapsulation: #"{ type = "none" }"#)
+    let finished = try Shell.run(
+      "ip",
+      [
+        "netns", "exec", laboratory.host, Shell.moontap, "run", policy, "--inventory",
+        laboratory.folder.path("inventory.json"), "--live",
+      ] + options)
+    #expect(finished.status == 3 && finished.errors.contains("live.inject: " + words), "\(finished.errors)")
+  }
+
   /// The kernel marks them since 6.2; before, they are judged in one piece and counted as not cut.
   @Test func superFramesOfUDPAreCut() throws {
     let laboratory = try Laboratory()
@@ -148,7 +192,8 @@ struct LiveSendingTests {
       #"source.eni("eni-web1")"#, more: #"direction = "out", budget = { packets = 100, bits = 10000000 },"#)
     let moontap = try laboratory.moontap(policy)
     try laboratory.ping("-f -c 3000 -s 1000")
-    usleep(200_000)
+    try laboratory.ping("-i 0.002 -c 1000 -s 1000")
+    try moontap.hear("mirror m: over a budget")
     let (mirror, live) = try LiveRunTests.checked(moontap.stop())
     let throttled = mirror["receivers"]?.array?.first?["drops"]?["throttled"]?.packets ?? 0
     #expect(throttled > 0)
