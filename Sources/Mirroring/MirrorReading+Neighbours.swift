@@ -53,7 +53,8 @@ struct MirrorNeighbours {
 extension MirrorReading {
   mutating func compareWithNeighbours() {
     guard isEnabled, let vpc, let range, let field = members["range"] else { return }
-    for other in neighbours.mirrors(in: vpc) where other.isEnabled {
+    // One of the same name is refused as such: it is hardly another that collects the same.
+    for other in neighbours.mirrors(in: vpc) where other.isEnabled && (name == nil || other.name != name) {
       guard let otherRange = other.range, let shared = sharedPart(range, otherRange, vpc) else { continue }
       warn(
         "range.overlap", field,
