@@ -72,7 +72,7 @@ extension PolicyContext {
       action: action, mirror: mirror, place: location(call), neighbours: mirrorsBesideStore())
     storeChanges += 1
     do throws(StoreRefusal) {
-      let number = try call.uncounted { () throws(StoreRefusal) in try store.carryOut(change) }
+      let number = try store.carryOut(change)
       if options.session == nil {
         log.write(.info, change.place.description, "mirror \"\(change.name)\" of the store: \(change.verb)", at: clock)
       }
@@ -119,9 +119,9 @@ extension PolicyContext {
       var members = stored.items[position].definition.definition.members ?? []
       let hasText = members.first { $0.name == "filter" }?.value["lua"] != nil
       if hasText { members.removeAll { $0.name == "filter" } }
-      guard let mirror = validator.validate([MirrorDraft(members, file: "the store")]).mirrors.first else {
-        return nil
-      }
+      guard var mirror = validator.validate([MirrorDraft(members, file: "the store")]).mirrors.first else { return nil }
+      // It tells of overlaps itself, where it runs.
+      if hasText, options.session == nil { mirror.isEnabled = false }
       return StoredNeighbour(handle: MirrorSubject.stored(position).handle, mirror: mirror, hasFilterText: hasText)
     }
     storedNeighbours = (stored.edition, list)
@@ -140,7 +140,7 @@ extension PolicyContext {
     }
     do throws(StoreRefusal) {
       let definition = stored.items[position].definition
-      let events = try call.uncounted { () throws(StoreRefusal) in try store.history(of: definition) }
+      let events = try store.history(of: definition)
       call.push(.table(LuaTable(items: events.map { .table($0.table) })))
     } catch {
       throw failure(error, of: stored.items[position].definition.name)
