@@ -269,7 +269,8 @@ struct MirrorLoader {
     do throws(PolicyError) {
       let policy = try Policy(
         path: file, host: policies.count, inventory: inventory, bpf: compiler, earlier: mirrors, options: options)
-      if policy.mirrors.isEmpty {
+      // One that tends to stored mirrors needs none of its own.
+      if policy.mirrors.isEmpty, stored == nil {
         warnings.append(Problem(place: file, code: "mirrors.none", sentence: "declares no mirror", isWarning: true))
       }
       owners += policy.mirrorNumbers.map { Configuration.Owner(policy: policies.count, mirror: $0) }

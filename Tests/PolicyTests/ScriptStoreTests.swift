@@ -133,8 +133,8 @@ extension Bench {
 
   @Test(arguments: [
     ("filter = function() return true end", "filter: is a function", "filter = { lua ="),
-    ("filter = https & named", "filter: is a function", "filter = { lua ="),
-    ("filter = ~https", "filter: was composed", "filter = { lua ="),
+    ("filter = both", "filter: is a function", "filter = { lua ="),
+    ("filter = other", "filter: was composed", "filter = { lua ="),
     ("source = chosen", "source: was chosen by a function", "source.eni"),
     ("balance = mine", "balance: is a function", "\"flow-hash\""),
     ("name = packet", "name: is a", ""), ("tags = { n = 0/0 }", "tags: is no number", ""),
@@ -150,6 +150,7 @@ extension Bench {
           named = filter.when("named", function() return true end)
           chosen = source.where(function() return true end)
           mine = balance.with("mine", function() return 1 end)
+          both, other = https & named, ~https
           packet = set.ports { 1 }
           """, shelf)
       let message = try #require(bench.messages.first)
@@ -204,7 +205,9 @@ extension Bench {
   }
 
   /// What a filter reads of the store is never remembered: the next packet sees what has become of it.
-  @Test(arguments: ["mirrors.web.enabled", "#mirrors == 2", "mirrors.find { name = 'web' }.state == 'enabled'", "looks()"])
+  @Test(arguments: [
+    "mirrors.web.enabled", "#mirrors == 2", "mirrors.find { name = 'web' }.state == 'enabled'", "looks()",
+  ])
   func aFilterThatReadsTheStoreIsAskedForEachPacket(_ expression: String) throws {
     try withLuaStack {
       let shelf = Shelf()
@@ -243,7 +246,8 @@ extension Bench {
         mirror() + """
           print(select(2, pcall(mirror, { name = "s1", vpc = "vpc-shop", source = source.vpc() })))
           """, store: shelf)
-      #expect(bench.output.printed[0].contains("name.duplicate") && bench.output.printed[0].contains("vpc.mirror-limit"))
+      #expect(
+        bench.output.printed[0].contains("name.duplicate") && bench.output.printed[0].contains("vpc.mirror-limit"))
     }
   }
 }

@@ -15,9 +15,9 @@ extension APIEntry {
       parameters: [
         APIParameter("definition", .table, "its keys: see The keys of a mirror; a Lua filter as { lua = text }")
       ],
-      returns: "mirror|nil",
+      returns: "mirror",
       doc:
-        "Makes a mirror in the store, by the same rules and in the same way as `moontap mirror create`; with `--store` only. At the prompt it is there at once. In a timer of a policy it is judged at once and made soon after: nil, and what then goes wrong is said in the log.",
+        "Makes a mirror in the store, by the same rules and in the same way as `moontap mirror create`; with `--store` only. At the prompt it is there at once. Policies use it in timers, not while they load: it is judged at once and made soon after, and what then goes wrong is said in the log.",
       example: """
         local rooms = { name = "rooms", vpc = "vpc-shop", source = source.vpc(), target = target.receivers "10.20.9.10" }
         every(60, function()

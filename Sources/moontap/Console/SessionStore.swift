@@ -9,6 +9,8 @@ final class SessionStore: ScriptStore {
   private let options: StoreOptions
   /// Takes warnings, a line each.
   private let say: (String) -> Void
+  /// What was said, so that it is said once.
+  private var said: Set<String> = []
   private var store: MirrorStore
   private var file: UInt64?
   private var change: Int64 = -1
@@ -51,7 +53,8 @@ final class SessionStore: ScriptStore {
     do throws(StoreError) {
       let outcome = try store.carryOut(change, by: Actor.name + " by moontap repl")
       for warning in outcome.warnings where warning.isWarning {
-        say("warning: mirror \(warning.mirror.quotedForMessage): \(warning.sentence)")
+        let line = "warning: mirror \(warning.mirror.quotedForMessage): \(warning.sentence)"
+        if said.insert(line).inserted { say(line) }
       }
       try look()
       return outcome.after?.id
