@@ -123,9 +123,9 @@ function mirrors_type.reload() end
 ---@return mirror|nil
 function mirrors_type.find(which) end
 
----Makes a mirror in the store, by the same rules and in the same way as `moontap mirror create`; with `--store` only. At the prompt it is there at once. In a timer of a policy it is judged at once and made soon after: nil, and what then goes wrong is said in the log.
+---Makes a mirror in the store, by the same rules and in the same way as `moontap mirror create`; with `--store` only. At the prompt it is there at once. Policies use it in timers, not while they load: it is judged at once and made soon after, and what then goes wrong is said in the log.
 ---@param definition table its keys: see The keys of a mirror; a Lua filter as { lua = text }
----@return mirror|nil
+---@return mirror
 function mirrors_type.create(definition) end
 
 ---@class receiver
