@@ -53,8 +53,9 @@ struct MirrorNeighbours {
 extension MirrorReading {
   mutating func compareWithNeighbours() {
     guard isEnabled, let vpc, let range, let field = members["range"] else { return }
-    // One of the same name is refused as such: it is hardly another that collects the same.
-    for other in neighbours.mirrors(in: vpc) where other.isEnabled && (name == nil || other.name != name) {
+    // One that is there already is refused as such: what it overlaps with is no news, least of all itself.
+    if let name, neighbours.origin(of: name, in: vpc) != nil { return }
+    for other in neighbours.mirrors(in: vpc) where other.isEnabled {
       guard let otherRange = other.range, let shared = sharedPart(range, otherRange, vpc) else { continue }
       warn(
         "range.overlap", field,

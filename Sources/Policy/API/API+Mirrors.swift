@@ -41,6 +41,8 @@ extension APIEntry {
       "enable", [], nil, "Starts collecting; calls its scripts again if they failed too often.", "mirrors.web:enable()"
     ) { context, call throws(HostFailure) in
       if case .stored(let position) = context.subject(call) {
+        // Scripts of the store's mirrors begin anew with a reload.
+        if context.state(ofStored: position) == "faulted" { try context.requestReload() }
         return try context.changeStored(position, call, "mirror:enable", .enable)
       }
       try context.change(call, "enabled") { $0.set("enabled", DraftValue(.bool(true))) }
@@ -73,6 +75,9 @@ extension APIEntry {
       "tag", [APIParameter("tags", .table, "value by key")], nil, "Adds tags, or changes their values.",
       #"mirrors.web:tag { team = "sec" }"#
     ) { context, call throws(HostFailure) in
+      if let table = call.table(1), !table.items.isEmpty || !table.sparse.isEmpty {
+        throw HostFailure(argument: 1, "values by key expected, as in { team = \"sec\" }")
+      }
       if case .stored(let position) = context.subject(call) {
         let tags = LuaTable(fields: [.init("tags", call[1])])
         let members = try context.members(storing: tags, for: position, call, "mirror:tag").first?.value.members ?? []

@@ -33,7 +33,9 @@ final class RunStore: ScriptStore {
     refusals = desk?.refusals ?? 0
   }
 
-  var mirrors: [StoredDefinition] { wanted.map { StoredDefinition($0) } }
+  var mirrors: [StoredDefinition] {
+    wanted.sorted { ($0.region, $0.vpc, $0.name) < ($1.region, $1.vpc, $1.name) }.map { StoredDefinition($0) }
+  }
 
   var edition: Int {
     forgetRefused()
