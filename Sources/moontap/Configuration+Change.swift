@@ -88,7 +88,10 @@ extension Configuration {
         guard let pipeline, let entry = byNumber[number].flatMap({ entries[$0] }) else { return nil }
         return MirrorStatistics(pipeline.report(entry: entry))
       },
-      isFaulted: { [weak self] number in byNumber[number].map { self?.faults[$0] != nil } ?? false },
+      isFaulted: { [weak self] number in
+        guard let self, let owner = byNumber[number].flatMap({ owners[$0] }) else { return false }
+        return policies[owner.policy].faulted.contains(owner.mirror)
+      },
       explain: { [weak self, weak pipeline] number, made throws(TestRefusal) in
         guard let self, let pipeline else { throw TestRefusal("nothing is running") }
         guard let mirror = byNumber[number] else {

@@ -56,7 +56,8 @@ final class SessionStore: ScriptStore {
         let line = "warning: mirror \(warning.mirror.quotedForMessage): \(warning.sentence)"
         if said.insert(line).inserted { say(line) }
       }
-      try look()
+      // It is done; if the store cannot be looked at now, the next line says so.
+      try? look()
       return outcome.after?.id
     } catch {
       throw StoreRefusal(error)
