@@ -12,12 +12,15 @@ private final class Shelf: ScriptStore {
   private(set) var edition = 0
   var wanted: [StoreChange] = []
   var refusal: StoreRefusal?
+  /// What is deleted goes at once.
+  var carriesOut = false
 
   func refresh() {}
 
   func carryOut(_ change: StoreChange) throws(StoreRefusal) -> Int64? {
     if let refusal { throw refusal }
     wanted.append(change)
+    if carriesOut { mirrors.removeAll { $0.number == change.mirror?.number } }
     return change.mirror?.number
   }
 
@@ -235,6 +238,22 @@ extension Bench {
       bench.policy.runTimers(at: start + 1_000_000_000)
       #expect(bench.output.printed == ["deleted\tweb"])
       #expect(bench.messages[0].contains("mirror.unknown: mirror \"web\" is deleted"), "\(bench.messages)")
+    }
+  }
+
+  @Test func aLoopMayDeleteWhatItMeets() throws {
+    try withLuaStack {
+      let shelf = Shelf()
+      for number in 1...3 { shelf.put("s\(number)", Int64(number)) }
+      shelf.carriesOut = true
+      let bench = try ticked(
+        """
+        local seen = ""
+        for name, each in pairs(mirrors) do seen = seen .. name each:delete() end
+        print(seen, #mirrors)
+        """, before: mirror(name: "a") + mirror("direction = \"in\"", name: "b"), shelf)
+      #expect(bench.messages.isEmpty, "\(bench.messages)")
+      #expect(bench.output.printed == ["abs1s2s3\t0"])
     }
   }
 

@@ -98,8 +98,9 @@ struct StoredView {
     var isDeleted: Bool
   }
 
+  /// In the order in which they became known: those of one look by region, VPC and name.
   private(set) var items: [Item] = []
-  /// Positions of those that are there, by region, VPC and name.
+  /// Positions of those that are there.
   private(set) var standing: [Int] = []
   private var positions: [Int64: Int] = [:]
   /// Of the store, as it was followed last.
@@ -109,16 +110,16 @@ struct StoredView {
     guard edition != store.edition else { return }
     edition = store.edition
     for index in items.indices { items[index].isDeleted = true }
-    standing = store.mirrors.map { definition in
+    for definition in store.mirrors {
       let item = Item(definition: definition, isDeleted: false)
       if let known = positions[definition.number] {
         items[known] = item
-        return known
+      } else {
+        positions[definition.number] = items.count
+        items.append(item)
       }
-      items.append(item)
-      positions[definition.number] = items.count - 1
-      return items.count - 1
     }
+    standing = items.indices.filter { !items[$0].isDeleted }
   }
 
   func position(of number: Int64) -> Int? { positions[number] }
@@ -167,13 +168,25 @@ extension PolicyContext {
     push(subject(at: Int(position) - 1), to: call)
   }
 
-  /// One step of `pairs(mirrors)`.
+  /// One step of `pairs(mirrors)`. It goes on behind the handle of the last one, so that a loop may delete what it meets.
   func pushMirror(at call: HostCall) {
-    let count = mirrorCount()
-    guard let step = call.integer(1), step >= 0, step < Int64(count) else { return }
-    let subject = subject(at: Int(step))
+    guard let step = call.integer(1).map(Int.init), let subject = firstMirror(from: MirrorSubject(handle: step)) else {
+      return
+    }
     call.push(facts(subject).name)
     push(subject, to: call)
+    call.push(Int64(subject.handle + 1))
+  }
+
+  private func firstMirror(from start: MirrorSubject) -> MirrorSubject? {
+    followStore()
+    switch start {
+    case .own(let number):
+      return standing.first { $0 >= number }.map { .own($0) } ?? firstMirror(from: .stored(0))
+    case .stored(let position):
+      guard position < stored.items.count else { return nil }
+      return stored.items[position...].firstIndex { !$0.isDeleted }.map { .stored($0) }
+    }
   }
 
   /// `mirrors.find { ... }`
