@@ -65,50 +65,50 @@ struct LuaStoreRuleTests {
 
   private static func definition(_ options: [String: String], _ flags: [String], more: String = "") -> String {
     let given = ["--name": "wrong", "--vpc": "vpc-a", "--receivers": "10.0.9.10"].merging(options) { $1 }
+    let fields = Words(given: given).fields(isWholeVPC: flags.contains("--whole-vpc"))
+    let written = Words.table(fields.filter { !more.hasPrefix($0.0 + " ") }) ?? "{}"
+    return more.isEmpty ? written : String(written.dropLast(1)) + ", \(more) }"
+  }
+
+  private struct Words {
+    let given: [String: String]
+
     func text(_ option: String) -> String? { given[option].map { "[[\($0)]]" } }
     func number(_ option: String) -> String? { given[option].map { Int($0) == nil ? "[[\($0)]]" : $0 } }
-    func table(_ fields: [(String, String?)]) -> String? {
+
+    static func table(_ fields: [(String, String?)]) -> String? {
       let present = fields.compactMap { name, value in value.map { "\(name) = \($0)" } }
       return present.isEmpty ? nil : "{ " + present.joined(separator: ", ") + " }"
     }
+
     func list(_ option: String) -> String? {
       given[option].map { "{ " + $0.split(separator: ",").map { "[[\($0)]]" }.joined(separator: ", ") + " }" }
     }
+
     func pair(_ option: String, _ value: (Substring) -> String) -> String? {
       given[option].map { text in
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         return "{ [ [[\(parts[0])]] ] = \(value(parts[1])) }"
       }
     }
-    let condition = table([
-      ("protocol", number("--protocol")), ("source", text("--source")), ("destination", text("--destination")),
-      ("source_port", text("--source-port")), ("destination_port", text("--destination-port")),
-    ])
-    let weights = pair("--weight") { String($0) }
-    let fields: [(String, String?)] = [
-      ("name", text("--name")), ("vpc", text("--vpc")), ("region", text("--region")),
-      (
-        "source",
-        table([
-          ("vpc", flags.contains("--whole-vpc") ? "true" : nil), ("subnet", list("--subnet")), ("eni", list("--eni")),
-        ])
-      ),
-      ("direction", text("--direction")),
-      ("filter", table([("quintuple", condition.map { "{ \($0) }" }), ("nat", text("--nat"))])),
-      (
-        "target",
-        table([
-          ("receivers", text("--receivers")),
-          (
-            "encapsulation",
-            table([("type", text("--encapsulation")), ("vni", number("--vni")), ("port", number("--port"))])
-          ),
-        ])
-      ),
-      ("balance", weights.map { "{ weighted = \($0) }" } ?? text("--balance")), ("copies", text("--copies")),
-      ("on_error", text("--on-error")), ("tags", pair("--tag") { "[[\($0)]]" }),
-    ]
-    let written = table(fields.filter { !more.hasPrefix($0.0 + " ") }) ?? "{}"
-    return more.isEmpty ? written : String(written.dropLast(1)) + ", \(more) }"
+
+    func fields(isWholeVPC: Bool) -> [(String, String?)] {
+      let range = [("vpc", isWholeVPC ? "true" : nil), ("subnet", list("--subnet")), ("eni", list("--eni"))]
+      let condition = Self.table([
+        ("protocol", number("--protocol")), ("source", text("--source")), ("destination", text("--destination")),
+        ("source_port", text("--source-port")), ("destination_port", text("--destination-port")),
+      ])
+      let filter = [("quintuple", condition.map { "{ \($0) }" }), ("nat", text("--nat"))]
+      let encapsulation = [("type", text("--encapsulation")), ("vni", number("--vni")), ("port", number("--port"))]
+      let target = [("receivers", text("--receivers")), ("encapsulation", Self.table(encapsulation))]
+      let weights = pair("--weight") { String($0) }
+      return [
+        ("name", text("--name")), ("vpc", text("--vpc")), ("region", text("--region")),
+        ("source", Self.table(range)), ("direction", text("--direction")), ("filter", Self.table(filter)),
+        ("target", Self.table(target)),
+        ("balance", weights.map { "{ weighted = \($0) }" } ?? text("--balance")), ("copies", text("--copies")),
+        ("on_error", text("--on-error")), ("tags", pair("--tag") { "[[\($0)]]" }),
+      ]
+    }
   }
 }
