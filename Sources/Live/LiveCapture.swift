@@ -12,6 +12,8 @@ final class LiveCapture {
   let isLoopback: Bool
   let isHostEnd: Bool
   var ring: CaptureRing?
+  /// When it was asked last.
+  var mtu: Int
   var counts = LiveReport.Interface.Counts()
 
   init(_ place: InterfacePlace, number: UInt32, vpc: Int, _ interface: lv_interface, linkType: LinkType) {
@@ -19,6 +21,7 @@ final class LiveCapture {
     self.number = number
     self.vpc = vpc
     self.linkType = linkType
+    mtu = Int(interface.mtu)
     isLoopback = interface.isLoopback
     isHostEnd = place.isHostEnd
   }
@@ -36,8 +39,10 @@ final class LiveCapture {
     counts.lost += counted.lost
   }
 
+  /// What waits in the ring goes with it, and is lost.
   func close() {
     settle()
     ring = nil
+    counts.lost = max(counts.lost, counts.met &- min(counts.met, counts.read))
   }
 }

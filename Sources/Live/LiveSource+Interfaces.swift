@@ -23,11 +23,11 @@ extension LiveSource {
         capture.close()
         continue
       }
-      guard let interface = try? capture.place.enter({ () throws(LiveError) in try capture.place.find() }) else {
-        continue
-      }
+      // Its MTU may be another one now. Where it cannot be asked, as in namespaces once rights are given up, it is what it was.
+      let now = try? capture.place.enter { () throws(LiveError) in try capture.place.find() }
+      capture.mtu = now.map { Int($0.mtu) } ?? capture.mtu
       do throws(LiveError) {
-        try capture.ring?.setFilter(filter(capture.vpc, capture.linkType, interface))
+        try capture.ring?.setFilter(filter(capture.vpc, capture.linkType, mtu: capture.mtu))
       } catch {
         tell(error)
       }
@@ -67,15 +67,17 @@ extension LiveSource {
         throw .unsupportedLink(interface: place.name, hardware: interface.hardware)
       }
       let ring = try CaptureRing(
-        place.name, interface: interface.index, options: options, filter: filter(vpc, linkType, interface))
+        place.name, interface: interface.index, options: options,
+        filter: filter(vpc, linkType, mtu: Int(interface.mtu)))
       let known = captures.first { $0.place == place && $0.vpc == vpc && $0.linkType == linkType }
-      (known ?? add(place, vpc: vpc, interface, linkType)).ring = ring
+      let capture = known ?? add(place, vpc: vpc, interface, linkType)
+      (capture.ring, capture.mtu) = (ring, Int(interface.mtu))
     }
   }
 
-  private func filter(_ vpc: Int, _ linkType: LinkType, _ interface: lv_interface) -> [BPFInstruction] {
+  private func filter(_ vpc: Int, _ linkType: LinkType, mtu: Int) -> [BPFInstruction] {
     KernelFilter.make(
-      plan, vpc: vpc, linkType: linkType, mtu: Int(interface.mtu), snapLength: options.snapLength, compiler: compiler)
+      plan, vpc: vpc, linkType: linkType, mtu: mtu, snapLength: options.snapLength, compiler: compiler)
   }
 
   /// Hears of interfaces in the namespace that the thread is in.

@@ -67,6 +67,11 @@ public final class LiveSource: FrameSource {
 
   /// The next frames; none if none came for a while. False once all is read after `stop`.
   public func fill(_ batch: FrameBatch) -> Bool {
+    if let end, ContinuousClock.now > end + .seconds(2) {
+      // A filter could not be set, and frames still arrive.
+      for capture in captures { capture.close() }
+      return false
+    }
     // What is left of a super-frame lies in a block still.
     for (index, capture) in captures.enumerated() where pending?.capture != index { capture.ring?.release() }
     segments.removeAll()

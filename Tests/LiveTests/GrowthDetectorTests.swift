@@ -30,6 +30,23 @@ private struct Traffic {
 }
 
 @Suite struct GrowthDetectorTests {
+  /// What is withheld, and who was seen often, is so by a clock that will not come there for an hour.
+  @Test func aClockThatIsSetBackBeginsAnew() {
+    var traffic = Traffic()
+    for number in 0..<8 { traffic.waiting.append((7200 * second + Int64(number) * second / 4, 5)) }
+    traffic.run(returns: nil, until: .max)
+    for number in 0..<7 { traffic.waiting.append((3600 * second + Int64(number) * 60 * second, 5)) }
+    traffic.run(returns: nil, until: .max)
+    #expect(traffic.sent == [5: 15] && traffic.withheld.isEmpty && traffic.detector.loops.isEmpty)
+    // Frames of several interfaces are not quite in order: that is no clock that was set.
+    var mixed = Traffic()
+    for number in 0..<20 { mixed.waiting.append((7200 * second + Int64(number) * second / 100, 6)) }
+    mixed.run(returns: nil, until: 7200 * second + second / 20)
+    mixed.detector.beginBatch(at: 7200 * second + second / 25)
+    mixed.run(returns: nil, until: .max)
+    #expect(mixed.sent[6] == 8 && mixed.withheld[6] == 12)
+  }
+
   @Test func packetsThatComeBackAreStoppedAndTheThirdPausesTheMirror() {
     var traffic = Traffic()
     // Each begins when the one before has been stopped.

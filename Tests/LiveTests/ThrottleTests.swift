@@ -24,6 +24,8 @@ private struct Run {
     throttle = Throttle(SinkPlan(routes: [], origins: [], mirrors: mirrors), host: host)
   }
 
+  mutating func setClock(by seconds: Int64) { time += seconds * 1_000_000_000 }
+
   /// - Parameter cpu: nanoseconds that a sent packet takes.
   mutating func run(_ streams: [Stream], seconds: Int, cpu: Int64 = 0) {
     sent = [:]
@@ -54,6 +56,16 @@ private struct Run {
   private func mirror(bits: UInt64? = nil, packets: UInt64? = nil, priority: Int = 50) -> SinkPlan.Mirror {
     let budget = bits == nil && packets == nil ? nil : MirrorBudget(bits: bits, packets: packets)
     return SinkPlan.Mirror(budget: budget, priority: priority)
+  }
+
+  @Test(arguments: [-3600, 3600] as [Int64])
+  func aClockThatIsSetChangesNoBudget(_ seconds: Int64) {
+    var run = Run([mirror(packets: 1000)])
+    let stream = [Stream(mirror: 0, packets: 500)]
+    run.run(stream, seconds: 2)
+    run.setClock(by: seconds)
+    run.run(stream, seconds: 10)
+    #expect(run.sent[0]?.packets == 5000)
   }
 
   @Test func whoHasNoBudgetIsAskedNothing() {

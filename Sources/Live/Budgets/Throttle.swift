@@ -153,7 +153,8 @@ struct Throttle {
       lastCPU = cpuShare == nil ? 0 : cpu()
       return
     }
-    let elapsed = time - start
+    // A clock that was set back begins a window anew: the old one would end only when the clock has caught up.
+    let elapsed = time < start ? Self.window : time - start
     guard elapsed >= Self.window else { return }
     self.start = time
     // A packet that comes after a pause has nothing to do with what was before it.

@@ -53,11 +53,24 @@ struct GrowthDetector {
   private(set) var loops: [Int: Place] = [:]
   private var nextLook: Int64 = .max
   private var batch: UInt32 = 0
+  private var lastTime: Int64 = .min
 
   /// Before the copies of a batch.
   mutating func beginBatch(at time: Int64) {
     batch &+= 1
+    if time < lastTime { beginAnew(ifSetBackTo: time) }
+    lastTime = time
     if time >= nextLook { look(at: time) }
+  }
+
+  /// A clock that was set back: until it had caught up, nothing would be over. Paused mirrors stay so. Batches of several
+  /// interfaces overlap a little; that is no such thing.
+  private mutating func beginAnew(ifSetBackTo time: Int64) {
+    guard lastTime - time > Self.shortest else { return }
+    entries = [Entry](repeating: Entry(), count: Self.mask + 1)
+    held = []
+    proven = [:]
+    nextLook = .max
   }
 
   /// - Parameter fingerprint: of the packet, wherever it is.
