@@ -189,5 +189,6 @@ bool lv_ring_is_bound(const lv_ring *ring) {
   getsockopt(ring->descriptor, SOL_SOCKET, SO_ERROR, &code, &size);
   struct sockaddr_ll address;
   size = sizeof address;
-  return getsockname(ring->descriptor, (struct sockaddr *)&address, &size) == 0 && address.sll_ifindex > 0;
+  /* What cannot be asked is no reason to give up what waits in the ring. */
+  return getsockname(ring->descriptor, (struct sockaddr *)&address, &size) != 0 || address.sll_ifindex > 0;
 }

@@ -36,7 +36,9 @@ extension LiveSource {
   }
 
   /// Opens what has come, closes what has gone. Called when there is reason to, and now and then.
-  public func lookAfterInterfaces() {
+  ///
+  /// - Parameter retries: tries again what could not be opened.
+  public func lookAfterInterfaces(retries: Bool = false) {
     var hasChanged = false
     for descriptor in watches.values where lv_links_changed(descriptor) { hasChanged = true }
     for capture in captures {
@@ -44,7 +46,7 @@ extension LiveSource {
       capture.close()
       hasChanged = true
     }
-    if hasChanged { openMissing() }
+    if hasChanged || (retries && !troubled.isEmpty) { openMissing() }
   }
 
   private func openMissing() {

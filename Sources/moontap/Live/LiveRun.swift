@@ -139,7 +139,7 @@ final class LiveRun {
     }
     guard ContinuousClock.now - lastLook > .seconds(1) else { return }
     lastLook = ContinuousClock.now
-    source.lookAfterInterfaces()
+    source.lookAfterInterfaces(retries: true)
     sink.lookAfterRoutes()
     tellLoops(engine.configuration.plan)
     tellShedding(engine.configuration.plan)

@@ -9,7 +9,7 @@ final class Laboratory {
   /// Why there can be none here; nil: there can.
   static let missing: String? = {
     guard geteuid() == 0 else { return "network namespaces need root" }
-    for tool in ["ip", "ping", "tcpdump", "ethtool", "iperf3", "setpriv"] {
+    for tool in ["ip", "ping", "tcpdump", "ethtool", "iperf3", "setpriv", "curl", "dig", "dnsmasq", "strace"] {
       guard let found = try? Shell.run("sh", ["-c", "command -v \(tool)"]), found.status == 0 else {
         return "\(tool) is not installed"
       }

@@ -119,4 +119,30 @@ struct LiveLoopTests {
     // 200 packets of the pings, besides ARP; ICMP errors of web2 about what it was sent go to the receiver.
     #expect((200...340).contains(mirror["collected"]?.packets ?? 0), "\(mirror)")
   }
+
+  /// A router behind the mirrored interface says of copies that it knows no way: its errors quote copies.
+  @Test func icmpErrorsAboutCopiesAreNotCopied() throws {
+    let laboratory = try Laboratory()
+    try laboratory.shell(
+      """
+      ip -n \(laboratory.host) link del to-ids
+      ip -n \(laboratory.host) addr add 10.20.1.1/24 dev br0
+      ip -n \(laboratory.host) route add 10.20.9.10 via 10.20.1.11
+      ip -n \(laboratory.web(1)) route add 10.20.1.1 dev eth0
+      ip -n \(laboratory.web(1)) route add unreachable 10.20.9.10
+      ip netns exec \(laboratory.web(1)) sh -c '
+        echo 1 > /proc/sys/net/ipv4/ip_forward; echo 0 > /proc/sys/net/ipv4/icmp_ratelimit'
+      """)
+    let own = try laboratory.record("eth0", in: laboratory.web(1), to: "own.pcap", ["icmp[0] == 3"])
+    let moontap = try laboratory.moontap(try laboratory.policy(#"source.eni("eni-web1")"#))
+    try laboratory.ping("-c 100 -i 0.005")
+    usleep(300_000)
+    let (mirror, _) = try LiveRunTests.checked(moontap.stop())
+    own.kill()
+    let errors = try laboratory.frames("own.pcap").count
+    let reached = (mirror["collected"]?.packets ?? 0) + (mirror["reasons"]?["no-receiver"]?.packets ?? 0)
+    // 200 packets of the pings, and what is said besides (ARP) a few times.
+    #expect(errors > 0 && mirror["reasons"]?["copy"]?.packets == errors, "\(errors): \(mirror)")
+    #expect((200...220).contains(reached))
+  }
 }
