@@ -23,13 +23,14 @@ struct LiveTrafficTests {
         def log_message(self, *a): pass
       s = http.server.HTTPServer(("10.20.1.12", 80), H); print("serving", file=sys.stderr); s.serve_forever()
       """
-    let dns = [
-      "dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", "--conf-file=/dev/null", "--user=root", "--pid-file=",
-      "--address=/shop.test/10.20.1.99", "--listen-address=10.20.1.12", "--bind-interfaces", "--log-facility=-",
-    ]
+    // In a shell: dnsmasq closes the descriptor by whose end `Process` learns of its child's, and all others would wait for it.
+    let dns = """
+      setpriv --pdeathsig KILL dnsmasq --no-daemon --no-resolv --no-hosts --conf-file=/dev/null --user=root --pid-file= \
+        --address=/shop.test/10.20.1.99 --listen-address=10.20.1.12 --bind-interfaces --log-facility=- & wait
+      """
     return [
       try Daemon(in: laboratory.web(2), ["python3", "-uc", http], ready: "serving"),
-      try Daemon(in: laboratory.web(2), dns, ready: "started"),
+      try Daemon(in: laboratory.web(2), ["sh", "-c", dns], ready: "started"),
       try Daemon(
         in: laboratory.web(2), ["iperf3", "-s", "--logfile", "/dev/stderr", "--forceflush"], ready: "listening"),
     ]
@@ -44,8 +45,8 @@ struct LiveTrafficTests {
       \(inWeb1) ping -q -c 10 -i 0.01 -s 1000 10.20.1.12
       \(inWeb1) iperf3 -c 10.20.1.12 -n 500K -b 40M
       \(inWeb1) iperf3 -c 10.20.1.12 -u -n 200K -l 1000 -b 20M -R
+      sleep 0.3
       """)
-    usleep(300_000)
   }
 
   /// What a policy collects of that traffic.
@@ -137,11 +138,12 @@ struct LiveTrafficTests {
       ip netns exec \(laboratory.host) sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward'
       ip -n \(laboratory.web(1)) route add 10.20.9.0/24 via 10.20.1.1
       ip -n \(laboratory.receiver) route add 10.20.1.0/24 via 10.20.9.1
+      ip netns exec \(laboratory.web(1)) ethtool -K eth0 tx off
       """)
-    let copies = try laboratory.record("vx0", in: laboratory.receiver, to: "copies.pcap", ["-Q", "in", "ip"])
+    let copies = try laboratory.record("vx0", in: laboratory.receiver, to: "copies.pcap", ["-Q", "in", "icmp or udp"])
     let own = try laboratory.record(
       "eth0", in: laboratory.web(1), to: "own.pcap",
-      ["ip and not src host 10.20.9.10 and not (udp dst port 4789 and dst host 10.20.9.10)"])
+      ["(icmp or udp) and not src host 10.20.9.10 and not (udp dst port 4789 and dst host 10.20.9.10)"])
     let moontap = try laboratory.moontap(try laboratory.policy(#"source.eni("eni-web1")"#))
     try laboratory.ping(to: "10.20.9.10", "-c 20 -i 0.01")
     try laboratory.ping("-c 20 -i 0.01")
