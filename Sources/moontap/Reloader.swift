@@ -64,8 +64,8 @@ final class Reloader: Sendable {
   /// Waits until a reload that is under way has ended; none begins any more.
   func stop() {
     isStopping.store(true, ordering: .releasing)
-    Hangup.wake(Hangup.look)
-    finished.wait()
+    // Again, if the pipe could not be written: who waits for a thread that was told nothing, waits for ever.
+    repeat { Hangup.wake(Hangup.look) } while finished.wait(timeout: .now() + .milliseconds(100)) == .timedOut
   }
 
   // MARK: The thread's side

@@ -150,4 +150,12 @@ struct LiveFaultTests {
     let interface = live["interfaces"]?.array?.first { $0["name"]?.string == "tap-web2" }
     #expect(interface?["met"]?.integer ?? 0 > 500 && mirror["collected"]?.packets ?? 0 > 0)
   }
+
+  /// A sample of the system calls of an offline run and of a live one that `scripts/faults --inject` has fail.
+  @Test func aSystemCallThatFailsIsToldOrCounted() throws {
+    let finished = try Shell.run(
+      "python3", ["scripts/faults", "--inject", "--sample", "20", "--binary", Shell.moontap])
+    #expect(finished.status == 0, "\(finished.text) \(finished.errors)")
+    #expect(finished.text.contains("faults injected, 0 not well met"))
+  }
 }
