@@ -128,11 +128,11 @@ class Live(Way):
 
 
 def calls(way, trace):
-    """How often each thread calls what, and how often before its work begins: the most of any thread."""
+    """Of the thread that makes a call most often: how often before the program's work begins, and how often then."""
     wrapper = ["strace", "-D", "-f", "-qq", "-o", trace, "-e", "trace=" + ",".join("?" + call for call in CALLS)]
     way.run(wrapper)
     time.sleep(0.2)
-    before, after = Counter(), {}
+    before, after = {}, {}
     has_begun = False
     for line in open(trace):
         found = re.match(r"(\d+) +(\w+)\(", line)
@@ -141,21 +141,21 @@ def calls(way, trace):
         thread, call = found.groups()
         if call == "openat" and way.first in line:
             has_begun = True
-        if not has_begun:
-            before[call] += 1
-        else:
-            after.setdefault(call, Counter())[thread] += 1
-    return before, {call: max(threads.values()) for call, threads in after.items()}
+        counts = after if has_begun else before
+        counts.setdefault(call, Counter())[thread] += 1
+    busiest = {call: threads.most_common(1)[0] for call, threads in after.items()}
+    return {call: (before.get(call, Counter())[thread], count) for call, (thread, count) in busiest.items()}
 
 
 def faults(way, trace):
-    before, after = calls(way, trace)
+    counts = calls(way, trace)
     plan = {}
     for call, errors in CALLS.items():
-        for number in range(1, min(MOST, after.get(call, 0)) + 1):
+        before, after = counts.get(call, (0, 0))
+        for number in range(1, min(MOST, after) + 1):
             # Two errors each, in turn, and every error on the first call.
             chosen = errors if number == 1 else [errors[number % len(errors)], errors[(number + 1) % len(errors)]]
-            plan |= {(call, error, before[call] + number): None for error in chosen}
+            plan |= {(call, error, before + number): None for error in chosen}
     return list(plan)
 
 
