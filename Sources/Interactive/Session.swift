@@ -70,6 +70,10 @@ public final class Session: InputAnswering {
     public var output: (String) -> Void = { _ in }
     public var progress: ((ScanProgress?) -> Void)?
     public var tools: Tools?
+    /// What the session is attached to: `follow` tells it what that has.
+    public var engine: (any RunningEngine)?
+    /// Of one input.
+    public var limits = LuaLimits.repl
 
     public init() {}
   }
@@ -157,7 +161,8 @@ public final class Session: InputAnswering {
     let chunk = given ?? log.upcomingName
     let declared = context.declarations
     do throws(LuaError) {
-      guard case .done(let view, let count, let isExpression) = try state.evaluate(text, chunkName: chunk) else {
+      guard case .done(let view, let count, let isExpression) = try state.evaluate(text, chunkName: chunk, limits: options.limits)
+      else {
         return given == nil ? .incomplete : .failed(["\(chunk): the text ends where more is expected"])
       }
       note(text, chunk, isTyped: given == nil)

@@ -25,6 +25,22 @@ public struct LiveReport: Sendable {
 
       /// What the pipeline was given.
       public var records: UInt64 { read - echoed - superFrames + segments }
+
+      /// The same interface's counters at two times.
+      public static func + (a: Self, b: Self) -> Self {
+        var sum = a
+        sum.met += b.met
+        sum.lost += b.lost
+        sum.read += b.read
+        sum.echoed += b.echoed
+        sum.superFrames += b.superFrames
+        sum.segments += b.segments
+        sum.uncut += b.uncut
+        sum.checksums += b.checksums
+        sum.uncheckedsums += b.uncheckedsums
+        sum.tags += b.tags
+        return sum
+      }
     }
 
     /// As the inventory calls it.

@@ -58,6 +58,8 @@ package final class PolicyContext {
   var inForce: [MirrorObject] = []
   /// Mirrors that others declared, as they are now; nil: nothing is running, those of `earlier` count.
   var neighbours: (() -> [TrafficMirror])?
+  /// Of a session that is attached to an engine: who has the mirrors.
+  package var keeper: MirrorKeeper?
   /// What scripts asked for since the engine last looked.
   var requests = PolicyRequests()
   /// What the last failed `mirror{}` said, and what it broke.

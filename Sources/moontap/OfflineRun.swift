@@ -19,6 +19,8 @@ final class OfflineRun {
   }
 
   private let engine: Engine
+  private let door: ControlDoor
+  private let waiting = Waiting()
   private let source: any FrameSource
   private let output: Output?
   private let inputs: Set<FileIdentity>
@@ -26,8 +28,11 @@ final class OfflineRun {
   private var problems: [Problem] = []
 
   /// - Parameter hangup: where SIGHUP is heard, see `Hangup`.
-  init(_ input: InputOptions, _ traffic: TrafficOptions, output: Output?, hangup: Int32) throws {
+  init(
+    _ input: InputOptions, _ traffic: TrafficOptions, output: Output?, control: ControlOptions, hangup: Int32
+  ) throws {
     self.output = output
+    door = try control.open(isDefault: false)
     let configuration = try Configuration(input, traffic)
     configuration.warnings.complain()
     inputs = Set(try traffic.captures().compactMap(FileIdentity.init(capture:)))
@@ -35,11 +40,22 @@ final class OfflineRun {
     engine = try Engine(configuration, input, traffic, hangup: hangup) { plan in
       if let output { try Self.refuseOverwriting(inputs, output, plan) }
     }
-    source = try Captures.open(traffic)
+    let waiting = waiting
+    source = try Captures.open(traffic) { waiting.pass() }
+    waiting.pass = { [unowned self] in engine.carryOutRequests(sink) }
   }
 
-  func carryOut() throws -> Outcome {
-    let start = ContinuousClock.now
+  /// What the source calls while a pipe has nothing to give, on the engine's thread.
+  ///
+  /// Safe because: the source is asked by the engine only.
+  private final class Waiting: @unchecked Sendable {
+    var pass: () -> Void = {}
+  }
+
+  func carryOut() throws -> Outcome { try door.whileOpen(to: engine, isLive: false) { try judge() } }
+
+  private func judge() throws -> Outcome {
+    engine.begin()
     do {
       try judgeAll()
       try sink?.finish()
@@ -47,12 +63,8 @@ final class OfflineRun {
       sink?.abandon()
       throw Problem(error)
     }
-    let seconds = (ContinuousClock.now - start).seconds
     let configuration = engine.configuration
-    let summary = Summary(
-      plan: configuration.plan, report: try engine.pipeline.report(), seconds: seconds, faults: configuration.faults,
-      metrics: configuration.metrics, failures: configuration.failures, scripts: configuration.scripts,
-      reloads: engine.reloads, isInterrupted: Interrupt.isRequested, files: sink?.paths ?? [])
+    let summary = try engine.summary(isInterrupted: Interrupt.isRequested, files: sink?.paths ?? [])
     configuration.finishLogs()
     problems += configuration.scriptProblems
     if let sink, let output { problems += leftovers(in: output, besides: sink.paths) }
@@ -68,7 +80,7 @@ final class OfflineRun {
     let batch = FrameBatch()
     var progress = Progress()
     defer {
-      engine.stop()
+      engine.stop(sink)
       progress.clear()
     }
     while !Interrupt.isRequested {

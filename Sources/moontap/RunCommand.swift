@@ -26,6 +26,7 @@ struct RunCommand: ParsableCommand {
   @OptionGroup var input: InputOptions
   @OptionGroup var traffic: TrafficOptions
   @OptionGroup var live: LiveOptions
+  @OptionGroup var control: ControlOptions
 
   @Option(help: ArgumentHelp("Write one capture per receiver into this folder.", valueName: "folder"))
   var write: String?
@@ -61,7 +62,7 @@ struct RunCommand: ParsableCommand {
     try finish {
       let hangup = try Hangup.catchSignal()
       // Not yet on another thread: rights are given up thread by thread.
-      let liveRun = live.live ? try LiveRun(input, traffic, live) : nil
+      let liveRun = live.live ? try LiveRun(input, traffic, live, control) : nil
       return try onScriptStack {
         let outcome = try liveRun?.carryOut(hangup: hangup) ?? offline(hangup)
         let summary = outcome.summary
@@ -73,7 +74,7 @@ struct RunCommand: ParsableCommand {
   }
 
   private func offline(_ hangup: Int32) throws -> OfflineRun.Outcome {
-    try OfflineRun(input, traffic, output: output, hangup: hangup).carryOut()
+    try OfflineRun(input, traffic, output: output, control: control, hangup: hangup).carryOut()
   }
 
   private var output: OfflineRun.Output? {

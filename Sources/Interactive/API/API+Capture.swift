@@ -12,6 +12,7 @@ extension APIEntry {
       example: #"packets = capture.open "web.pcap""#,
       binding: .function(
         body { session, call throws(HostFailure) in
+          try session.refuseFiles("capture.open")
           try call.requireTyped("capture.open")
           let paths = (0..<call.count).compactMap { call.string($0) }
           try session.push(try session.open(paths), call)

@@ -16,17 +16,19 @@ final class LiveRun {
   private let configuration: Configuration
   private let source: LiveSource
   private let sink: CopySender
+  private let door: ControlDoor
   /// How many plans of the engine the source has followed.
   private var followed = 0
   private var lastLook = ContinuousClock.now
 
   /// Called on the one thread there is: rights are given up thread by thread.
-  init(_ input: InputOptions, _ traffic: TrafficOptions, _ live: LiveOptions) throws {
+  init(_ input: InputOptions, _ traffic: TrafficOptions, _ live: LiveOptions, _ control: ControlOptions) throws {
     (self.input, self.traffic, self.live) = (input, traffic, live)
     let user = try Self.user(live.user)
     // Policies are loaded with all rights, as every file is: they could not be read again where that matters.
     configuration = try onScriptStack { try Configuration(input, traffic) }
     configuration.warnings.complain()
+    door = try control.open(isDefault: true, owner: user.map { (uid_t($0.id), gid_t($0.group)) })
     do throws(LiveError) {
       source = try LiveSource(
         configuration.plan, options: live.capture, compiler: configuration.compiler,
@@ -52,20 +54,19 @@ final class LiveRun {
   /// - Parameter hangup: where SIGHUP is heard, see `Hangup`.
   func carryOut(hangup: Int32) throws -> OfflineRun.Outcome {
     let engine = try Engine(configuration, input, traffic, hangup: hangup) { _ in }
+    engine.live = { [source, sink] in LiveReport(interfaces: source.report(), receivers: sink.report()) }
+    source.wake = engine.requests.wake
     Interrupt.catchSignals()
-    let start = ContinuousClock.now
-    announce()
-    try judgeAll(engine)
-    let seconds = (ContinuousClock.now - start).seconds
-    let configuration = engine.configuration
-    var summary = Summary(
-      plan: configuration.plan, report: try engine.pipeline.report(), seconds: seconds, faults: configuration.faults,
-      metrics: configuration.metrics, failures: configuration.failures, scripts: configuration.scripts,
-      reloads: engine.reloads, isInterrupted: Interrupt.isRequested && Interrupt.ending == .interrupted, files: [])
-    summary.live = LiveReport(interfaces: source.report(), receivers: sink.report())
-    configuration.finishLogs()
-    let problems = configuration.scriptProblems
-    return OfflineRun.Outcome(summary: summary, problems: problems, ending: problems.isEmpty ? ending : .failed)
+    return try door.whileOpen(to: engine, isLive: true) {
+      announce()
+      engine.begin()
+      try judgeAll(engine)
+      let isInterrupted = Interrupt.isRequested && Interrupt.ending == .interrupted
+      let summary = try engine.summary(isInterrupted: isInterrupted)
+      engine.configuration.finishLogs()
+      let problems = engine.configuration.scriptProblems
+      return OfflineRun.Outcome(summary: summary, problems: problems, ending: problems.isEmpty ? ending : .failed)
+    }
   }
 
   /// SIGTERM is how a live run ends: that is no failure.
@@ -78,7 +79,7 @@ final class LiveRun {
 
   private func judgeAll(_ engine: Engine) throws {
     let batch = FrameBatch()
-    defer { engine.stop() }
+    defer { engine.stop(sink) }
     var isStopping = false
     while true {
       if Interrupt.isRequested, !isStopping {
