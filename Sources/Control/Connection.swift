@@ -136,6 +136,7 @@ final class Connection {
   func expire(at now: ContinuousClock.Instant) {
     let mayWait = !wantsToWrite && !isLingering && (isBusy || isKept)
     if !mayWait, now > deadline { isOver = true }
-    if hasEnded, !hasLine, !isBusy, !wantsToWrite, !isLingering { isOver = true }
+    let hasNoRequest = kind == .web || !hasLine
+    if hasEnded, hasNoRequest, !isBusy, !wantsToWrite, !isLingering { isOver = true }
   }
 }

@@ -1,5 +1,5 @@
-public import JSONText
 internal import Foundation
+public import JSONText
 internal import Synchronization
 
 /// Who answers what clients ask. Called on the server's thread, one request at a time.

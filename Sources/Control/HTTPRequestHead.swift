@@ -30,7 +30,9 @@ struct HTTPRequestHead: Equatable {
   }
 
   private static func read(_ head: ArraySlice<UInt8>) -> Result<HTTPRequestHead, Failure> {
-    guard head.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 9 || $0 == 13 || $0 == 10 }) else { return .failure(.bad) }
+    guard head.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 9 || $0 == 13 || $0 == 10 }) else {
+      return .failure(.bad)
+    }
     // A line break is one character of Swift's.
     let lines = String(decoding: head, as: UTF8.self).split(separator: "\r\n", omittingEmptySubsequences: false)
     let words = lines[0].split(separator: " ", omittingEmptySubsequences: false)

@@ -39,6 +39,8 @@ final class ServerLoop {
 
   private var isOver: Bool {
     guard server.wantsToStop else { return false }
+    // What was sent before the end was wanted.
+    for post in server.takePosts() { deliver(post) }
     let end = end ?? .now + .seconds(1)
     self.end = end
     return !connections.contains(where: \.wantsToWrite) || .now > end
@@ -80,7 +82,9 @@ final class ServerLoop {
     for _ in 0..<64 {
       let descriptor = accept(listener, nil, nil)
       if descriptor < 0 {
-        if errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM { pause = .now + .milliseconds(100) }
+        if errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM {
+          pause = .now + .milliseconds(100)
+        }
         return
       }
       let connection = Connection(nextNumber, kind, descriptor)

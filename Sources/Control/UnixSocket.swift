@@ -76,7 +76,9 @@ public final class UnixSocket: Sendable {
   private static func isDead(_ path: String) throws(ControlError) -> Bool {
     let probe = try make()
     defer { close(probe) }
-    let code = try unsafe withAddress(path) { address, length in unsafe Glibc.connect(probe, address, length) == 0 ? 0 : errno }
+    let code = try unsafe withAddress(path) { address, length in
+      unsafe Glibc.connect(probe, address, length) == 0 ? 0 : errno
+    }
     return code == ECONNREFUSED
   }
 

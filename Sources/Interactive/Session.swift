@@ -161,7 +161,9 @@ public final class Session: InputAnswering {
     let chunk = given ?? log.upcomingName
     let declared = context.declarations
     do throws(LuaError) {
-      guard case .done(let view, let count, let isExpression) = try state.evaluate(text, chunkName: chunk, limits: options.limits)
+      guard
+        case .done(let view, let count, let isExpression) = try state.evaluate(
+          text, chunkName: chunk, limits: options.limits)
       else {
         return given == nil ? .incomplete : .failed(["\(chunk): the text ends where more is expected"])
       }

@@ -15,7 +15,8 @@ enum Captures {
     var problems: [Problem] = []
     for path in try traffic.captures() {
       do throws(CaptureError) {
-        sources.append(try CaptureFileSource(path: path) {
+        sources.append(
+          try CaptureFileSource(path: path) {
             waiting()
             return Interrupt.isRequested
           })

@@ -42,7 +42,9 @@ extension Configuration {
     var now = mirrorsNow()
     for (index, mirror) in plan.mirrors.enumerated() where owners[index] == nil {
       guard let isEnabled = switched[plan.identity(index)],
-        let place = now.firstIndex(where: { $0.owner == nil && $0.mirror.name == mirror.name && $0.mirror.vpc == mirror.vpc })
+        let place = now.firstIndex(where: {
+          $0.owner == nil && $0.mirror.name == mirror.name && $0.mirror.vpc == mirror.vpc
+        })
       else { continue }
       now[place].mirror.isEnabled = isEnabled
     }
@@ -83,7 +85,8 @@ extension Configuration {
   func refuseSwitching(_ identity: MirrorIdentity, _ isEnabled: Bool) throws {
     let name = identity.name.quotedForMessage
     guard let index = plan.mirrors.indices.first(where: { plan.identity($0) == identity }) else {
-      throw Problem(code: "mirror.unknown", sentence: "the engine has no mirror \(name) in VPC \(identity.vpc) any more")
+      throw Problem(
+        code: "mirror.unknown", sentence: "the engine has no mirror \(name) in VPC \(identity.vpc) any more")
     }
     if stored.values.contains(identity) {
       throw Problem(

@@ -57,7 +57,9 @@ final class Reloader: Sendable {
 
   /// The newest configuration that was found right since the last call.
   func takeReady() -> Ready? {
-    guard isReady.load(ordering: .relaxed), isReady.exchange(false, ordering: .acquiringAndReleasing) else { return nil }
+    guard isReady.load(ordering: .relaxed), isReady.exchange(false, ordering: .acquiringAndReleasing) else {
+      return nil
+    }
     return box.withLock { box in
       guard let parcel = box.ready else { return nil }
       let waiting = box.waiting

@@ -49,12 +49,14 @@ struct ReplCommand: ParsableCommand {
   func validate() throws {
     if attach {
       guard inventory == nil, read.isEmpty, set.isEmpty, policies.isEmpty else {
-        throw ValidationError("--attach takes the engine's inventory and mirrors: no --inventory, --read, --set, policies.")
+        throw ValidationError(
+          "--attach takes the engine's inventory and mirrors: no --inventory, --read, --set, policies.")
       }
       return
     }
     guard inventory != nil else {
-      throw ValidationError("No inventory: --inventory FILE tells which networks and interfaces exist; --attach asks an engine.")
+      throw ValidationError(
+        "No inventory: --inventory FILE tells which networks and interfaces exist; --attach asks an engine.")
     }
     if engine.control != nil { throw ValidationError("--control says which engine to ask: add --attach.") }
     if read.contains("-") { throw ValidationError("A session reads captures again and again: - cannot be read twice.") }

@@ -28,7 +28,7 @@ struct MetricsTextTests {
     #expect(MetricsText.Format(accept: "*/*") == .openMetrics)
     var text = MetricsText(.prometheus)
     text.family("a_bytes", .counter, unit: "bytes", help: "Bytes.")
-    text.sample([], 1)
+    text.sample([], UInt64(1))
     #expect(
       String(decoding: text.finished(), as: UTF8.self)
         == "# TYPE a_bytes_total counter\n# HELP a_bytes_total Bytes.\na_bytes_total 1\n")

@@ -110,9 +110,11 @@ final class AttachedSession: Sendable {
   /// The session, with the mirrors that the engine has now. Of an engine that has reloaded it is a new one: what the old one
   /// knew is of another inventory.
   private func follow(_ room: inout SessionRoom) throws -> Session {
-    let engine = room.engine ?? AttachedEngine(control) { [control, client] line in
-      control.server.send(["output": .string(line)], to: client, isAnswer: false)
-    }
+    let engine =
+      room.engine
+      ?? AttachedEngine(control) { [control, client] line in
+        control.server.send(["output": .string(line)], to: client, isAnswer: false)
+      }
     room.engine = engine
     let look = try engine.look()
     if let session = room.session, room.reloads == look.reloads {
@@ -159,7 +161,8 @@ final class AttachedSession: Sendable {
     func output(_ line: String) {
       guard outputLeft > 0 else { return }
       outputLeft -= line.utf8.count + 1
-      send(outputLeft > 0 ? line : "… more than \(AttachedSession.outputLimit >> 20) MiB of output, the rest is left out")
+      send(
+        outputLeft > 0 ? line : "… more than \(AttachedSession.outputLimit >> 20) MiB of output, the rest is left out")
     }
 
     func look() throws(RunningEngineFailure) -> EngineLook {
@@ -183,7 +186,8 @@ final class AttachedSession: Sendable {
       case .done(let before, let after, let warnings):
         return [ReloadChange(from: before, to: after).text] + warnings.map(\.line)
       case .refused(let problems):
-        throw RunningEngineFailure("refused, everything stays as it was: " + problems.map(\.line).joined(separator: "; "))
+        throw RunningEngineFailure(
+          "refused, everything stays as it was: " + problems.map(\.line).joined(separator: "; "))
       }
     }
 

@@ -24,7 +24,8 @@ struct ControlOptions: ParsableArguments {
       return
     }
     guard let address = TCPAddress(metrics) else {
-      throw ValidationError("--metrics '\(metrics)': an IP address and a port are needed, as in 127.0.0.1:9464 or [::1]:9464.")
+      throw ValidationError(
+        "--metrics '\(metrics)': an IP address and a port are needed, as in 127.0.0.1:9464 or [::1]:9464.")
     }
     guard address.address.isLoopback || metricsPublic else {
       throw ValidationError(

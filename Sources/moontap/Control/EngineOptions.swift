@@ -32,7 +32,8 @@ struct EngineOptions: ParsableArguments {
 
   private static func several(_ clients: [ControlClient]) -> Problem {
     Problem(
-      code: "control.several", sentence: "\(clients.count) engines are running: \(clients.map(\.path).joined(separator: ", "))",
+      code: "control.several",
+      sentence: "\(clients.count) engines are running: \(clients.map(\.path).joined(separator: ", "))",
       hint: "--control PATH says which", exit: .usage)
   }
 }

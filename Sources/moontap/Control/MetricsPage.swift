@@ -47,7 +47,9 @@ struct MetricsPage {
     text.sample([], UInt64(summary.reloads))
     tallies(&text, "moontap_records", "Frames that were judged.") { [([], report.records)] }
     tallies(&text, "moontap_undecodable", "Frames of a link type without a decoder.") { [([], report.undecodable)] }
-    tallies(&text, "moontap_unattributed", "Frames of no VPC that has an enabled mirror.") { [([], report.unattributed)] }
+    tallies(&text, "moontap_unattributed", "Frames of no VPC that has an enabled mirror.") {
+      [([], report.unattributed)]
+    }
     text.family(
       "moontap_fragments_without_ports", .counter, help: "Later fragments whose ports no condition could know.")
     text.sample([], report.fragmentsWithoutPorts)

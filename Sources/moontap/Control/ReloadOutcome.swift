@@ -49,7 +49,8 @@ struct ReloadChange: Equatable {
   }
 
   private static func list(_ names: [String]) -> String {
-    names.count <= 10 ? names.joined(separator: ", ") : names.prefix(10).joined(separator: ", ") + " + \(names.count - 10)"
+    names.count <= 10
+      ? names.joined(separator: ", ") : names.prefix(10).joined(separator: ", ") + " + \(names.count - 10)"
   }
 
   var json: JSONValue {
@@ -91,7 +92,8 @@ extension JSONValue {
       "error": .object(
         [
           JSONMember("code", .string(first?.code ?? "control.refused")), JSONMember("sentence", .string(sentence)),
-          JSONMember("hint", first?.hint.map { .string($0) } ?? .null), JSONMember("exit", .integer(Int(problems.exit.rawValue))),
+          JSONMember("hint", first?.hint.map { .string($0) } ?? .null),
+          JSONMember("exit", .integer(Int(problems.exit.rawValue))),
         ] + problems.json)
     ]
   }

@@ -97,7 +97,9 @@ final class TopTerminal {
     }
     for number in [SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGWINCH] {
       var action = sigaction()
-      unsafe action.__sigaction_handler.sa_handler = { if $0 != SIGWINCH { TopTerminal.isEnding.store(true, ordering: .relaxed) } }
+      unsafe action.__sigaction_handler.sa_handler = {
+        if $0 != SIGWINCH { TopTerminal.isEnding.store(true, ordering: .relaxed) }
+      }
       unsafe sigaction(number, &action, nil)
     }
     var raw = before

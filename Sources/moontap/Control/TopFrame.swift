@@ -79,7 +79,8 @@ struct TopFrame {
   }
 
   private var mirrors: Table {
-    let old = Dictionary(before.list("mirrors").map { (Self.key($0), MirrorCounts($0)) }, uniquingKeysWith: { a, _ in a })
+    let old = Dictionary(
+      before.list("mirrors").map { (Self.key($0), MirrorCounts($0)) }, uniquingKeysWith: { a, _ in a })
     let rows = now.list("mirrors").map { mirror -> [String] in
       let (new, was) = (MirrorCounts(mirror), old[Self.key(mirror)] ?? MirrorCounts(mirror))
       return [
@@ -90,7 +91,8 @@ struct TopFrame {
       ]
     }
     return (
-      ["Mirror", "State", "observed/s", "collected/s", "bytes/s", "delivered/s", "dropped/s", "dropped", "lua cached"], rows
+      ["Mirror", "State", "observed/s", "collected/s", "bytes/s", "delivered/s", "dropped/s", "dropped", "lua cached"],
+      rows
     )
   }
 
@@ -123,7 +125,7 @@ struct TopFrame {
     return (["ENI", "Direction", "Mirror", "observed/s", "collected/s", "bytes/s"], busiest.map(\.element.row))
   }
 
-  /// Of a live run its outlets; else what mirrors gave to receivers.
+  /// Of a live run.
   private var receivers: Table {
     let old = Dictionary(before.live("receivers").map { (Self.outlet($0), $0) }, uniquingKeysWith: { a, _ in a })
     let rows = now.live("receivers").map { receiver -> [String] in
@@ -131,7 +133,8 @@ struct TopFrame {
       let drops = ["queueFull", "sendError", "tooBig"].map { Words.count(receiver[$0].count) }
       return [
         receiver["address"]?.string ?? "", receiver["transport"]?.string ?? "", receiver["state"]?.string ?? "",
-        perSecond(receiver["sent"].count, was["sent"].count), Self.bytes(rate(receiver["bytes"].count, was["bytes"].count)),
+        perSecond(receiver["sent"].count, was["sent"].count),
+        Self.bytes(rate(receiver["bytes"].count, was["bytes"].count)),
       ] + drops
     }
     return (["Receiver", "Transport", "State", "sent/s", "bytes/s", "queue-full", "send-error", "too-big"], rows)
@@ -148,7 +151,8 @@ struct TopFrame {
       let was = old[interface["name"]?.string ?? ""] ?? interface
       return [
         interface["name"]?.string ?? "", interface["open"]?.bool == true ? "open" : "gone",
-        perSecond(interface["read"].count, was["read"].count), perSecond(interface["records"].count, was["records"].count),
+        perSecond(interface["read"].count, was["read"].count),
+        perSecond(interface["records"].count, was["records"].count),
         perSecond(interface["lost"].count, was["lost"].count), Words.count(interface["lost"].count),
       ]
     }
