@@ -21,7 +21,7 @@ final class OfflineRun {
   private let engine: Engine
   private let door: ControlDoor
   private let waiting = Waiting()
-  private let source: any FrameSource
+  private let traffic: TrafficOptions
   private let output: Output?
   private let inputs: Set<FileIdentity>
   private var sink: CaptureFileSink?
@@ -40,8 +40,7 @@ final class OfflineRun {
     engine = try Engine(configuration, input, traffic, hangup: hangup) { plan in
       if let output { try Self.refuseOverwriting(inputs, output, plan) }
     }
-    let waiting = waiting
-    source = try Captures.open(traffic) { waiting.pass() }
+    self.traffic = traffic
     waiting.pass = { [unowned self] in engine.carryOutRequests(sink) }
   }
 
@@ -55,9 +54,12 @@ final class OfflineRun {
   func carryOut() throws -> Outcome { try door.whileOpen(to: engine, isLive: false) { try judge() } }
 
   private func judge() throws -> Outcome {
+    let waiting = waiting
+    // A pipe may be silent for long before its first byte: who asks is answered meanwhile.
+    let source = try Captures.open(traffic) { waiting.pass() }
     engine.begin()
     do {
-      try judgeAll()
+      try judgeAll(source)
       try sink?.finish()
     } catch let error as CaptureError {
       sink?.abandon()
@@ -76,7 +78,7 @@ final class OfflineRun {
     return problems.filter { !$0.isWarning }.map(\.exit).max { $0.rawValue < $1.rawValue } ?? .ok
   }
 
-  private func judgeAll() throws {
+  private func judgeAll(_ source: any FrameSource) throws {
     let batch = FrameBatch()
     var progress = Progress()
     defer {
@@ -90,12 +92,12 @@ final class OfflineRun {
         problems.append(Problem(error))
         break
       }
-      if output != nil, sink == nil { sink = try openSink() }
+      if output != nil, sink == nil { sink = try openSink(source) }
       try engine.process(batch, interfaces: source.interfaces, sink: sink)
       let (consumed, total) = source.progress
       progress.update(packets: engine.pipeline.records.packets, consumed: consumed, total: total)
     }
-    if output != nil, sink == nil { sink = try openSink() }
+    if output != nil, sink == nil { sink = try openSink(source) }
     problems += Captures.failures(of: source).map(Problem.init)
   }
 
@@ -128,7 +130,7 @@ final class OfflineRun {
   }
 
   /// Opened with the first frames: a pcap file holds one link type, that of the capture.
-  private func openSink() throws -> CaptureFileSink? {
+  private func openSink(_ source: any FrameSource) throws -> CaptureFileSink? {
     guard let output else { return nil }
     let linkType = source.interfaces.first?.linkType ?? .ethernet
     return try CaptureFileSink(

@@ -65,11 +65,13 @@ struct StopCommand: ParsableCommand {
     try finish {
       let client = try engine.connect()
       let stopped = try client.asked(["request": "stop"], for: "stopped", limit: nil)
+      let ending = stopped["exit"]?.integer.flatMap { Ending(rawValue: Int32(clamping: $0)) } ?? .failed
       guard let summary = stopped["summary"], !summary.isNull else {
-        throw Problem(code: "control.failed", sentence: "the run ended with an error: it says which", exit: .failed)
+        let words = "the run ended without a summary, and said why where it was started"
+        throw Problem(code: "control.failed", sentence: words, exit: ending == .ok ? .failed : ending)
       }
       try Terminal.write(json ? summary.text(.pretty) + "\n" : Self.text(summary))
-      return stopped["exit"]?.integer.flatMap { Ending(rawValue: Int32(clamping: $0)) } ?? .failed
+      return ending
     }
   }
 

@@ -38,7 +38,8 @@ struct AttachTests {
         target = target.receivers "10.50.9.10" }
       """, to: "tls.lua")
     let run = try ControlledRun([policy, "--inventory", ControlledRun.inventory])
-    let packet = #"packet.tcp { from = "10.50.109.228:5000", to = "1.2.3.4:PORT", direction = "out" }"#
+    let packet =
+      #"packet.tcp { source = "10.50.109.228", destination = "1.2.3.4", destination_port = PORT, direction = "out" }"#
     let said = try run.attached(
       ["443", "80"].map { "mirrors.tls:explain(" + packet.replacing("PORT", with: $0) + ").reason" }
         .joined(separator: "\n"))

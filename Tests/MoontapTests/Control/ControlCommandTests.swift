@@ -96,7 +96,7 @@ struct ControlCommandTests {
     let folder = try TemporaryFolder()
     let store = folder.path("s.db")
     func moontap(_ arguments: String...) throws -> Finished { try Shell.moontap(arguments + ["--store", store]) }
-    #expect(try moontap("inventory", "import", ControlledRun.inventory, "--yes").status == 0)
+    #expect(try moontap("inventory", "import", ControlledRun.inventory).status == 0)
     let made = try moontap(
       "mirror", "create", "--name", "kept", "--vpc", "vpc-campus", "--whole-vpc", "--direction", "all", "--receivers",
       "10.50.9.10")

@@ -26,7 +26,7 @@ struct MetricsTests {
     let folder = try TemporaryFolder()
     let policy = try folder.write(
       #"""
-      counter("odd \"name\"\\"):add(2)
+      counter("odd_name"):add(2)
       gauge("level"):set(0.25)
       local fails = filter.when("fa\"ils\\", function(packet) return packet.ttl.x end)
       mirror { name = "quote \" back \\", vpc = "vpc-campus", source = source.vpc(), filter = fails,
