@@ -30,7 +30,7 @@ extension Policy {
     guard let auditing = context.auditing, let function = auditing.packet else { return }
     unsafe context.clock = max(context.clock, packet.pointee.time)
     let record = unsafe context.arena.place(
-      packet.pointee, isObserved: true, isAttributed: isAttributed, hasFlow: hasFlow)
+      packet, isObserved: true, isAttributed: isAttributed, hasFlow: hasFlow)
     try run(auditing) { () throws(LuaError) in
       _ = try unsafe state.call(
         function, record: context.types.record(.packet), at: UnsafeRawPointer(record), limits: limits)
