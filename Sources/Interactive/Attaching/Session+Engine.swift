@@ -7,12 +7,9 @@ import Policy
 extension Session {
   var isAttached: Bool { options.engine != nil }
 
-  static let noFiles =
-    "an attached session runs inside the engine, whose files are not yours: moontap repl without --attach has them"
-
   /// Files would be those that the engine's user may read and write.
   func refuseFiles(_ name: String) throws(HostFailure) {
-    if isAttached { throw HostFailure("\(name): \(Self.noFiles)") }
+    if isAttached { throw HostFailure("\(name): \(MirrorKeeper.noFiles)") }
   }
 
   /// Takes over what the engine has, before an input.

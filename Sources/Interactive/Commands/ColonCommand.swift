@@ -1,3 +1,5 @@
+import Policy
+
 /// A command of the prompt: `:help filter.bpf`.
 struct ColonCommand: Sendable {
   /// What stands behind it.
@@ -78,7 +80,7 @@ struct ColonCommand: Sendable {
       let near = Nearest.name(to: name, among: all.map(\.name)).map { "did you mean :\($0)?" }
       return .failed([":\(name): no such command; " + (near ?? ":help lists them")])
     }
-    if session.isAttached, command.argument == .file { return .failed([":\(name): \(Session.noFiles)"]) }
+    if session.isAttached, command.argument == .file { return .failed([":\(name): \(MirrorKeeper.noFiles)"]) }
     let argument = text.dropFirst(name.count).drop { $0.isWhitespace }
     return command.run(session, String(argument).trimmingEnd)
   }

@@ -14,6 +14,8 @@ package struct MirrorKeeper {
     self.reload = reload
   }
 
+  package static let noFiles =
+    "an attached session runs inside the engine, whose files are not yours: moontap repl without --attach has them"
   static let refusal =
     "the mirror is the engine's: it can be enabled and disabled here; to change it, change the policy, file or store that declares it"
   static let noDeclaring =
@@ -46,6 +48,11 @@ extension PolicyContext {
     }
     isFaulted = { index in positions[index].map(faulted.contains) ?? false }
     statistics = { index in positions[index].flatMap { counted[$0] } }
+  }
+
+  /// Files of an attached session would be those that the engine's user may read.
+  func refuseFilesOfEngine() throws(HostFailure) {
+    if keeper != nil { throw HostFailure(MirrorKeeper.noFiles) }
   }
 
   /// Has the keeper enable or disable a mirror.

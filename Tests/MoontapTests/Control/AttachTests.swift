@@ -55,6 +55,8 @@ struct AttachTests {
       mirrors["web-to-ids"]:delete()
       mirror { name = "x", vpc = "vpc-campus", source = source.vpc(), target = target.receivers "10.50.9.10" }
       capture.open "/etc/passwd"
+      set.load("README.md", "strings")
+      require "README"
       :load /etc/passwd
       :save_policy /tmp/x
       mirrors["web-to-ids"]:dry_run()
@@ -66,7 +68,7 @@ struct AttachTests {
     let errors = said.errors
     #expect(errors.components(separatedBy: "the mirror is the engine's").count == 3)
     #expect(errors.contains("an attached session declares no mirrors"))
-    #expect(errors.components(separatedBy: "runs inside the engine").count == 4)
+    #expect(errors.components(separatedBy: "runs inside the engine").count == 6)
     #expect(errors.contains("its Lua functions are the engine's"))
     #expect(errors.contains("attempt to index a nil value (global 'nonsense')"))
     _ = try run.run.finish()
