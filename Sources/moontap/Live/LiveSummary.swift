@@ -2,7 +2,7 @@ import JSONText
 import Live
 import Wire
 
-/// What a summary says of the interfaces and receivers of a live run.
+/// What a summary says of the interfaces and receivers of a live run, and of its sandbox.
 struct LiveSummary {
   let report: LiveReport
 
@@ -11,6 +11,12 @@ struct LiveSummary {
   var text: String {
     let width = (report.interfaces.map(\.name.count) + report.receivers.map(\.address.description.count)).max() ?? 0
     return report.interfaces.map { line($0, width) }.joined() + report.receivers.map { line($0, width) }.joined()
+      + "sandbox: \(Self.words(report.sandbox))\n"
+  }
+
+  private static func words(_ sandbox: Sandbox.Report) -> String {
+    (sandbox.isFiltered ? "seccomp" : "no seccomp") + " · "
+      + (sandbox.landlock.map { "Landlock ABI \($0)" } ?? "no Landlock")
   }
 
   private func line(_ interface: LiveReport.Interface, _ width: Int) -> String {
@@ -45,7 +51,12 @@ struct LiveSummary {
   // MARK: JSON
 
   var json: JSONValue {
-    ["interfaces": .array(report.interfaces.map(json)), "receivers": .array(report.receivers.map(json))]
+    [
+      "interfaces": .array(report.interfaces.map(json)), "receivers": .array(report.receivers.map(json)),
+      "sandbox": [
+        "seccomp": .bool(report.sandbox.isFiltered), "landlock": report.sandbox.landlock.map { .integer($0) } ?? .null,
+      ],
+    ]
   }
 
   private func json(_ interface: LiveReport.Interface) -> JSONValue {
