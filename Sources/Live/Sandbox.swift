@@ -53,7 +53,7 @@ public enum Sandbox {
   }
 
   private static func enter(_ version: Int32, _ folders: [Folder], _ fault: inout lv_fault) -> Bool {
-    let list = unsafe folders.map { lv_folder(path: unsafe strdup($0.path), access: $0.access.number) }
+    let list = folders.map { unsafe lv_folder(path: strdup($0.path), access: $0.access.number) }
     defer { for folder in list { unsafe free(UnsafeMutableRawPointer(mutating: folder.path)) } }
     return unsafe lv_landlock_enter(version, list, list.count, &fault)
   }

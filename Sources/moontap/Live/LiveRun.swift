@@ -1,4 +1,5 @@
 import Capture
+import Control
 import DataPath
 import Foundation
 import Inventory
@@ -58,9 +59,13 @@ final class LiveRun {
 
   /// - Parameter hangup: where SIGHUP is heard, see `Hangup`.
   func carryOut(hangup: Int32) throws -> OfflineRun.Outcome {
-    // Without Landlock a reload reads what the user may read.
-    let mayReload: @Sendable () throws -> Void = sandbox.landlock == nil ? {} : folders.check
-    let engine = try Engine(configuration, input, traffic, hangup: hangup, mayReload: mayReload) { _ in }
+    let engine = try Engine(
+      configuration, input, traffic, hangup: hangup,
+      mayReload: { [folders, sandbox] in
+        // Without Landlock a reload reads what the user may read.
+        if sandbox.landlock != nil { try folders.check() }
+      }
+    ) { _ in }
     engine.live = { [source, sink, sandbox] in
       LiveReport(interfaces: source.report(), receivers: sink.report(), sandbox: sandbox)
     }
