@@ -1,6 +1,6 @@
 public import Wire
 
-/// What a live run counted of interfaces and receivers, and the sandbox it is in; a snapshot.
+/// What a live run counted of interfaces and receivers, and how it is confined; a snapshot.
 public struct LiveReport: Sendable {
   public struct Interface: Sendable {
     public struct Counts: Sendable, Hashable {
@@ -76,11 +76,11 @@ public struct LiveReport: Sendable {
 
   public var interfaces: [Interface]
   public var receivers: [Receiver]
-  public var sandbox: Sandbox.Report
+  public var confinement: Confinement.Report
 
-  public init(interfaces: [Interface], receivers: [Receiver], sandbox: Sandbox.Report) {
+  public init(interfaces: [Interface], receivers: [Receiver], confinement: Confinement.Report) {
     self.interfaces = interfaces
     self.receivers = receivers
-    self.sandbox = sandbox
+    self.confinement = confinement
   }
 }

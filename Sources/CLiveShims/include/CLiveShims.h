@@ -134,7 +134,7 @@ bool lv_has_capability(int capability);
    `user` is not -1. To be called before there are other threads. */
 bool lv_drop_privileges(int64_t user, int64_t group, lv_fault *fault);
 
-/* ---- sandbox: for this thread and those that it makes, for ever; after no_new_privs ---- */
+/* ---- confinement: for this thread and those that it makes, for ever; after no_new_privs ---- */
 
 /* What may be done below a folder: read files and lists of names; that, write, make and remove files; remove files only. */
 enum { LV_READ, LV_CHANGE, LV_REMOVE };

@@ -8,7 +8,7 @@ import Policy
 
 /// The main job, live: frames of interfaces in, copies to receivers out.
 ///
-/// The way of a run: load and check everything -> open interfaces and sockets -> give up all rights but one, enter the sandbox
+/// The way of a run: load and check everything -> open interfaces and sockets -> give up all rights but one, confine it
 /// -> judge, until SIGTERM or Ctrl-C -> close the interfaces, judge what still waits -> the summary.
 final class LiveRun {
   private let input: InputOptions
@@ -18,8 +18,8 @@ final class LiveRun {
   private let source: LiveSource
   private let sink: CopySender
   private let door: ControlDoor
-  private let folders: SandboxFolders
-  private let sandbox: Sandbox.Report
+  private let folders: ConfinedFolders
+  private let confinement: Confinement.Report
   /// How many plans of the engine the source has followed.
   private var followed = 0
   private var lastLook = ContinuousClock.now
@@ -32,7 +32,7 @@ final class LiveRun {
     configuration = try onScriptStack { try Configuration(input, traffic) }
     configuration.warnings.complain()
     door = try control.open(isDefault: true, owner: user.map { (uid_t($0.id), gid_t($0.group)) })
-    folders = SandboxFolders(input, socket: door.socket?.path)
+    folders = ConfinedFolders(input, socket: door.socket?.path)
     do throws(LiveError) {
       source = try LiveSource(
         configuration.plan, options: live.capture, compiler: configuration.compiler,
@@ -40,11 +40,11 @@ final class LiveRun {
       guard source.openCount > 0 else { throw .noInterface(configuration.plan) }
       sink = try CopySender(configuration.plan.sinkPlan, options: live.send)
       try Privileges.drop(to: user)
-      sandbox = try Sandbox.enter(folders.list)
+      confinement = try Confinement.enter(folders.list)
     } catch {
       throw Problem(error)
     }
-    sandbox.missing.map { Problem(code: "live.sandbox", sentence: $0, isWarning: true) }.complain()
+    confinement.missing.map { Problem(code: "live.confinement", sentence: $0, isWarning: true) }.complain()
   }
 
   private static func user(_ name: String?) throws -> Privileges.User? {
@@ -59,15 +59,13 @@ final class LiveRun {
 
   /// - Parameter hangup: where SIGHUP is heard, see `Hangup`.
   func carryOut(hangup: Int32) throws -> OfflineRun.Outcome {
-    let engine = try Engine(
-      configuration, input, traffic, hangup: hangup,
-      mayReload: { [folders, sandbox] in
-        // Without Landlock a reload reads what the user may read.
-        if sandbox.landlock != nil { try folders.check() }
-      }
-    ) { _ in }
-    engine.live = { [source, sink, sandbox] in
-      LiveReport(interfaces: source.report(), receivers: sink.report(), sandbox: sandbox)
+    let mayReload: @Sendable () throws -> Void = { [folders, confinement] in
+      // Without Landlock a reload reads what the user may read.
+      if confinement.landlock != nil { try folders.check() }
+    }
+    let engine = try Engine(configuration, input, traffic, hangup: hangup, mayReload: mayReload) { _ in }
+    engine.live = { [source, sink, confinement] in
+      LiveReport(interfaces: source.report(), receivers: sink.report(), confinement: confinement)
     }
     source.wake = engine.requests.wake
     Interrupt.catchSignals()

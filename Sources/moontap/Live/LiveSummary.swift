@@ -2,7 +2,7 @@ import JSONText
 import Live
 import Wire
 
-/// What a summary says of the interfaces and receivers of a live run, and of its sandbox.
+/// What a summary says of the interfaces and receivers of a live run, and of its confinement.
 struct LiveSummary {
   let report: LiveReport
 
@@ -11,12 +11,12 @@ struct LiveSummary {
   var text: String {
     let width = (report.interfaces.map(\.name.count) + report.receivers.map(\.address.description.count)).max() ?? 0
     return report.interfaces.map { line($0, width) }.joined() + report.receivers.map { line($0, width) }.joined()
-      + "sandbox: \(Self.words(report.sandbox))\n"
+      + "confinement: \(Self.words(report.confinement))\n"
   }
 
-  private static func words(_ sandbox: Sandbox.Report) -> String {
-    (sandbox.isFiltered ? "seccomp" : "no seccomp") + " · "
-      + (sandbox.landlock.map { "Landlock ABI \($0)" } ?? "no Landlock")
+  private static func words(_ confinement: Confinement.Report) -> String {
+    (confinement.isFiltered ? "seccomp" : "no seccomp") + " · "
+      + (confinement.landlock.map { "Landlock ABI \($0)" } ?? "no Landlock")
   }
 
   private func line(_ interface: LiveReport.Interface, _ width: Int) -> String {
@@ -53,8 +53,9 @@ struct LiveSummary {
   var json: JSONValue {
     [
       "interfaces": .array(report.interfaces.map(json)), "receivers": .array(report.receivers.map(json)),
-      "sandbox": [
-        "seccomp": .bool(report.sandbox.isFiltered), "landlock": report.sandbox.landlock.map { .integer($0) } ?? .null,
+      "confinement": [
+        "seccomp": .bool(report.confinement.isFiltered),
+        "landlock": report.confinement.landlock.map { .integer($0) } ?? .null,
       ],
     ]
   }

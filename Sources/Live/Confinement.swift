@@ -5,7 +5,7 @@ internal import Glibc
 /// calls it may make. It cannot be left, and holds for all threads that are made later.
 ///
 /// Safe because: the paths that C reads are copies that live until it has read them.
-public enum Sandbox {
+public enum Confinement {
   /// A folder, and what may be done below it.
   public struct Folder: Sendable, Hashable {
     public enum Access: Sendable { case read, change, remove }
@@ -37,14 +37,14 @@ public enum Sandbox {
     var fault = lv_fault()
     let version = unsafe lv_landlock_version(&fault)
     if version > 0 {
-      guard enter(version, folders, &fault) else { throw LiveError("entering the sandbox", fault) }
+      guard enter(version, folders, &fault) else { throw LiveError("confining the run", fault) }
       report.landlock = Int(version)
     } else {
       report.missing.append("no Landlock here (\(fault.words)): files are protected by their owners and modes only")
     }
     // Last: it does not allow what Landlock needed.
     if unsafe lv_seccomp_is_known(&fault) {
-      guard unsafe lv_seccomp_enter(&fault) else { throw LiveError("entering the sandbox", fault) }
+      guard unsafe lv_seccomp_enter(&fault) else { throw LiveError("confining the run", fault) }
       report.isFiltered = true
     } else {
       report.missing.append("no seccomp filters here (\(fault.words)): every system call may be made")
@@ -59,7 +59,7 @@ public enum Sandbox {
   }
 }
 
-extension Sandbox.Folder.Access {
+extension Confinement.Folder.Access {
   fileprivate var number: UInt8 {
     switch self {
     case .read: UInt8(LV_READ)

@@ -4,12 +4,12 @@ import Live
 
 /// The folders that a live run uses after it has opened everything: those of the files that a reload reads, of the store, of the
 /// control socket. Folders, since whoever saves a file makes a new one under its name.
-struct SandboxFolders: Sendable {
+struct ConfinedFolders: Sendable {
   /// A file of the command line, or a folder of `--lib`.
   private struct Input: Sendable {
     var path: String
     var what: String
-    var access = Sandbox.Folder.Access.read
+    var access = Confinement.Folder.Access.read
     var isFolder = false
 
     /// The folder without links; nil: it is not there, or the file is no regular one, which a reload does not read.
@@ -19,13 +19,13 @@ struct SandboxFolders: Sendable {
         let real = unsafe realpath(path, nil)
       else { return nil }
       defer { unsafe free(real) }
-      return isFolder ? unsafe String(cString: real) : SandboxFolders.folder(of: unsafe String(cString: real))
+      return isFolder ? unsafe String(cString: real) : ConfinedFolders.folder(of: unsafe String(cString: real))
     }
   }
 
   private let inputs: [Input]
   /// What may be used, and which folders those are, whatever becomes of their names.
-  let list: [Sandbox.Folder]
+  let list: [Confinement.Folder]
   private let numbers: Set<FolderNumber>
 
   /// - Parameter socket: the control socket, which goes at the end.
@@ -36,13 +36,13 @@ struct SandboxFolders: Sendable {
     if let inventory = input.inventory { inputs.append(Input(path: inventory, what: "inventory")) }
     // SQLite keeps a log and an index beside the store, also for who only reads.
     if input.usesStore { inputs.append(Input(path: input.storeOptions.path, what: "store", access: .change)) }
-    var list = inputs.flatMap { input -> [Sandbox.Folder] in
+    var list = inputs.flatMap { input -> [Confinement.Folder] in
       guard let folder = input.folder else { return [] }
       // By its name, too: modules and sets stand beside the name, where that is a link.
       let named = input.isFolder ? [] : [Self.folder(of: input.path)]
-      return ([folder] + named).map { Sandbox.Folder($0, input.access) }
+      return ([folder] + named).map { Confinement.Folder($0, input.access) }
     }
-    if let socket { list.append(Sandbox.Folder(Self.folder(of: socket), .remove)) }
+    if let socket { list.append(Confinement.Folder(Self.folder(of: socket), .remove)) }
     self.inputs = inputs
     self.list = list
     numbers = Set(list.filter { $0.access != .remove }.compactMap { FolderNumber($0.path) })
@@ -57,13 +57,14 @@ struct SandboxFolders: Sendable {
 
   /// Whether a reload can read its files where they are now. Those that are not there, reading them says.
   ///
-  /// - Throws: `Problems` that say what the sandbox forbids; the system would say of them "permission denied".
+  /// - Throws: `Problems` that say what the confinement forbids; the system would say of them "permission denied".
   func check() throws {
     let problems = inputs.compactMap { input -> Problem? in
       guard let folder = input.folder, !isBelow(folder) else { return nil }
       return Problem(
-        place: input.path, code: "live.sandbox",
-        sentence: "the \(input.what) is in \(folder) now, which the sandbox forbids: this run may read only below the"
+        place: input.path, code: "live.confinement",
+        sentence:
+          "the \(input.what) is in \(folder) now, where its confinement forbids: the run may read only below the"
           + " folders that its files were in when it began",
         hint: "start the run again, or change files inside their folders: a folder that replaces another is a new one")
     }

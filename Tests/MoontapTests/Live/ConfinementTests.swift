@@ -7,7 +7,7 @@ import Testing
 @Suite(
   .serialized,
   .enabled(if: Laboratory.missing == nil, Comment(rawValue: "no laboratory here: \(Laboratory.missing ?? "")")))
-struct SandboxTests {
+struct ConfinementTests {
   /// Why nothing can be asked of the kernel here; nil: it can.
   static let missing: String? = {
     #if arch(x86_64)
@@ -24,7 +24,7 @@ struct SandboxTests {
     "--ambient-caps=-all,+net_raw", "--bounding-set=-all,+net_raw",
   ]
 
-  /// A call, and what the kernel must answer; without a sandbox each would be answered otherwise, for root or for everybody.
+  /// A call, and what the kernel must answer; without confinement each would be answered otherwise, for root or for everybody.
   private func expected(_ folder: TemporaryFolder) -> [(call: String, answer: String)] {
     let policy = folder.path("policy.lua")
     return [
@@ -88,8 +88,8 @@ struct SandboxTests {
     usleep(200_000)
     let summary = try moontap.stop().json()
     #expect(summary.mirror("m")?["receivers"]?.array?.first?["delivered"]?.packets ?? 0 >= 20)
-    #expect(summary["live"]?["sandbox"]?["seccomp"]?.bool == true)
-    #expect(summary["live"]?["sandbox"]?["landlock"]?.integer ?? 0 >= 1)
+    #expect(summary["live"]?["confinement"]?["seccomp"]?.bool == true)
+    #expect(summary["live"]?["confinement"]?["landlock"]?.integer ?? 0 >= 1)
   }
 
   @Test func holdsForEveryThread() throws {
@@ -161,7 +161,7 @@ struct SandboxTests {
     try moontap.hear("reload: refused")
     #expect(
       moontap.errors.contains(
-        "current/policy.lua: live.sandbox: the policy is in \(folder)/two now, which the sandbox forbids"),
+        "current/policy.lua: live.confinement: the policy is in \(folder)/two now, where its confinement forbids"),
       "\(moontap.errors)")
     let finished = try moontap.stop()
     #expect(finished.status == 0)
