@@ -33,7 +33,7 @@ final class OfflineRun {
   ) throws {
     self.output = output
     door = try control.open(isDefault: false)
-    let configuration = try Configuration(input, traffic)
+    let configuration = try Configuration(input, traffic, changesStore: true)
     configuration.warnings.complain()
     inputs = Set(try traffic.captures().compactMap(FileIdentity.init(capture:)))
     let inputs = inputs
@@ -68,7 +68,7 @@ final class OfflineRun {
     let configuration = engine.configuration
     let summary = try engine.summary(isInterrupted: Interrupt.isRequested, files: sink?.paths ?? [])
     configuration.finishLogs()
-    problems += configuration.scriptProblems
+    problems += configuration.scriptProblems + (configuration.desk?.problems ?? [])
     if let sink, let output { problems += leftovers(in: output, besides: sink.paths) }
     return Outcome(summary: summary, problems: problems, ending: ending)
   }

@@ -26,7 +26,7 @@ final class LiveRun {
     (self.input, self.traffic, self.live) = (input, traffic, live)
     let user = try Self.user(live.user)
     // Policies are loaded with all rights, as every file is: they could not be read again where that matters.
-    configuration = try onScriptStack { try Configuration(input, traffic) }
+    configuration = try onScriptStack { try Configuration(input, traffic, changesStore: true) }
     configuration.warnings.complain()
     door = try control.open(isDefault: true, owner: user.map { (uid_t($0.id), gid_t($0.group)) })
     do throws(LiveError) {
@@ -64,7 +64,7 @@ final class LiveRun {
       let isInterrupted = Interrupt.isRequested && Interrupt.ending == .interrupted
       let summary = try engine.summary(isInterrupted: isInterrupted)
       engine.configuration.finishLogs()
-      let problems = engine.configuration.scriptProblems
+      let problems = engine.configuration.scriptProblems + (engine.configuration.desk?.problems ?? [])
       return OfflineRun.Outcome(summary: summary, problems: problems, ending: problems.isEmpty ? ending : .failed)
     }
   }
