@@ -62,7 +62,12 @@ struct Summary: Sendable {
       .sorted { $0.tally.packets > $1.tally.packets }
       .map { "\($0.reason.name) \(Words.count($0.tally.packets))" }
     if !leftOut.isEmpty { text += "  left out   " + leftOut.joined(separator: " · ") + "\n" }
-    return text + lost(mirror) + (fault(mirror).map(Self.words) ?? "")
+    return text + lost(mirror) + (liveMirror(mirror).map(LiveSummary.words) ?? "")
+      + (fault(mirror).map(Self.words) ?? "")
+  }
+
+  private func liveMirror(_ mirror: PipelineReport.Mirror) -> LiveReport.Mirror? {
+    live?.mirrors.first { $0.identity == mirror.identity }
   }
 
   private func fault(_ mirror: PipelineReport.Mirror) -> MirrorFault? { mirror.index.flatMap { faults[$0] } }
