@@ -38,7 +38,7 @@ struct ReplCommand: ParsableCommand {
 
   func validate() throws {
     if read.contains("-") { throw ValidationError("A session reads captures again and again: - cannot be read twice.") }
-    _ = try InputOptions.arguments(set)
+    _ = try ScriptOptions.arguments(set)
   }
 
   func run() throws {
@@ -58,7 +58,7 @@ struct ReplCommand: ParsableCommand {
   private func makeSession() throws -> Session {
     var progress = Progress(isEnabled: Self.isInteractive)
     var options = Session.Options()
-    options.arguments = try InputOptions.arguments(set)
+    options.arguments = try ScriptOptions.arguments(set)
     options.output = { line in try? Terminal.write(line + "\n") }
     options.style.hasColour = Terminal.hasColour
     options.progress = { state in

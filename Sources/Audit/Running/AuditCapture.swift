@@ -5,6 +5,8 @@ internal import Glibc
 public struct AuditCapture: Sendable, Hashable {
   public var name: String
   public var file: String
+  /// Id of the ENI that it was captured at; nil: what its interfaces are called says so, or it is a tap of the whole VPC.
+  public var eni: String?
 
   public init(name: String, file: String? = nil) {
     self.name = name

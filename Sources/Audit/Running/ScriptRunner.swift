@@ -17,6 +17,7 @@ final class ScriptRunner {
   /// The only one.
   private let capture: String?
   private let timeout: Int64
+  private let takeCoverage: (@Sendable ([String: [Int: Int]]) -> Void)?
   private var used: Int64 = 0
   private(set) var findings = FindingFolder()
   private(set) var failure: AuditFailure?
@@ -35,6 +36,7 @@ final class ScriptRunner {
     wantsConversations = audit?.subjects.contains(.conversations) ?? false
     hasTimer = audit?.subjects.contains(.timer) ?? false
     timeout = setup.timeout
+    takeCoverage = setup.coverage
   }
 
   private let hasTimer: Bool
@@ -64,14 +66,16 @@ final class ScriptRunner {
       try policy.auditConfiguration(limits: limits)
       try take(nil, nil, [])
     }
+    takeCoverage?(policy.coverage)
   }
 
   func finish(at time: Int64?) {
     timed { limits throws(AuditFailure) in
-      try policy.auditFinish(limits: limits)
+      try policy.auditFinish(at: time, limits: limits)
       try take(time, time, [])
     }
     policy.finishLog()
+    takeCoverage?(policy.coverage)
   }
 
   func complete(_ read: (EvidencePacket) -> EvidencePacket) { findings.complete(read) }

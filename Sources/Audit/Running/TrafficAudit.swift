@@ -31,6 +31,8 @@ final class TrafficAudit {
   private var masks: [UInt64] = []
   private var names: [ConversationTracker.Name] = []
   private var captureOfInterface: [Int] = []
+  /// Beside it; empty without an inventory.
+  private var places: [ObservationFinder.Interface] = []
   private var frameNumbers: [Int]
   private(set) var results: [CaptureResult]
   private var talkers: TalkerTable
@@ -136,8 +138,10 @@ final class TrafficAudit {
 
   private func process(_ batch: FrameBatch, _ interfaces: [CaptureInterface]) {
     while captureOfInterface.count < interfaces.count {
-      let origin = interfaces[captureOfInterface.count].origin
-      captureOfInterface.append(captures.firstIndex { $0.name == origin } ?? 0)
+      let interface = interfaces[captureOfInterface.count]
+      let capture = captures.firstIndex { $0.name == interface.origin } ?? 0
+      captureOfInterface.append(capture)
+      if let finder { places.append(finder.interface(interface, of: captures[capture].eni)) }
     }
     packets.removeAll(keepingCapacity: true)
     masks.removeAll(keepingCapacity: true)
@@ -147,7 +151,7 @@ final class TrafficAudit {
       names.append(tracker.name(packets[position].observed.summary))
     }
     tracker.seek(names)
-    for position in 0..<batch.count { masks.append(attend(&packets[position], names[position], position, interfaces)) }
+    for position in 0..<batch.count { masks.append(attend(&packets[position], names[position], position)) }
     deliver()
   }
 
@@ -180,7 +184,7 @@ final class TrafficAudit {
   ///
   /// - Returns: scripts, by bit.
   private func attend(
-    _ packet: inout AuditPacket, _ name: ConversationTracker.Name, _ position: Int, _ interfaces: [CaptureInterface]
+    _ packet: inout AuditPacket, _ name: ConversationTracker.Name, _ position: Int
   ) -> UInt64 {
     guard packet.isDecodable else { return 0 }
     if let (entry, isFromHigh) = tracker.track(packet.observed, name, at: packet.place, position: position) {
@@ -189,7 +193,7 @@ final class TrafficAudit {
       packet.observed.flow = tracker.flow(entry)
     }
     let wanted = wanted(packet)
-    if wanted & packetScripts != 0 { attribute(&packet, interfaces[packet.interface]) }
+    if wanted & packetScripts != 0 { attribute(&packet) }
     return wanted
   }
 
@@ -227,8 +231,10 @@ final class TrafficAudit {
     return mask
   }
 
-  private func attribute(_ packet: inout AuditPacket, _ interface: CaptureInterface) {
-    guard let finder, let found = finder.find(packet.observed.summary, packet.direction, at: interface) else { return }
+  private func attribute(_ packet: inout AuditPacket) {
+    guard let finder,
+      let found = finder.find(packet.observed.summary, packet.direction, at: places[packet.interface])
+    else { return }
     packet.observed.vpc = found.vpc
     packet.observed.eni = found.eni
     packet.observed.subnet = found.subnet

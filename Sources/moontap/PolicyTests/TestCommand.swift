@@ -29,16 +29,7 @@ struct TestCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Inventory of the test files that name none.", valueName: "file"))
   var inventory: String?
 
-  @Option(
-    parsing: .singleValue,
-    help: ArgumentHelp("An argument for the policies: policy.args.KEY is VALUE.", valueName: "key=value"))
-  var set: [String] = []
-
-  @Option(
-    parsing: .singleValue,
-    help: ArgumentHelp(
-      "A folder where require and packet.from_capture look after the policy's own.", valueName: "folder"))
-  var lib: [String] = []
+  @OptionGroup var scripts: ScriptOptions
 
   @Option(help: ArgumentHelp("Only tests whose name contains this.", valueName: "text"))
   var filter: String?
@@ -59,7 +50,6 @@ struct TestCommand: ParsableCommand {
   var lcov: String?
 
   func validate() throws {
-    _ = try InputOptions.arguments(set)
     if list, junit != nil || coverage || lcov != nil {
       throw ValidationError("--list runs nothing: --junit, --coverage and --lcov have no part in it.")
     }
@@ -74,11 +64,11 @@ struct TestCommand: ParsableCommand {
   }
 
   private func carryOut() throws -> Ending {
-    try InputOptions.check(libraries: lib)
+    try scripts.checkLibraries()
     let files = try TestFile.find(paths.isEmpty ? ["."] : paths)
     var runner = TestRunner(
       TestRunner.Settings(
-        inventory: inventory, arguments: try InputOptions.arguments(set), libraries: lib, filter: filter,
+        inventory: inventory, arguments: try scripts.arguments(), libraries: scripts.lib, filter: filter,
         onlyLists: list, coversLines: coverage || lcov != nil))
     var report = TestReport(files: [])
     for path in files where !Interrupt.isRequested {
