@@ -51,6 +51,7 @@ stds.moontap_audit = {
     ["configuration"] = { fields = { ["violations"] = { } } },
     ["finding"] = { fields = {  }, other_fields = true },
     ["inventory"] = { fields = { ["enis"] = { other_fields = true }, ["subnets"] = { other_fields = true } } },
+    ["os"] = { fields = { ["clock"] = { }, ["date"] = { }, ["time"] = { } } },
   },
 }
 std = "moontap"

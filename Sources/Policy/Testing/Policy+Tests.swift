@@ -152,10 +152,11 @@ extension Policy {
     return chunk == context.file ? path : context.modulePath(chunk, besides: path)
   }
 
-  /// How often each line with code began, by file as it was given; test files are left out. Needs `coversLines`.
+  /// How often each line with code began, by file as it was given; test files and our own lines, whose chunks are called as
+  /// `(inventory)`, are left out. Needs `coversLines`.
   public var coverage: [String: [Int: Int]] {
     let tests = context.testing.map { PolicyFile.Place($0.path).base }
-    let chunks = state.coverage.filter { $0.key != tests && $0.key != TestContext.patternChunk }
+    let chunks = state.coverage.filter { $0.key != tests && !($0.key.hasPrefix("(") && $0.key.hasSuffix(")")) }
     return Dictionary(uniqueKeysWithValues: chunks.map { (file(ofChunk: $0.key), $0.value) })
   }
 }
