@@ -14,6 +14,16 @@ enum ReportText {
     String(time(nanoseconds).prefix(19)).replacing("T", with: " ")
   }
 
+  /// `09:00:00.001`: of the day.
+  static func milliseconds(_ nanoseconds: Int64) -> String { String(time(nanoseconds).dropFirst(11).prefix(12)) }
+
+  /// `2026-11-23 09:00:00 to 2026-11-23 09:00:07`, or once if that is the same; nil: a time is missing.
+  static func span(_ first: Int64?, _ last: Int64?) -> String? {
+    guard let first, let last else { return nil }
+    let (from, to) = (shortTime(first), shortTime(last))
+    return from == to ? from : "\(from) to \(to)"
+  }
+
   /// `2026-11-23` of days since 1970: years begin in March, so that leap days come last.
   static func date(_ day: Int64) -> String {
     let shifted = day + 719_468

@@ -4,7 +4,7 @@ import JSONText
 struct TestCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "test",
-    abstract: "Run the tests of policies.",
+    abstract: "Run the tests of policies and audits.",
     discussion: """
       EXAMPLES:
         moontap test
@@ -15,7 +15,10 @@ struct TestCommand: ParsableCommand {
         -- policy: other.lua
         -- inventory: ../inventories/campus.json
         -- set: limit=10
-      Without such a line it is --inventory, else inventory.json in the test file's folder.
+      Tests of an audit name it instead, and may name mirrors files:
+        -- audit: weak-tls.lua
+        -- mirrors: mirrors.json
+      Without a line the inventory is that of --inventory, else inventory.json in the test file's folder.
 
       Each test runs with the policy freshly loaded and a fresh pipeline. The exit code is 1 if a test failed, 2 if a policy or
       a test file could not be loaded, 3 if there is nothing to run or a file cannot be read.
