@@ -44,9 +44,11 @@ final class ScriptRunner {
 
   /// A batch in order of time: conversations that were over before a packet, the timer, the packet.
   ///
-  /// - Parameter masks: beside `packets`: scripts, by bit, that are to see it.
-  func process(_ packets: [AuditPacket], _ masks: [UInt64], _ ended: [AuditedEnd], bit: UInt64) {
-    guard !isDone, hasTimer || !ended.isEmpty || wantsPackets else { return }
+  /// - Parameters:
+  ///   - masks: beside `packets`: scripts, by bit, that are to see each.
+  ///   - seen: all of them together.
+  func process(_ packets: [AuditPacket], _ masks: [UInt64], seen: UInt64, _ ended: [EndedConversation], bit: UInt64) {
+    guard !isDone, hasTimer || !ended.isEmpty || wantsPackets && seen & bit != 0 else { return }
     timed { limits throws(AuditFailure) in
       var next = 0
       for position in masks.indices {
@@ -110,14 +112,13 @@ final class ScriptRunner {
     try take(time, time, [])
   }
 
-  private func conclude(_ over: AuditedEnd, _ bit: UInt64, _ limits: LuaLimits) throws(AuditFailure) {
+  private func conclude(_ over: EndedConversation, _ bit: UInt64, _ limits: LuaLimits) throws(AuditFailure) {
     defer { policy.conversationEnded(over.id) }
-    guard wantsConversations, over.conversation.counts.wanted & bit != 0 else { return }
-    let conversation = over.conversation
-    try unsafe conversation.observed { observed throws(AuditFailure) in
+    guard wantsConversations, over.counts.wanted & bit != 0 else { return }
+    try unsafe over.observed { observed throws(AuditFailure) in
       try unsafe policy.audit(conversation: observed, limits: limits)
     }
-    try take(conversation.counts.firstTime, conversation.counts.lastTime, conversation.body.places)
+    try take(over.counts.firstTime, over.counts.lastTime, over.body.places)
   }
 
   private func take(
@@ -137,7 +138,7 @@ final class ScriptRunner {
   }
 }
 
-extension TrackedConversation {
+extension EndedConversation {
   /// Lends it as scripts see it.
   func observed(_ use: (UnsafePointer<ObservedConversation>) throws(AuditFailure) -> Void) throws(AuditFailure) {
     var failure: AuditFailure?

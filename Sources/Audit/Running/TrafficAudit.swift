@@ -190,10 +190,12 @@ final class TrafficAudit {
     if let (entry, isFromHigh) = tracker.track(packet.observed, name, at: packet.place, position: position) {
       packet.entry = entry
       packet.isFromHigh = isFromHigh
-      packet.observed.flow = tracker.flow(entry)
     }
     let wanted = wanted(packet)
-    if wanted & packetScripts != 0 { attribute(&packet) }
+    if wanted & packetScripts != 0 {
+      if let entry = packet.entry { packet.observed.flow = tracker.flow(entry) }
+      attribute(&packet)
+    }
     return wanted
   }
 
@@ -217,10 +219,9 @@ final class TrafficAudit {
   }
 
   private func ask(_ packet: AuditPacket, _ filters: [(bit: UInt64, filter: PacketFilter)]) -> UInt64 {
-    guard !filters.isEmpty else { return 0 }
-    let hash = FlowKey.make(packet.observed.summary).key.hash(.fixed)
     var mask: UInt64 = 0
     for (bit, filter) in filters {
+      let hash = filter.samples ? FlowKey.make(packet.observed.summary).key.hash(.fixed) : 0
       if unsafe filter.matches(
         packet.observed.summary, packet.observed.bytes, captured: packet.observed.captured,
         original: packet.observed.original, linkType: packet.linkType, hash: hash)
@@ -243,11 +244,12 @@ final class TrafficAudit {
   }
 
   private func deliver() {
-    let ended =
-      tracker.ended.isEmpty
-      ? [] : tracker.ended.map { AuditedEnd(position: $0.position, id: $0.id, conversation: $0.conversation) }
-    for over in ended { talkers.add(over.conversation) }
-    for (bit, runner) in runners.enumerated() { runner.process(packets, masks, ended, bit: 1 << UInt64(bit)) }
+    let ended = tracker.ended
+    for over in ended { talkers.add(over) }
+    let seen = masks.reduce(0, |)
+    for (bit, runner) in runners.enumerated() {
+      runner.process(packets, masks, seen: seen, ended, bit: 1 << UInt64(bit))
+    }
     tracker.forgetEnded()
   }
 

@@ -54,6 +54,13 @@ struct ConversationBody {
   static let placeLimit = 6
 
   var room: Int { lowPayload.capacity + highPayload.capacity }
+
+  /// Gives back what it kept.
+  mutating func forget() {
+    lowPayload = []
+    highPayload = []
+    places = []
+  }
 }
 
 /// A packet of a capture.
@@ -63,8 +70,18 @@ struct PacketPlace: Sendable, Hashable {
   var frame: Int
 }
 
-/// One conversation that is over.
-struct TrackedConversation {
-  var counts: ConversationCounts
-  var body: ConversationBody
+/// A conversation that is over; an object, because every script is shown the same one.
+final class EndedConversation {
+  /// Of the frame of the batch before which it is over.
+  let position: Int
+  let id: UInt32
+  let counts: ConversationCounts
+  let body: ConversationBody
+
+  init(position: Int, id: UInt32, counts: ConversationCounts, body: ConversationBody) {
+    self.position = position
+    self.id = id
+    self.counts = counts
+    self.body = body
+  }
 }
