@@ -19,6 +19,12 @@ public struct AuditCapture: Sendable, Hashable {
     return try CaptureFileSource(descriptor: descriptor, path: name, isCancelled: isCancelled)
   }
 
+  /// Of the file; 0: it is not there.
+  public var byteCount: Int64 {
+    var status = stat()
+    return unsafe stat(file, &status) == 0 ? Int64(status.st_size) : 0
+  }
+
   /// Whether it is there to be read. What is wrong with it besides is a result: one bad file of an archive is not the end.
   public func check() throws(CaptureError) {
     do throws(CaptureError) {

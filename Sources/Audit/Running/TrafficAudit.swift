@@ -30,9 +30,8 @@ final class TrafficAudit {
   /// Beside `packets`: scripts, by bit, that are to see each; and the conversation that each names.
   private var masks: [UInt64] = []
   private var names: [ConversationTracker.Name] = []
-  private var captureOfInterface: [Int] = []
-  /// Beside it; empty without an inventory.
-  private var places: [ObservationFinder.Interface] = []
+  /// By number of the source's interface.
+  private var links: [Link] = []
   private var frameNumbers: [Int]
   private(set) var results: [CaptureResult]
   private var talkers: TalkerTable
@@ -60,6 +59,15 @@ final class TrafficAudit {
         loadFailures.append((index, AuditFailure(place: error.file, message: error.message)))
       }
     }
+  }
+
+  /// What there is to know of an interface that captured frames.
+  private struct Link {
+    var capture: Int
+    var linkType: LinkType
+    var decoder: LinkDecoder
+    /// nil: there is no inventory.
+    var place: ObservationFinder.Interface?
   }
 
   private func note(_ runner: ScriptRunner, bit: UInt64) {
@@ -137,17 +145,18 @@ final class TrafficAudit {
   // MARK: A batch
 
   private func process(_ batch: FrameBatch, _ interfaces: [CaptureInterface]) {
-    while captureOfInterface.count < interfaces.count {
-      let interface = interfaces[captureOfInterface.count]
+    for interface in interfaces[links.count...] {
       let capture = captures.firstIndex { $0.name == interface.origin } ?? 0
-      captureOfInterface.append(capture)
-      if let finder { places.append(finder.interface(interface, of: captures[capture].eni)) }
+      links.append(
+        Link(
+          capture: capture, linkType: interface.linkType, decoder: interface.linkType.decoder ?? .none,
+          place: finder?.interface(interface, of: captures[capture].eni)))
     }
     packets.removeAll(keepingCapacity: true)
     masks.removeAll(keepingCapacity: true)
     names.removeAll(keepingCapacity: true)
     for position in 0..<batch.count {
-      unsafe packets.append(parse(batch.frames[position], interfaces))
+      unsafe packets.append(parse(batch.frames[position]))
       names.append(tracker.name(packets[position].observed.summary))
     }
     tracker.seek(names)
@@ -155,12 +164,10 @@ final class TrafficAudit {
     deliver()
   }
 
-  private func parse(_ frame: Frame, _ interfaces: [CaptureInterface]) -> AuditPacket {
+  private func parse(_ frame: Frame) -> AuditPacket {
     let interface = Int(frame.interface)
-    let linkType = interfaces[interface].linkType
-    let decoder = linkType.decoder ?? .none
+    let (capture, decoder) = (links[interface].capture, links[interface].decoder)
     let captured = Int(frame.captured)
-    let capture = captureOfInterface[interface]
     frameNumbers[capture] += 1
     let summary =
       decoder == .none
@@ -170,7 +177,8 @@ final class TrafficAudit {
         bytes: frame.bytes, captured: captured, original: Int(frame.original), time: frame.time, decoder: decoder,
         summary: summary, vpc: -1, eni: nil, subnet: -1, isOutbound: false,
         flow: ObservedPacket.Flow(id: 0, packets: 0, bytes: 0, firstSeen: 0)),
-      place: .init(capture: capture, frame: frameNumbers[capture]), linkType: linkType, interface: interface,
+      place: .init(capture: capture, frame: frameNumbers[capture]), linkType: links[interface].linkType,
+      interface: interface,
       direction: frame.direction)
     results[capture].count(packet.observed)
     if decoder == .none {
@@ -233,8 +241,8 @@ final class TrafficAudit {
   }
 
   private func attribute(_ packet: inout AuditPacket) {
-    guard let finder,
-      let found = finder.find(packet.observed.summary, packet.direction, at: places[packet.interface])
+    guard let finder, let place = links[packet.interface].place,
+      let found = finder.find(packet.observed.summary, packet.direction, at: place)
     else { return }
     packet.observed.vpc = found.vpc
     packet.observed.eni = found.eni

@@ -60,8 +60,9 @@ final class ConversationTracker {
     var seen: UInt64 = 0
     for name in names {
       guard let entry = index.candidate(name.hash) else { continue }
-      // One word of each of its cache lines.
-      seen &+= heads[entry].serial &+ UInt64(bitPattern: heads[entry].firstTime) &+ heads[entry].interestFromHigh
+      // A word of each of its cache lines, wherever they begin.
+      seen &+= heads[entry].serial &+ UInt64(bitPattern: heads[entry].firstTime)
+      seen &+= heads[entry].high.packets &+ heads[entry].interestFromHigh
     }
     sought = seen
   }
@@ -128,7 +129,7 @@ final class ConversationTracker {
   ) -> Int {
     let (source, destination) = (summary.source ?? IPAddress(v4: 0), summary.destination ?? IPAddress(v4: 0))
     let head = ConversationCounts(
-      key: key, serial: serial, firstTime: time, lastTime: time,
+      serial: serial, key: key, firstTime: time, lastTime: time,
       clientIsHigh: isClientSource(summary, segment) == isFromHigh, protocolNumber: summary.protocol)
     let body = ConversationBody(
       lowAddress: isFromHigh ? destination : source, highAddress: isFromHigh ? source : destination)

@@ -17,12 +17,13 @@ struct ConversationCounts: BitwiseCopyable {
     var hasFIN = false
   }
 
-  var key: FlowKey
+  // In this order because of `ConversationTracker.seek`, which reads words less than a cache line apart.
   /// In order of their first packets.
   var serial: UInt64
+  var key: FlowKey
+  var firstTime: Int64
   var low = End()
   var high = End()
-  var firstTime: Int64
   var lastTime: Int64
   /// Scripts, by bit, whose `where` matched one of its packets.
   var wanted: UInt64 = 0
