@@ -63,7 +63,8 @@ final class Configuration {
   ) throws {
     try input.scripts.checkLibraries()
     var loader = MirrorLoader(
-      inventory: inventory, arguments: try input.scripts.arguments(), libraries: input.scripts.lib, isCaching: !input.noCache,
+      inventory: inventory, arguments: try input.scripts.arguments(), libraries: input.scripts.lib,
+      isCaching: !input.noCache,
       reload: reload)
     if let stored { loader.load(plain: stored) }
     for file in input.mirrors { loader.load(mirrors: file) }

@@ -16,7 +16,8 @@ import Testing
     for audit in audits {
       let own = tests.filter { $0.hasPrefix("-- audit: \(audit)\n") }
       #expect(own.contains { $0.contains("-bad.") }, "\(audit)")
-      #expect(own.contains { $0.contains("-good.") && $0.contains("equals {}") || $0.contains("equals({})") }, "\(audit)")
+      #expect(
+        own.contains { $0.contains("-good.") && $0.contains("equals {}") || $0.contains("equals({})") }, "\(audit)")
     }
   }
 }

@@ -102,7 +102,10 @@ import Testing
     }
     let sarif = report.sarif(version: "1.2.3")
     let schema = "Tests/Fixtures/sarif-2.1.0-parts.schema.json"
-    #expect(try schemaErrors([sarif, AuditReport().sarif(version: "1.2.3"), try self.report().sarif(version: "0.1.0")], schema: schema) == [])
+    #expect(
+      try schemaErrors(
+        [sarif, AuditReport().sarif(version: "1.2.3"), try self.report().sarif(version: "0.1.0")], schema: schema) == []
+    )
     let text = sarif.text().replacingOccurrences(of: #""kind":"external""#, with: #""kind":"elsewhere""#)
       .replacingOccurrences(of: #""level":"error""#, with: #""level":"grave""#)
       .replacingOccurrences(of: "C%3A", with: "C:")

@@ -95,6 +95,13 @@ import Testing
     #expect(finished.errors.contains("audit.none"))
   }
 
+  @Test func argumentsReachTheScripts() throws {
+    let says = Self.script("ARG", "packet = function() finding { message = policy.args.say } end")
+    let finished = try run(["s.lua": says], "--read", Self.clean, "--set", "say=so it is")
+    #expect(finished.text.contains("ARG  so it is"), "\(finished.text)")
+    #expect(try run(["s.lua": says], "--read", Self.clean, "--set", "say").status == 64)
+  }
+
   @Test func auditsAreChosen() throws {
     let all = ["f.lua": Self.finds, "p.lua": Self.passes, "x.lua": Self.fails]
     #expect(try run(all, "--read", Self.clean, "--only", "PASS").status == 0)

@@ -109,4 +109,24 @@ import Testing
     #expect(try String(contentsOfFile: folder.path("out"), encoding: .utf8).contains("<testsuites"))
     #expect(try isLink("/dev/stdout"))
   }
+
+  /// A line with what is done, how fast, and what is left, for work longer than a second; nothing of it stays.
+  @Test func aTerminalSeesHowFarItIs() throws {
+    let folder = try TemporaryFolder()
+    try folder.write(
+      """
+      audit { id = "SLOW", title = "slow", severity = "low",
+        packet = function() for _ = 1, tonumber(policy.args.turns) do end end }
+      """, to: "slow.lua")
+    let capture = Shell.root.appending(path: "examples/audits/captures/balance-skew-bad.pcap").path
+    let terminal = try PseudoTerminal(
+      Shell.moontap, ["audit", folder.path("slow.lua"), "--read", capture, "--set", "turns=600000"],
+      environment: ["TERM": "xterm", "PATH": "/usr/bin:/bin"])
+    let seen = try terminal.wait(for: " left")
+    #expect(seen.contains("packets/s") && seen.contains("%"), "\(seen)")
+    #expect(try terminal.end() == 0)
+    let piped = try Shell.moontap(
+      "audit", folder.path("slow.lua"), "--read", capture, "--set", "turns=1")
+    #expect(piped.status == 0 && piped.errors.isEmpty)
+  }
 }

@@ -10,7 +10,8 @@ import Testing
   private static let page = Result {
     let folder = try TemporaryFolder()
     try folder.write(
-      #"audit { id = "FAIL-1", title = "fails", severity = "low", packet = function() error("oops") end }"#, to: "f.lua")
+      #"audit { id = "FAIL-1", title = "fails", severity = "low", packet = function() error("oops") end }"#, to: "f.lua"
+    )
     try folder.write(
       #"{"format": "moontap.waivers/1", "waivers": [{"id": "TLS-001", "key": "version*", "reason": "goes in March"}]}"#,
       to: "w.json")
@@ -19,7 +20,10 @@ import Testing
       [
         "audit", "examples/audits", folder.path("f.lua"), "--inventory", "examples/audits/configurations/shop.json",
         "--waivers", folder.path("w.json"), "--report", folder.path("r.html"), "--read",
-      ] + ["weak-tls-bad", "cleartext-credentials-bad", "port-scan-bad", "weak-tls-good"].map { "\(captures)/\($0).pcap" })
+      ]
+        + ["weak-tls-bad", "cleartext-credentials-bad", "port-scan-bad", "weak-tls-good"].map {
+          "\(captures)/\($0).pcap"
+        })
     guard finished.status == 2 else { throw NSError(domain: finished.errors, code: 1) }
     return try String(contentsOfFile: folder.path("r.html"), encoding: .utf8)
   }
@@ -31,7 +35,8 @@ import Testing
     let page = try Self.page.get()
     #expect(page.contains(policy))
     let open = page.replacingOccurrences(of: policy, with: #"<meta name="policy""#)
-      .replacingOccurrences(of: "</body>", with: "<script>document.title = JSON.stringify((() => { \(script) })())</script></body>")
+      .replacingOccurrences(
+        of: "</body>", with: "<script>document.title = JSON.stringify((() => { \(script) })())</script></body>")
     try folder.write(open, to: "page.html")
     let finished = try browse(["--dump-dom"] + arguments, folder, "page.html")
     let title = try #require(
@@ -68,11 +73,12 @@ import Testing
 
   @Test(arguments: [["--window-size=1100,900"], ["--window-size=390,800", "--blink-settings=preferredColorScheme=0"]])
   func everyTextStandsOut(arguments: [String]) throws {
-    let script = Self.contrasts + """
-      document.querySelectorAll("input").forEach((box) => { box.checked = true });
-      return { count: list.length, dark: light(behind(document.body)) < 0.2,
-        faint: [...new Set(list.filter(([ratio]) => !(ratio >= 4.5)).map(([ratio, what]) => what + " " + ratio.toFixed(2)))] };
-      """
+    let script =
+      Self.contrasts + """
+        document.querySelectorAll("input").forEach((box) => { box.checked = true });
+        return { count: list.length, dark: light(behind(document.body)) < 0.2,
+          faint: [...new Set(list.filter(([ratio]) => !(ratio >= 4.5)).map(([ratio, what]) => what + " " + ratio.toFixed(2)))] };
+        """
     let measured = try measure(script, arguments)
     #expect((measured["count"]?.integer ?? 0) > 100)
     #expect(measured["dark"]?.bool == (arguments.count == 2))

@@ -24,7 +24,8 @@ extension APIEntry {
       call.push(SessionClock.processor)
     },
     APIEntry(
-      owner: .namespace("os"), name: "date", parameters: ClockText.parameters, returns: "string", doc: "A time as text.", example: #"os.date("%H:%M:%S", packets[1].time)"#,
+      owner: .namespace("os"), name: "date", parameters: ClockText.parameters, returns: "string",
+      doc: "A time as text.", example: #"os.date("%H:%M:%S", packets[1].time)"#,
       binding: .function { _, call throws(HostFailure) in
         call.push(try ClockText.text(call, now: Double(time(nil))))
       }),

@@ -9,7 +9,9 @@ package enum ClockText {
   ]
 
   /// - Parameter now: seconds since 1970, for calls that name no time.
-  package static func text(_ call: HostCall, now: @autoclosure () throws(HostFailure) -> Double) throws(HostFailure) -> String {
+  package static func text(_ call: HostCall, now: @autoclosure () throws(HostFailure) -> Double) throws(HostFailure)
+    -> String
+  {
     let seconds = if let given = call.number(1) { given } else { try now() }
     guard let whole = Int(exactly: seconds.rounded(.down)), abs(whole) < 1 << 40 else {
       throw HostFailure(argument: 2, "seconds since 1970 expected")

@@ -75,7 +75,9 @@ enum AuditLoader {
 
   /// Every script of the paths; modules (`_name.lua`) and tests (`name_test.lua`) below folders are left out.
   static func scripts(_ paths: [String]) throws -> [String] {
-    try ScriptFolder.find(paths) { $0.hasSuffix(".lua") && !$0.hasPrefix("_") && !$0.hasSuffix(TestFile.suffix) } refuse: {
+    try ScriptFolder.find(paths) {
+      $0.hasSuffix(".lua") && !$0.hasPrefix("_") && !$0.hasSuffix(TestFile.suffix)
+    } refuse: {
       path, isFolder, count in
       if isFolder {
         return count > 0

@@ -107,7 +107,9 @@ struct TestFile {
 extension TestFile {
   /// Every test file of the paths.
   static func find(_ paths: [String]) throws -> [String] {
-    try ScriptFolder.find(paths) { $0.hasSuffix(suffix) && $0.utf8.count > suffix.utf8.count } refuse: {
+    try ScriptFolder.find(paths) {
+      $0.hasSuffix(suffix) && $0.utf8.count > suffix.utf8.count
+    } refuse: {
       path, isFolder, count in
       if isFolder {
         return count > 0
