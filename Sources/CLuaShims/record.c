@@ -41,9 +41,9 @@ static _Noreturn void raise_unknown_field(lua_State *L, const mt_record_kind *ki
   mt_raise_unknown(L, &s, "field", kind->name);
 }
 
+/* The names of a field's values stand among the type's constants, downwards from its own. */
 static int push_named(lua_State *L, int names, unsigned value) {
-  lua_rawgeti(L, lua_upvalueindex(2), names);
-  if (lua_rawgeti(L, -1, value) == LUA_TNIL) lua_pushinteger(L, value);
+  if (lua_rawgeti(L, lua_upvalueindex(2), names - (int)value) == LUA_TNIL) lua_pushinteger(L, value);
   return 1;
 }
 
@@ -136,14 +136,15 @@ static int record_length(lua_State *L) {
 }
 
 /* `packet:source_in(set)` in the usual form; in any other the method's function says what is wrong. Upvalues: the function's
-   number, the record's type, the position of the method among its entries. */
+   number, the record's type and, below 32 bits, the position of the method among its entries. */
 int mt_record_predicate(lua_State *L) {
   mt_state *st = mt_of(L);
   const mt_record *record = lua_touserdata(L, 1);
   const mt_handle *handle = lua_touserdata(L, 2);
   if (record && handle && record->object.kind == MT_OBJECT_RECORD && handle->object.kind == MT_OBJECT_HANDLE) {
-    const mt_record_kind *kind = &st->records[lua_tointeger(L, lua_upvalueindex(2))];
-    const mt_field_entry *entry = &kind->entries[lua_tointeger(L, lua_upvalueindex(3))];
+    lua_Integer method = lua_tointeger(L, lua_upvalueindex(2));
+    const mt_record_kind *kind = &st->records[(uint64_t)method >> 32];
+    const mt_field_entry *entry = &kind->entries[(uint32_t)method];
     if (&st->records[record->object.type] == kind && handle->object.type == entry->detail && mt_is_fresh(st, record)) {
       mt_charge_or_raise(L, 12);
       int answer = st->host.predicate(st->host.context, entry->function, record->base, handle->index);
@@ -212,13 +213,14 @@ static void remember_name(lua_State *L, mt_record_kind *kind, int constants, con
   }
 }
 
-static int make_names(lua_State *L, const mt_field *field) {
-  lua_newtable(L);
+/* Below 0, where no reference is; as many keys for each field as a byte has values. */
+static int make_names(lua_State *L, const mt_field *field, uint32_t number) {
+  int names = -1 - (int)number * (UINT8_MAX + 1);
   for (uint32_t i = 0; i < field->detail; i++) {
     lua_pushstring(L, field->names[i]);
-    lua_rawseti(L, -2, field->name_values[i]);
+    lua_rawseti(L, 3, names - field->name_values[i]);
   }
-  return luaL_ref(L, 3);
+  return names;
 }
 
 static void define_field(lua_State *L, mt_record_kind *kind, const mt_field *field, uint32_t number) {
@@ -234,7 +236,7 @@ static void define_field(lua_State *L, mt_record_kind *kind, const mt_field *fie
   entry->function = field->function;
   if (field->kind == MT_FIELD_TEXT || field->kind == MT_FIELD_RECORD || field->kind == MT_FIELD_ELSEWHERE)
     entry->slot = kind->slots++;
-  if (field->kind == MT_FIELD_NAMED) entry->constant = make_names(L, field);
+  if (field->kind == MT_FIELD_NAMED) entry->constant = make_names(L, field, number);
   remember_name(L, kind, 3, field->name, number);
 }
 
@@ -248,9 +250,8 @@ static void push_method(lua_State *L, uint32_t type, const mt_member *method, mt
   entry->keys[0] = method->first_key;
   entry->keys[1] = method->key_step;
   lua_pushinteger(L, method->function);
-  lua_pushinteger(L, type);
-  lua_pushinteger(L, number);
-  lua_pushcclosure(L, mt_record_predicate, 3);
+  lua_pushinteger(L, (lua_Integer)type << 32 | number);
+  lua_pushcclosure(L, mt_record_predicate, 2);
 }
 
 static int define_record(lua_State *L) {

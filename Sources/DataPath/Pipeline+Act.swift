@@ -60,6 +60,7 @@ extension Pipeline {
   }
 
   /// The outgoing side first, the incoming only if that was not collected; else the one that came furthest.
+  @inline(__always)
   private func furthest(_ subject: Subject, _ action: Action) -> (SideState, Verdict, receiver: Int) {
     let mirror = Int(action.mirror)
     if action.out.isShadow, isCollected(subject, mirror, shadow: action.out) {
@@ -89,6 +90,7 @@ extension Pipeline {
   }
 
   /// Stages 7 to 9 of one side for this packet.
+  @inline(__always)
   private func decide(
     _ subject: Subject, _ mirror: Int, _ state: SideState, isOutbound: Bool
   ) -> (Verdict, receiver: Int) {
@@ -174,6 +176,7 @@ extension Pipeline {
   }
 
   /// The packet as scripts may see it.
+  @inline(__always)
   func observed(_ subject: Subject, _ mirror: Int, _ state: SideState, isOutbound: Bool) -> ObservedPacket {
     let origin = Int(state.origin)
     let eniCount = plan.inventory.enis.count

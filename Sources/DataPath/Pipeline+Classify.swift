@@ -69,7 +69,7 @@ extension Pipeline {
   /// Leaves the outcome in `outcome`.
   func conclude(_ record: Record, _ flowHash: UInt64) {
     outcome.clear()
-    recall.beginRecord()
+    beginClass()
     let isCopy = judge.isCopy(record.summary)
     for group in plan.groups {
       let sides = judge.resolver.resolve(

@@ -135,11 +135,13 @@ extension Pipeline {
     _ subject: Subject, _ mirror: Int, _ state: SideState, at operation: Int32, isOutbound: Bool
   ) -> ScriptAnswer {
     if let ahead = recall.take(mirror, operation, isOutbound: isOutbound) { return ahead.answer }
-    let function = plan.program.scripts[Int(plan.program.operations[Int(operation)].operand)]
-    var packet = observed(subject, mirror, state, isOutbound: isOutbound)
-    let answer = unsafe scripts[function.host].judge(
-      function: function.function, mirror: mirror, packet: &packet)
-    noteAsked(function.host, state.isRecallable && operation == state.operation)
+    let script = Int(plan.program.operations[Int(operation)].operand)
+    // Not the element as a whole: its name would be retained.
+    let (host, function) = (plan.program.scripts[script].host, plan.program.scripts[script].function)
+    let answer = unsafe withUnsafePointer(to: observed(subject, mirror, state, isOutbound: isOutbound)) {
+      unsafe scripts[host].judge(function: function, mirror: mirror, packet: $0)
+    }
+    noteAsked(host, state.isRecallable && operation == state.operation)
     return answer
   }
 
@@ -169,7 +171,7 @@ extension Pipeline {
   /// When a record's actions are done.
   func finishAsking(_ subject: Subject) {
     recall.acting = 0
-    recall.counted.removeAll(keepingCapacity: true)
+    while !recall.counted.isEmpty { recall.counted.removeLast() }
     if recall.mustLookAgain { lookAgain(subject) }
   }
 
@@ -185,12 +187,19 @@ extension Pipeline {
     checkGenerations()
   }
 
+  /// Before a class is made: the hosts' generations count from here on if no class relies on them yet.
+  func beginClass() {
+    recall.beginRecord()
+    guard recall.isAllowed, !classes.reliesOnScripts else { return }
+    for host in scripts.indices { recall.generations[host] = scripts[host].generation }
+  }
+
   /// Between two records. Making classes anew touches every conversation: if hosts ask for it too often, no class relies on
   /// them any more.
   func checkGenerations() {
+    guard classes.reliesOnScripts else { return }
     for host in scripts.indices where scripts[host].generation != recall.generations[host] {
       recall.generations[host] = scripts[host].generation
-      guard classes.reliesOnScripts else { continue }
       recall.restarts += 1
       if recall.restarts > 16, recordNumber / recall.restarts < UInt64(max(1024, conversations.live / 4)) {
         recall.isAllowed = false

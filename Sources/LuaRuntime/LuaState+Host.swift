@@ -2,6 +2,7 @@ internal import CLuaShims
 
 // What C calls. None of these throws, traps, keeps a pointer or calls into Lua.
 
+@inline(__always)
 private func state(_ context: UnsafeMutableRawPointer?) -> LuaState {
   guard let context = unsafe context else { preconditionFailure("a script runs before its state is made") }
   return unsafe Unmanaged<LuaState>.fromOpaque(context).takeUnretainedValue()

@@ -96,10 +96,18 @@ internal import CLuaShims
     _ function: LuaFunctionReference, record type: RecordTypeID, at base: UnsafeRawPointer, pinned: LuaPinned? = nil,
     limits: LuaLimits = .callback
   ) throws(LuaError) -> LuaResult {
+    try unsafe call(function.id, record: type, at: base, pinned: pinned, limits: limits)
+  }
+
+  /// The same by `LuaFunctionReference.id`: a reference's name would be retained for each call.
+  @inline(__always)
+  package func call(
+    _ function: Int32, record type: RecordTypeID, at base: UnsafeRawPointer, pinned: LuaPinned?, limits: LuaLimits
+  ) throws(LuaError) -> LuaResult {
     var result = mt_value()
     var limits = limits.c
     let status = unsafe mt_call_record(
-      c, function.id, UInt32(type.index), base, pinned?.id ?? 0, &limits, &result)
+      c, function, UInt32(type.index), base, pinned?.id ?? 0, &limits, &result)
     if status != 0 { throw failure(status) }
     return LuaResult(result)
   }

@@ -38,6 +38,7 @@ public import Wire
     }
   }
 
+  @inlinable
   public init(
     bytes: UnsafeRawPointer, captured: Int, original: Int, time: Int64, decoder: LinkDecoder, summary: PacketSummary,
     vpc: VPCIndex, eni: ENIIndex?, subnet: SubnetIndex, isOutbound: Bool, flow: Flow,

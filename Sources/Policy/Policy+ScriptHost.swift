@@ -20,15 +20,20 @@ extension Policy {
     isRecallable = false
     guard isCallable(function, kind, mirror) else { return nil }
     unsafe advanceClock(packet.pointee.clock)
-    let record = unsafe context.arena.place(packet.pointee, isObserved: true)
+    let record = unsafe context.arena.place(packet, isObserved: true)
     guard isCounted else { return unsafe askUncounted(function, mirror, record) }
     let use = use(function, mirror)
-    if let answer = unsafe known(use, record), unsafe give(answer, use, mirror, record) { return answer.code }
+    var isTracked = remembers(function)
+    if isTracked {
+      if let answer = unsafe known(use, record), unsafe give(answer, use, mirror, record) { return answer.code }
+      isTracked = remembers(function)
+    }
     lastAsked = (function, false)
-    let isTracked = remembers(function)
-    if isTracked { state.trackNext() }
+    if isTracked {
+      state.trackNext()
+      use.misses += 1
+    }
     use.calls += 1
-    if isTracked { use.misses += 1 }
     do throws(LuaError) {
       let answer = try unsafe timedCode(function, use, mirror, record)
       breakers[mirror].succeed()
@@ -64,14 +69,14 @@ extension Policy {
   func code(
     _ function: Int, _ mirror: Int, _ record: UnsafePointer<PacketRecord>
   ) throws(LuaError) -> UInt32 {
+    let context = context
     let isBalancer = context.functions[function].kind == .balancer
     context.isJudging = true
     defer { context.isJudging = false }
     let receivers = isBalancer ? try receivers(mirror) : nil
     let result = try unsafe state.call(
-      context.functions[function].reference, record: context.types.record(.packet), at: UnsafeRawPointer(record),
-      pinned: receivers,
-      limits: context.options.callback)
+      context.functions[function].reference.id, record: context.types.record(.packet), at: UnsafeRawPointer(record),
+      pinned: receivers, limits: context.options.callback)
     if isBalancer { return try choice(result, mirror, context.functions[function]).code }
     guard case .boolean(let answer) = result else {
       throw LuaError(

@@ -259,7 +259,7 @@ private func caching(_ source: String, sourceLocation: SourceLocation = #_source
       let bench = try Bench(filter("packet.ttl == 64"))
       let wrong: [UInt8] = [PacketKey.ttl.rawValue]
       unsafe TestPacket().with { packet in
-        let record = unsafe bench.policy.context.arena.place(packet.pointee, isObserved: true)
+        let record = unsafe bench.policy.context.arena.place(packet, isObserved: true)
         let use = bench.policy.use(0, 0)
         let isNew = unsafe wrong.withUnsafeBufferPointer { keys in
           unsafe use.tree.insert(keys, RememberedAnswer(code: 0, isOfPath: false)) {

@@ -69,8 +69,8 @@ extension ValueSetBuilder {
 extension PolicyContext {
   /// Whether a set of CIDRs holds the address; false for no address; nil: it is no set of CIDRs.
   func holds(set number: Int, _ address: IPAddress?) -> Bool? {
-    guard sets.indices.contains(number), case .cidrs(let table, _) = sets[number] else { return nil }
-    return address.map { table.value(for: $0) >= 0 } ?? false
+    guard sets.indices.contains(number), case .cidrs(let networks, _) = sets[number] else { return nil }
+    return address.map { networks.holds($0) } ?? false
   }
 
   func set(_ call: HostCall, _ position: Int) -> ValueSet? {

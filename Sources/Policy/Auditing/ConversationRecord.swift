@@ -157,7 +157,7 @@ public import Wire
         bytes: bytes.baseAddress ?? empty, captured: bytes.count, original: bytes.count, time: 0, decoder: .none,
         summary: PacketSummary(), vpc: -1, eni: nil, subnet: -1, isOutbound: false,
         flow: ObservedPacket.Flow(id: 0, packets: 0, bytes: 0, firstSeen: 0)))
-    unsafe (payloads + end).initialize(
-      to: PacketRecord(packets + end, depth: 0, roomDepth: 1, isObserved: false))
+    unsafe (payloads + end).initialize(to: PacketRecord(packets + end, depth: 0, roomDepth: 1))
+    unsafe payloads[end].fill(packets[end], isObserved: false)
   }
 }

@@ -9,11 +9,11 @@ public enum PacketText {
     return unsafe bytes.withUnsafeBytes { buffer in
       guard let base = buffer.baseAddress else { return "no bytes" }
       let decoder = linkType.decoder ?? .none
-      let packet = unsafe ObservedPacket(
+      var packet = unsafe ObservedPacket(
         bytes: base, captured: buffer.count, original: original, time: time, decoder: decoder,
         summary: PacketSummary.parse(base, captured: buffer.count, decoder: decoder), vpc: -1, eni: nil, subnet: -1,
         isOutbound: false, flow: ObservedPacket.Flow(id: 0, packets: 0, bytes: 0, firstSeen: 0))
-      return unsafe PacketLine.text(UnsafeRawPointer(arena.place(packet, isObserved: false)))
+      return unsafe PacketLine.text(UnsafeRawPointer(arena.place(&packet, isObserved: false)))
     }
   }
 }

@@ -31,7 +31,7 @@ extension Policy {
     unsafe context.clock = max(context.clock, packet.pointee.time)
     unsafe auditing.show(packet.pointee.time, packet.pointee.time)
     let record = unsafe context.arena.place(
-      packet.pointee, isObserved: true, isAttributed: isAttributed, hasFlow: hasFlow)
+      packet, isObserved: true, isAttributed: isAttributed, hasFlow: hasFlow)
     try run(auditing) { () throws(LuaError) in
       _ = try unsafe state.call(
         function, record: context.types.record(.packet), at: UnsafeRawPointer(record), limits: limits)

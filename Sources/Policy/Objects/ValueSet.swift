@@ -5,12 +5,21 @@ internal import Wire
 /// What `set.cidrs`, `set.ports`, `set.strings` and `set.load` make: never changed once made, asked natively.
 enum ValueSet {
   /// Longest-prefix match; a look-up is one binary search.
-  case cidrs(PrefixTable, count: Int)
+  case cidrs(Networks, count: Int)
   /// One bit a port.
   case ports([UInt64], count: Int)
   case strings(Set<[UInt8]>)
 
   enum Kind: String, CaseIterable { case cidrs, ports, strings }
+
+  /// An object, so that asking retains one thing, not each of the table's arrays.
+  final class Networks {
+    private let table: PrefixTable
+
+    init(_ table: PrefixTable) { self.table = table }
+
+    func holds(_ address: IPAddress) -> Bool { table.value(for: address) >= 0 }
+  }
 
   var count: Int {
     switch self {
@@ -28,8 +37,8 @@ enum ValueSet {
   }
 
   func contains(_ address: IPAddress) -> Bool {
-    guard case .cidrs(let table, _) = self else { return false }
-    return table.value(for: address) >= 0
+    guard case .cidrs(let networks, _) = self else { return false }
+    return networks.holds(address)
   }
 
   func contains(port: Int64) -> Bool {
@@ -98,7 +107,7 @@ struct ValueSetBuilder {
 
   func build() -> ValueSet {
     switch kind {
-    case .cidrs: .cidrs(PrefixTable(prefixes), count: count)
+    case .cidrs: .cidrs(ValueSet.Networks(PrefixTable(prefixes)), count: count)
     case .ports: .ports(bits, count: count)
     case .strings: .strings(strings)
     }

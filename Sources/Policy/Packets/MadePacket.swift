@@ -48,11 +48,11 @@ public struct MadeFrame: Sendable {
     // Conversations of the data path count from 0: these stay out of their way.
     let flow = ObservedPacket.Flow(
       id: 0x8000_0000 | UInt32(truncatingIfNeeded: number), packets: 1, bytes: UInt64(frame.original), firstSeen: time)
-    let packet = unsafe ObservedPacket(
+    var packet = unsafe ObservedPacket(
       bytes: start, captured: frame.bytes.count, original: frame.original, time: time, decoder: decoder,
       summary: summary, vpc: frame.eni.map { inventory.enis[$0].vpc } ?? -1, eni: frame.eni,
       subnet: frame.eni.map { inventory.enis[$0].subnet } ?? -1, isOutbound: frame.isOutbound ?? false, flow: flow)
-    unsafe record = arena.place(packet, isObserved: frame.isOutbound != nil)
+    unsafe record = arena.place(&packet, isObserved: frame.isOutbound != nil)
   }
 
   deinit { unsafe bytes.deallocate() }

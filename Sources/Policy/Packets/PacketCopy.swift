@@ -17,7 +17,8 @@ internal import Wire
       let base = UnsafeMutableRawPointer(buffer.baseAddress!)
       unsafe _ = base.initializeMemory(as: UInt8.self, repeating: 0, count: head)
       // Where it will stand is not known yet: `settle` says it. Arrays of bytes are aligned to 16 bytes.
-      _ = unsafe PacketRoom(at: base, depth: depth).place(packet, isObserved: false)
+      var packet = packet
+      _ = unsafe PacketRoom(at: base, depth: depth).place(&packet, isObserved: false)
       unsafe (base + head).copyMemory(from: packet.bytes, byteCount: packet.captured)
       count = head + packet.captured
     }

@@ -76,7 +76,8 @@ package final class PacketScratch {
 
   /// The record's first byte, valid until the next packet is placed, and as long as its bytes.
   package func place(_ packet: ObservedPacket) -> UnsafeRawPointer {
-    unsafe UnsafeRawPointer(arena.place(packet, isObserved: false))
+    var packet = packet
+    return unsafe UnsafeRawPointer(arena.place(&packet, isObserved: false))
   }
 }
 

@@ -51,12 +51,18 @@ internal import Wire
   var roomDepth: UInt8
   var observed: UnsafePointer<ObservedPacket>
 
-  /// - Parameter isObserved: ENI, direction and flow are known; false for packets inside others.
-  init(_ packet: UnsafePointer<ObservedPacket>, depth: Int, roomDepth: Int, isObserved: Bool) {
+  /// Without its fields: `fill` follows.
+  @inline(__always)
+  init(_ packet: UnsafePointer<ObservedPacket>, depth: Int, roomDepth: Int) {
     unsafe observed = packet
     self.depth = UInt8(truncatingIfNeeded: depth)
     self.roomDepth = UInt8(truncatingIfNeeded: roomDepth)
-    let given = unsafe packet.pointee
+  }
+
+  /// The fields of `observed`.
+  ///
+  /// - Parameter isObserved: ENI, direction and flow are known; false for packets inside others.
+  mutating func fill(_ given: borrowing ObservedPacket, isObserved: Bool) {
     time = Double(given.time) / 1e9
     length = UInt32(clamping: given.original)
     capturedLength = UInt32(clamping: given.captured)
@@ -91,7 +97,7 @@ internal import Wire
     etherType = summary.etherType
   }
 
-  private mutating func fillObservation(_ packet: ObservedPacket) {
+  private mutating func fillObservation(_ packet: borrowing ObservedPacket) {
     set(.observation)
     set(.flow)
     isOutbound = packet.isOutbound ? 1 : 0
@@ -103,7 +109,7 @@ internal import Wire
 
   // MARK: IP
 
-  private mutating func fillIP(_ packet: ObservedPacket) {
+  private mutating func fillIP(_ packet: borrowing ObservedPacket) {
     let summary = packet.summary
     let bytes = unsafe packet.bytes
     let network = Int(summary.networkOffset)
@@ -128,7 +134,7 @@ internal import Wire
     fillTransport(packet, wireEnd: wireLength == 0 ? packet.original : network + wireLength)
   }
 
-  private mutating func fillTransport(_ packet: ObservedPacket, wireEnd: Int) {
+  private mutating func fillTransport(_ packet: borrowing ObservedPacket, wireEnd: Int) {
     let summary = packet.summary
     let start = Int(summary.transportOffset)
     guard summary.flags.contains(.protocolKnown) else { return fillPayload(packet, start: start, wireEnd: wireEnd) }
@@ -166,7 +172,7 @@ internal import Wire
   }
 
   /// What follows the last header that was read; on the wire to `wireEnd`, captured as far as it goes.
-  private mutating func fillPayload(_ packet: ObservedPacket, start: Int, wireEnd: Int) {
+  private mutating func fillPayload(_ packet: borrowing ObservedPacket, start: Int, wireEnd: Int) {
     let end = packet.summary.isIP ? Int(packet.summary.packetEnd) : packet.captured
     set(.payload)
     payloadLength = UInt32(clamping: wireEnd - start)

@@ -142,7 +142,7 @@ extension Policy {
     _ function: Int, _ kind: FunctionObject.Kind, _ mirror: Int, _ packet: UnsafePointer<ObservedPacket>
   ) -> RememberedAnswer? {
     guard isQuiet, isCallable(function, kind, mirror) else { return nil }
-    let record = unsafe context.arena.place(packet.pointee, isObserved: true)
+    let record = unsafe context.arena.place(packet, isObserved: true)
     guard let answer = unsafe known(use(function, mirror), record), answer.isOfPath, isQuiet else { return nil }
     lastAsked = (function, true)
     return answer
@@ -175,7 +175,7 @@ extension Policy {
 
   public func verify(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) {
     guard context.functions.indices.contains(function), mirror >= 0, mirror < breakers.count else { return }
-    let record = unsafe context.arena.place(packet.pointee, isObserved: true)
+    let record = unsafe context.arena.place(packet, isObserved: true)
     let use = use(function, mirror)
     guard let answer = unsafe known(use, record) else { return }
     _ = unsafe isConfirmed(answer, use, mirror, record)
