@@ -91,8 +91,9 @@ final class TrafficAudit {
     guard let source = openAll() else { return }
     let batch = FrameBatch()
     var last: Int64?
+    // What was read when it was opened counts, too.
+    var counted: UInt64 = 0
     while !control.isCancelled() {
-      let before = source.progress.consumed
       do {
         guard try source.fill(batch) else { break }
       } catch {
@@ -101,7 +102,9 @@ final class TrafficAudit {
       }
       process(batch, source.interfaces)
       last = packets.last?.observed.time ?? last
-      control.progress.add(packets: batch.count, bytes: source.progress.consumed - before)
+      let consumed = source.progress.consumed
+      control.progress.add(packets: batch.count, bytes: consumed - counted)
+      counted = consumed
     }
     conclude(at: last)
     noteDamage(of: source)
