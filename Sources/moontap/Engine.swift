@@ -55,8 +55,9 @@ final class Engine {
     try pipeline.process(batch, interfaces: interfaces, sink: sink)
   }
 
-  /// No reload begins any more; one that is under way ends.
+  /// What scripts want of the store is carried out. No reload begins any more; one that is under way ends.
   func stop() {
+    configuration.desk?.close()
     storeWatch?.stop()
     reloader.stop()
   }

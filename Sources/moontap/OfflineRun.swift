@@ -28,7 +28,7 @@ final class OfflineRun {
   /// - Parameter hangup: where SIGHUP is heard, see `Hangup`.
   init(_ input: InputOptions, _ traffic: TrafficOptions, output: Output?, hangup: Int32) throws {
     self.output = output
-    let configuration = try Configuration(input, traffic)
+    let configuration = try Configuration(input, traffic, changesStore: true)
     configuration.warnings.complain()
     inputs = Set(try traffic.recorded.captures().compactMap(FileIdentity.init(capture:)))
     let inputs = inputs
@@ -54,7 +54,7 @@ final class OfflineRun {
       metrics: configuration.metrics, failures: configuration.failures, scripts: configuration.scripts,
       reloads: engine.reloads, isInterrupted: Interrupt.isRequested, files: sink?.paths ?? [])
     configuration.finishLogs()
-    problems += configuration.scriptProblems
+    problems += configuration.scriptProblems + (configuration.desk?.problems ?? [])
     if let sink, let output { problems += leftovers(in: output, besides: sink.paths) }
     return Outcome(summary: summary, problems: problems, ending: ending)
   }

@@ -11,14 +11,24 @@ struct ReplCommand: ParsableCommand {
     discussion: """
       EXAMPLES:
         moontap repl --inventory shop.json --read hour.pcapng
+        moontap repl --store --read hour.pcapng
         echo 'packets:top("source", 5)' | moontap repl --inventory shop.json --read hour.pcapng
 
       Piped input is evaluated without a prompt and ends at the first error, with exit code 2, unless --keep-going is given.
       At the prompt :help tells more. See docs/repl.md for a guided session.
       """)
 
-  @Option(help: ArgumentHelp("Inventory (moontap.inventory/1): what exists.", valueName: "file"))
-  var inventory: String
+  @Option(
+    help: ArgumentHelp("Inventory (moontap.inventory/1): what exists. (default: the store's)", valueName: "file"))
+  var inventory: String?
+
+  @Option(
+    defaultAsFlag: "",
+    help: ArgumentHelp(
+      "What is typed sees the mirrors of this store and changes them; without a file those of the user's store.",
+      valueName: "file"),
+    completion: .file())
+  var store: String?
 
   @Option(
     parsing: .upToNextOption,
@@ -38,6 +48,9 @@ struct ReplCommand: ParsableCommand {
 
   func validate() throws {
     if read.contains("-") { throw ValidationError("A session reads captures again and again: - cannot be read twice.") }
+    if inventory == nil, store == nil {
+      throw ValidationError("No inventory: --inventory FILE, or --store, tells which networks and interfaces exist.")
+    }
     _ = try ScriptOptions.arguments(set)
   }
 
@@ -74,7 +87,10 @@ struct ReplCommand: ParsableCommand {
         ExplanationText.stages(of: mirror, explanation, plan).split(separator: "\n").map(String.init)
       },
       test: { [inventory] path, arguments in Self.test(path, inventory: inventory, arguments) })
-    let found = try Inventory.read(inventory)
+    let found = try makeInventory()
+    options.store = try storeOptions.map { store in
+      try SessionStore(store) { line in try? Terminal.write(line + "\n") }
+    }
     do throws(LuaError) {
       let session = try Session(inventory: found, options: options)
       if !read.isEmpty { try session.read(read) }
@@ -84,8 +100,22 @@ struct ReplCommand: ParsableCommand {
     }
   }
 
+  /// nil: scripts have no store.
+  private var storeOptions: StoreOptions? {
+    store.map { file in
+      var options = StoreOptions()
+      options.store = file.isEmpty ? nil : file
+      return options
+    }
+  }
+
+  private func makeInventory() throws -> Inventory {
+    if let inventory { return try Inventory.read(inventory) }
+    return try StoredMirrors(storeOptions ?? StoreOptions()).requiredInventory()
+  }
+
   /// `:test`, as `moontap test` does it.
-  private static func test(_ path: String, inventory: String, _ arguments: [String: String]) -> Answer {
+  private static func test(_ path: String, inventory: String?, _ arguments: [String: String]) -> Answer {
     do {
       var runner = TestRunner(TestRunner.Settings(inventory: inventory, arguments: arguments))
       let report = TestReport(files: try TestFile.find([path]).map { runner.run($0) })
@@ -129,7 +159,7 @@ struct ReplCommand: ParsableCommand {
       session.style.width = columns
     }
     guard let prompt else { throw Problem(code: "repl.terminal", sentence: "the terminal cannot be used") }
-    try Terminal.write("Moontap: \(inventory). :help tells what there is, Ctrl-D leaves.\n")
+    try Terminal.write("Moontap: \(inventory ?? storeOptions?.path ?? ""). :help tells what there is, Ctrl-D leaves.\n")
     return prompt.run() ? .interrupted : .ok
   }
 

@@ -7,7 +7,7 @@
 ---@return mirror
 function mirror(definition) end
 
----The mirrors of this policy: `mirrors["web"]`, `mirrors[1]`, `#mirrors`, `pairs(mirrors)` gives name and mirror.
+---The mirrors of this policy, then with `--store` those of the store: `mirrors["web"]`, `mirrors[1]`, `#mirrors`, `pairs(mirrors)` gives name and mirror. A name that several have is an error: `mirrors.find`.
 ---@type mirrors
 mirrors = nil
 
@@ -68,7 +68,7 @@ function findings(...) end
 ---@field receivers string[] The receiving IP addresses.
 ---@field tags table<string, string> Its tags.
 ---@field vni integer The VXLAN network identifier of its copies.
----@field origin string Where it was declared.
+---@field origin string Where it was declared, as "web.lua:8", or "store".
 ---@field has_filter boolean Whether it collects only what a filter matches.
 local mirror_type = {}
 
@@ -102,6 +102,10 @@ function mirror_type:stats() end
 ---@return table
 function mirror_type:explain(packet) end
 
+---Of a mirror of the store: who changed what and when, the last 100 changes, oldest first, each with time, actor, action, name and changes. At the prompt, and while a policy loads.
+---@return table[]
+function mirror_type:history() end
+
 ---Sends the packet through the pipeline, as one of a capture: every mirror of the policy sees it, conversations, counters and timers go on. Gives this mirror's verdict.
 ---@param packet packet made by packet.tcp and its like
 ---@return verdict
@@ -118,6 +122,16 @@ local mirrors_type = {}
 
 ---Asks for a reload, as SIGHUP does: inventory, mirrors and policies are read again and come into force between two batches of packets, all or none. In timers only; at most one reload in 10 seconds of the engine's clock.
 function mirrors_type.reload() end
+
+---The mirror of the name; what else is given must fit too. Several that fit are an error.
+---@param which table name, and vpc, region, origin where needed
+---@return mirror|nil
+function mirrors_type.find(which) end
+
+---Makes a mirror in the store, by the same rules and in the same way as `moontap mirror create`; with `--store` only. At the prompt it is there at once. Policies use it in timers, not while they load: it is judged at once and made soon after, and what then goes wrong is said in the log.
+---@param definition table its keys: see The keys of a mirror; a Lua filter as { lua = text }
+---@return mirror
+function mirrors_type.create(definition) end
 
 ---@class receiver
 ---@field address string Its IP address.

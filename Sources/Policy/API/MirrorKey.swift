@@ -36,7 +36,7 @@ struct MirrorKey: Sendable {
 
   /// The section of the reference page.
   static var page: String {
-    "## The keys of a mirror\n\nOf `mirror { ... }` and `mirror:modify { ... }`; `x-` names are free.\n\n"
+    "## The keys of a mirror\n\nOf `mirror { ... }`, `mirrors.create { ... }` and `mirror:modify { ... }`; `x-` names are free.\n\n"
       + "| Key | Type | Default | |\n| --- | --- | --- | --- |\n" + all.map(\.row).joined()
   }
 

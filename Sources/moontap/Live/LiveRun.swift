@@ -25,7 +25,7 @@ final class LiveRun {
     (self.input, self.traffic, self.live) = (input, traffic, live)
     let user = try Self.user(live.user)
     // Policies are loaded with all rights, as every file is: they could not be read again where that matters.
-    configuration = try onScriptStack { try Configuration(input, traffic) }
+    configuration = try onScriptStack { try Configuration(input, traffic, changesStore: true) }
     configuration.warnings.complain()
     do throws(LiveError) {
       source = try LiveSource(
@@ -64,7 +64,7 @@ final class LiveRun {
       reloads: engine.reloads, isInterrupted: Interrupt.isRequested && Interrupt.ending == .interrupted, files: [])
     summary.live = LiveReport(interfaces: source.report(), receivers: sink.report())
     configuration.finishLogs()
-    let problems = configuration.scriptProblems
+    let problems = configuration.scriptProblems + (configuration.desk?.problems ?? [])
     return OfflineRun.Outcome(summary: summary, problems: problems, ending: problems.isEmpty ? ending : .failed)
   }
 
