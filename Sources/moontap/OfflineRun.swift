@@ -35,7 +35,7 @@ final class OfflineRun {
     door = try control.open(isDefault: false)
     let configuration = try Configuration(input, traffic, changesStore: true)
     configuration.warnings.complain()
-    inputs = Set(try traffic.captures().compactMap(FileIdentity.init(capture:)))
+    inputs = Set(try traffic.recorded.captures().compactMap(FileIdentity.init(capture:)))
     let inputs = inputs
     engine = try Engine(configuration, input, traffic, hangup: hangup) { plan in
       if let output { try Self.refuseOverwriting(inputs, output, plan) }

@@ -71,7 +71,7 @@ struct ReplCommand: ParsableCommand {
         "No inventory: --inventory FILE, or --store, tells which networks and interfaces exist; --attach asks an engine."
       )
     }
-    _ = try InputOptions.arguments(set)
+    _ = try ScriptOptions.arguments(set)
   }
 
   func run() throws {
@@ -109,7 +109,7 @@ struct ReplCommand: ParsableCommand {
   private func makeSession() throws -> Session {
     var progress = Progress(isEnabled: Self.isInteractive)
     var options = Session.Options()
-    options.arguments = try InputOptions.arguments(set)
+    options.arguments = try ScriptOptions.arguments(set)
     options.output = { line in try? Terminal.write(line + "\n") }
     options.style.hasColour = Terminal.hasColour
     options.progress = { state in
