@@ -66,6 +66,17 @@ bool lv_interface_find(const char *name, lv_interface *interface, lv_fault *faul
   return is_found;
 }
 
+bool lv_interface_is_running(int interface) {
+  struct ifreq request;
+  memset(&request, 0, sizeof request);
+  int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return true;
+  bool is_known =
+      if_indextoname((unsigned)interface, request.ifr_name) && ioctl(descriptor, SIOCGIFFLAGS, &request) == 0;
+  close(descriptor);
+  return !is_known || (request.ifr_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
+}
+
 int lv_links_watch(lv_fault *fault) {
   int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
   if (descriptor < 0) return fail(fault, "socket(AF_NETLINK)") - 1;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <string.h>
@@ -68,6 +69,22 @@ int lv_sender_open(const lv_end *end, uint8_t protocol, uint8_t traffic_class, i
   return descriptor;
 }
 
+int lv_injector_open(int interface, int buffer, lv_fault *fault) {
+  /* Protocol 0: it hears nothing. */
+  int descriptor = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (descriptor < 0) return fail(fault, "socket(AF_PACKET)") - 1;
+  if (setsockopt(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof buffer) != 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+  struct sockaddr_ll address;
+  memset(&address, 0, sizeof address);
+  address.sll_family = AF_PACKET;
+  address.sll_ifindex = interface;
+  if (bind(descriptor, (struct sockaddr *)&address, sizeof address) == 0) return descriptor;
+  fail(fault, "bind(AF_PACKET)");
+  close(descriptor);
+  return -1;
+}
+
 bool lv_sender_connect(int descriptor, const lv_end *end) {
   struct sockaddr_storage address;
   socklen_t size = address_of(end, &address);
@@ -86,12 +103,13 @@ size_t lv_send(int descriptor, const lv_end *end, const lv_datagram *datagrams, 
   struct mmsghdr messages[LV_SEND_LIMIT];
   struct iovec parts[LV_SEND_LIMIT][2];
   struct sockaddr_storage address;
-  socklen_t size = address_of(end, &address);
+  bool is_bound = end->family == 0;
+  socklen_t size = is_bound ? 0 : address_of(end, &address);
   if (count > LV_SEND_LIMIT) count = LV_SEND_LIMIT;
   for (size_t i = 0; i < count; i++) {
     parts[i][0] = (struct iovec){(void *)datagrams[i].header, datagrams[i].header_length};
     parts[i][1] = (struct iovec){(void *)datagrams[i].body, datagrams[i].body_length};
-    messages[i].msg_hdr = (struct msghdr){&address, size, parts[i], 2, NULL, 0, 0};
+    messages[i].msg_hdr = (struct msghdr){is_bound ? NULL : &address, size, parts[i], 2, NULL, 0, 0};
     messages[i].msg_len = 0;
   }
   *code = 0;

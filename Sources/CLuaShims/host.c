@@ -228,6 +228,10 @@ int mt_enumerate(lua_State *L) {
   lua_pushinteger(L, position + 1);
   lua_replace(L, lua_upvalueindex(2));
   int count = mt_call_host(L, st->handles[handle->object.type].enumerate, 1, 2);
+  if (count == 3) { /* the host says itself where it goes on */
+    lua_replace(L, lua_upvalueindex(2));
+    count = 2;
+  }
   if (count) return count;
   lua_pushnil(L);
   return 1;

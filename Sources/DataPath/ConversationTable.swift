@@ -239,7 +239,7 @@ struct Path {
   }
 
   private func begin(_ entry: Int, _ name: FlowName, time: Int64, now: UInt32) {
-    let port = 0xc000 | UInt16(truncatingIfNeeded: key(of: entry).hash(.fixed) >> 50)
+    let port = key(of: entry).copyPort
     unsafe (entries + entry).initialize(
       to: Conversation(
         name: name, path0: .empty, path1: .empty, lastSeen: now, slots: 0, mirror: Conversation.noMirror, receiver: 0,

@@ -24,6 +24,8 @@ package struct FragmentTable {
     /// `portsKnown` and `protocolKnown`, as far as they were.
     var known: PacketSummary.Flags
     var time: Int64
+    /// It was a copy of whatever engine, so all its fragments are.
+    var isForeignCopy: Bool
     fileprivate var serial: Int
 
     var hasPorts: Bool { known.contains(.portsKnown) }
@@ -44,7 +46,7 @@ package struct FragmentTable {
   private var ring: [Key] = []
   private var serial = 0
 
-  package mutating func remember(_ key: Key, _ first: PacketSummary, time: Int64) {
+  package mutating func remember(_ key: Key, _ first: PacketSummary, time: Int64, isForeignCopy: Bool = false) {
     let position = serial % Self.limit
     if ring.count < Self.limit {
       ring.append(key)
@@ -55,7 +57,8 @@ package struct FragmentTable {
     }
     firsts[key] = First(
       ports: first.ports, protocol: first.protocol,
-      known: first.flags.intersection([.portsKnown, .protocolKnown]), time: time, serial: serial)
+      known: first.flags.intersection([.portsKnown, .protocolKnown]), time: time,
+      isForeignCopy: isForeignCopy, serial: serial)
     serial += 1
   }
 

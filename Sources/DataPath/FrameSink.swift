@@ -23,6 +23,10 @@
 /// What became of a copy at the sink.
 @frozen public enum DeliveryDrop: UInt8, Sendable, CaseIterable {
   case queueFull, sendError, tooBig
+  /// The mirror is paused, or a packet's copies are withheld: they come back.
+  case loop
+  /// Over a budget.
+  case throttled
 
   /// The name in summaries and metrics.
   public var name: String {
@@ -30,6 +34,8 @@
     case .queueFull: "queue-full"
     case .sendError: "send-error"
     case .tooBig: "too-big"
+    case .loop: "loop"
+    case .throttled: "throttled"
     }
   }
 }

@@ -9,6 +9,7 @@ struct Record {
   var summary: PacketSummary
   var binding: LinkBinding
   var captureDirection: CaptureDirection
+  var isForeignCopy: Bool
 }
 
 /// Judges what follows from the flow alone; leaves `pending` what each packet must be asked.

@@ -7,6 +7,12 @@ public struct MirrorIdentity: Hashable, Sendable, Comparable {
   public var vpc: String
   public var name: String
 
+  public init(region: String, vpc: String, name: String) {
+    self.region = region
+    self.vpc = vpc
+    self.name = name
+  }
+
   public static func < (a: MirrorIdentity, b: MirrorIdentity) -> Bool {
     (a.region, a.vpc, a.name) < (b.region, b.vpc, b.name)
   }

@@ -82,7 +82,12 @@ public struct MirrorPlan: Sendable {
       return Group(vpc: group.vpc, first: first, count: group.entries.count)
     }
     receiverENIs = builder.receiverENIs()
-    sinkPlan = SinkPlan(routes: builder.routes(), origins: builder.origins())
+    sinkPlan = SinkPlan(
+      routes: builder.routes(), origins: builder.origins(),
+      mirrors: enabled.map { index in
+        let mirror = mirrors[index]
+        return SinkPlan.Mirror(oversize: mirror.oversize, budget: mirror.budget, priority: mirror.priority)
+      })
   }
 }
 
@@ -109,7 +114,7 @@ private struct PlanBuilder {
   var rangeWords: [UInt64] = []
   var endpoints: [IPAddress: [MirrorPlan.Endpoint]] = [:]
   var groups: [(vpc: Int, entries: [Int])] = []
-  private var routeMirrors: [(mirror: TrafficMirror, receiver: IPAddress)] = []
+  private var routeMirrors: [(mirror: TrafficMirror, entry: Int, receiver: IPAddress)] = []
 
   init(inventory: Inventory) { self.inventory = inventory }
 
@@ -125,7 +130,7 @@ private struct PlanBuilder {
         firstRoute: routeMirrors.count, receiverCount: mirror.receivers.count,
         collectsOnError: mirror.onError == .collect))
     rendezvous.append(Rendezvous(receivers: mirror.receivers, weights: weights))
-    routeMirrors += mirror.receivers.map { (mirror, $0) }
+    routeMirrors += mirror.receivers.map { (mirror, entries.count - 1, $0) }
     addEndpoints(mirror)
     if let group = groups.firstIndex(where: { $0.vpc == mirror.vpc }) {
       groups[group].entries.append(entries.count - 1)
@@ -184,12 +189,12 @@ private struct PlanBuilder {
   func routes() -> [SinkPlan.Route] {
     var vpcs: [IPAddress: Set<Int>] = [:]
     for route in routeMirrors { vpcs[route.receiver, default: []].insert(route.mirror.vpc) }
-    return routeMirrors.map { mirror, receiver in
+    return routeMirrors.map { mirror, entry, receiver in
       let address = String(receiver.description.map { $0 == ":" ? "-" : $0 })
       let isShared = vpcs[receiver]!.count > 1
       let vpc = qualifiedID(mirror.vpc)
       return SinkPlan.Route(
-        mirrorName: mirror.name, vpc: vpc, receiver: receiver, encapsulation: mirror.encapsulation,
+        mirrorName: mirror.name, mirror: entry, vpc: vpc, receiver: receiver, encapsulation: mirror.encapsulation,
         fileStem: isShared ? vpc + "_" + address : address)
     }
   }

@@ -23,7 +23,7 @@ extension Pipeline {
       if action.isDecided {
         let state = action.out.isPresent ? action.out : action.in
         let mirror = Int(action.mirror)
-        let receiver = action.receiver >= 0 ? Int(action.receiver) : chooseReceiver(mirror, state, subject)
+        let receiver = receiver(mirror, state, subject)
         note(subject, mirror, receiver, state, isOutbound: action.out.isPresent)
         if trace != nil { trace!.conclude(mirror, .collected, receiver, state, isOutbound: action.out.isPresent) }
       } else {
@@ -84,6 +84,7 @@ extension Pipeline {
     case .reject: return false
     case .failed where !plan.entries[mirror].collectsOnError: return false
     case .accept, .failed:
+      guard hasReceiver(mirror) else { return false }
       guard plan.entries[mirror].balance.isPerPacket else { return true }
       return balance(subject, mirror, shadow, isOutbound: true).0 == .collected
     }
@@ -104,7 +105,7 @@ extension Pipeline {
   ) -> (Verdict, receiver: Int) {
     guard state.isPending else {
       guard state.verdict == .collected else { return (state.verdict, -1) }
-      return (.collected, state.receiver >= 0 ? Int(state.receiver) : chooseReceiver(mirror, state, subject))
+      return (.collected, receiver(mirror, state, subject))
     }
     switch runFilter(subject, mirror, state, isOutbound: isOutbound) {
     case .reject: return (.filtered, -1)
@@ -200,18 +201,28 @@ extension Pipeline {
     _ subject: Subject, _ mirror: Int, _ state: SideState, isOutbound: Bool
   ) -> (Verdict, receiver: Int) {
     guard case .script(let host, let function) = plan.entries[mirror].balance else {
+      guard hasReceiver(mirror) else { return (.noReceiver, -1) }
       return (.collected, chooseReceiver(mirror, state, subject))
     }
     let choice = askBalancer(subject, mirror, state, host: host, function: function, isOutbound: isOutbound)
     switch choice {
     case .receiver(let receiver) where receiver >= 0 && receiver < plan.entries[mirror].receiverCount:
-      return (.collected, receiver)
+      guard hasReceiver(mirror) else { return (.noReceiver, -1) }
+      return (.collected, standIn(for: receiver, of: mirror, subject))
     case .none: return (.noReceiver, -1)
     case .receiver, .failed:
       guard plan.entries[mirror].collectsOnError else { return (.scriptError, -1) }
+      guard hasReceiver(mirror) else { return (.noReceiver, -1) }
       let hash = conversations.key(of: subject.entry).hash(.fixed)
-      return (.collected, plan.rendezvous[mirror].choose(hash))
+      return (.collected, rendezvous(mirror, hash))
     }
+  }
+
+  /// Of a side that is collected: the receiver that a script chose for the whole path, else by the built-in methods.
+  @inline(__always)
+  private func receiver(_ mirror: Int, _ state: SideState, _ subject: Subject) -> Int {
+    state.receiver >= 0
+      ? standIn(for: Int(state.receiver), of: mirror, subject) : chooseReceiver(mirror, state, subject)
   }
 
   /// The built-in methods (section 6.5): the position of a receiver.
@@ -223,7 +234,7 @@ extension Pipeline {
     return kept >= 0 ? kept : newReceiver(mirror, state, subject)
   }
 
-  /// A receiver for a conversation that has none: kept for its life where the method goes by conversation.
+  /// A receiver for a conversation that has none: kept where the method goes by conversation. The mirror has one.
   @inline(never)
   private func newReceiver(_ mirror: Int, _ state: SideState, _ subject: Subject) -> Int {
     let count = plan.entries[mirror].receiverCount
@@ -232,26 +243,35 @@ extension Pipeline {
       return 0
     }
     switch plan.entries[mirror].balance {
-    case .eniHash: return plan.rendezvous[mirror].choose(eniKey(state, subject))
+    case .eniHash: return rendezvous(mirror, eniKey(state, subject))
     case .roundRobin:
-      nextInTurn[mirror] = (nextInTurn[mirror] + 1) % count
-      return (nextInTurn[mirror] + count - 1) % count
+      var next = nextInTurn[mirror]
+      while !isWell(mirror, next) { next = (next + 1) % count }
+      nextInTurn[mirror] = (next + 1) % count
+      return next
     case .even:
-      let first = plan.entries[mirror].firstRoute
-      var least = 0
-      for receiver in 1..<count where load(first + receiver) < load(first + least) { least = receiver }
+      let least = leastLoaded(mirror, count)
       conversations.setReceiver(of: subject.entry, mirror: mirror, to: least)
       return least
     case .flowHash, .weighted, .script:
       let hash = conversations.key(of: subject.entry).hash(.fixed)
-      let chosen = plan.rendezvous[mirror].choose(hash)
+      let chosen = rendezvous(mirror, hash)
       conversations.setReceiver(of: subject.entry, mirror: mirror, to: chosen)
       return chosen
     }
   }
 
+  private func leastLoaded(_ mirror: Int, _ count: Int) -> Int {
+    let first = plan.entries[mirror].firstRoute
+    var least = -1
+    for receiver in 0..<count where isWell(mirror, receiver) {
+      if least < 0 || load(first + receiver) < load(first + least) { least = receiver }
+    }
+    return least
+  }
+
   /// What `even` compares: bytes given to a receiver so far.
-  private func load(_ route: Int) -> UInt64 { routed[route].bytes &+ routedEarlier[route] }
+  func load(_ route: Int) -> UInt64 { routed[route].bytes &+ routedEarlier[route] }
 
   /// The id of the ENI; of an unlisted ENI its address.
   private func eniKey(_ state: SideState, _ subject: Subject) -> UInt64 {

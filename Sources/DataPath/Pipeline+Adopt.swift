@@ -30,6 +30,7 @@ extension Pipeline {
     classes = VerdictClasses(new)
     conversations.hand(over: succession)
     begin(new, succession)
+    if !health.isAllWell { release() }
     replace(scripts: hosts)
   }
 
@@ -52,6 +53,7 @@ extension Pipeline {
       succession.predecessors[entry].map { nextInTurn[$0] % new.entries[entry].receiverCount } ?? 0
     }
     plan = new
+    health = RouteHealth(new, down: down)
     judge = Judge(plan: new)
     wantsFlowHash = !new.program.thresholds.isEmpty
     routed.removeAll()

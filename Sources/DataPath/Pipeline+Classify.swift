@@ -17,6 +17,7 @@ extension Pipeline {
       Subject(frame: frame, position: position, entry: entry), summary,
       remembers: isPlain ? isSwapped ? .path1 : .path0 : .nothing)
     followed = nil
+    followedCopy = false
   }
 
   /// The key of the conversation a frame belongs to: fragments follow their first fragment, ICMP errors the flow they
@@ -42,11 +43,13 @@ extension Pipeline {
   ) -> (FlowKey, isSwapped: Bool, isPlain: Bool) {
     let name = FragmentTable.Key(summary)
     guard summary.flags.contains(.laterFragment) else {
-      unsafe fragments.remember(name, summary, time: frame.pointee.time)
+      unsafe fragments.remember(
+        name, summary, time: frame.pointee.time, isForeignCopy: isForeignCopy(frame, summary))
       let (key, isSwapped) = FlowKey.make(summary)
       return (key, isSwapped, false)
     }
     let first = unsafe fragments.first(name, time: frame.pointee.time)
+    followedCopy = first?.isForeignCopy ?? false
     var followed = summary
     first?.complete(&followed)
     if plan.options.tracksFragments, let first, first.hasPorts {
@@ -70,7 +73,7 @@ extension Pipeline {
   func conclude(_ record: Record, _ flowHash: UInt64) {
     outcome.clear()
     beginClass()
-    let isCopy = judge.isCopy(record.summary)
+    let isCopy = record.isForeignCopy || judge.isCopy(record.summary)
     for group in plan.groups {
       let sides = judge.resolver.resolve(
         record.summary, binding: record.binding, captureDirection: record.captureDirection, vpc: group.vpc)
@@ -177,6 +180,10 @@ extension Pipeline {
     if operation == FilterProgram.reject {
       trace?.verdict(mirror, isOutbound: isOutbound, .filtered)
       return .decided(.filtered, cell: cell, side)
+    }
+    if operation == FilterProgram.accept, !entry.balance.isPerPacket, !hasReceiver(mirror) {
+      trace?.verdict(mirror, isOutbound: isOutbound, .noReceiver)
+      return .decided(.noReceiver, cell: cell, side)
     }
     if operation != FilterProgram.accept || entry.balance.isPerPacket {
       var pending = SideState.pending(at: operation, cell: cell, side)

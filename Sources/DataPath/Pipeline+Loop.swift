@@ -208,7 +208,8 @@ extension Pipeline {
   func judge(_ subject: Subject, _ summary: PacketSummary, remembers memory: Memory) {
     let link = unsafe links[Int(subject.frame.pointee.interface)]
     let record = unsafe Record(
-      summary: summary, binding: link.binding, captureDirection: subject.frame.pointee.direction)
+      summary: summary, binding: link.binding, captureDirection: subject.frame.pointee.direction,
+      isForeignCopy: isForeignCopy(subject.frame, summary))
     let conversation = unsafe conversations.entries + subject.entry
     let length = unsafe subject.frame.pointee.original
     unsafe conversation.pointee.lastSeen = clock.tick

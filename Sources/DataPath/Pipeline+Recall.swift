@@ -84,10 +84,10 @@ extension Pipeline {
     decided.isPending = false
     decided.operation = 0
     switch choice {
-    case .receiver(let receiver):
+    case .receiver(let receiver) where hasReceiver(mirror):
       decided.verdict = .collected
       decided.receiver = Int32(receiver)
-    case .none, .failed: decided.verdict = .noReceiver
+    case .receiver, .none, .failed: decided.verdict = .noReceiver
     }
     rely(on: Int(function), of: Int(host), mirror)
     noteBalance(mirror, host, function, isOutbound: isOutbound)
@@ -258,8 +258,10 @@ extension Pipeline {
 
   private func verify(_ subject: Subject) {
     let link = unsafe links[Int(subject.frame.pointee.interface)]
+    let summary = unsafe summary(subject.frame)
     let record = unsafe Record(
-      summary: summary(subject.frame), binding: link.binding, captureDirection: subject.frame.pointee.direction)
+      summary: summary, binding: link.binding, captureDirection: subject.frame.pointee.direction,
+      isForeignCopy: isForeignCopy(subject.frame, summary))
     let told = trace
     (trace, recall.classified, recall.isVerifying) = (nil, subject, true)
     conclude(record, conversations.key(of: subject.entry).hash(.fixed))

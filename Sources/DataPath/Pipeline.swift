@@ -39,6 +39,9 @@ internal import Wire
   var nextInTurn: [Int]
   /// Bytes that routes are taken to have had before the plan came into force; only `even` looks at it.
   var routedEarlier: [UInt64]
+  /// Where no copy goes for now, see Pipeline+Health.swift.
+  var down: Set<SinkPlan.Destination> = []
+  var health: RouteHealth
   var copies = FlatArray<Copy>(capacity: 1024)
   let prepared = PreparedBatch()
 
@@ -60,6 +63,11 @@ internal import Wire
   var wantsFlowHash: Bool
   /// The record at hand, if it is a fragment or one whose conversation is found by other means.
   var followed: PacketSummary?
+  /// It is a later fragment of another engine's copy.
+  var followedCopy = false
+  /// Copies of whatever engine are left out as `copy`, not only those to receivers of the plan: where packets are live, copying
+  /// them may go on for ever. To be set before the first packet.
+  public var leavesOutForeignCopies = false
   var recordNumber: UInt64 = 0
 
   /// What goes with answers that scripts' hosts remember, see Pipeline+Recall.swift.
@@ -102,6 +110,7 @@ internal import Wire
     dropped = Array(repeating: DeliveryTally(), count: plan.sinkPlan.routes.count)
     nextInTurn = Array(repeating: 0, count: plan.entries.count)
     routedEarlier = Array(repeating: 0, count: plan.sinkPlan.routes.count)
+    health = RouteHealth(plan, down: [])
     unattributedByMirror = Array(repeating: Tally(), count: plan.entries.count)
     interfaceNames = Self.interfaceNames(plan)
     bindings = boundENIs

@@ -21,11 +21,15 @@ struct Rendezvous {
   }
 
   /// - Returns: position of the winner; ties go to the lower position.
-  func choose(_ key: UInt64) -> Int {
+  func choose(_ key: UInt64) -> Int { choose(key) { _ in true } }
+
+  /// - Parameter takesPart: positions that may win; if none may, the winner is 0.
+  @inline(__always)
+  func choose(_ key: UInt64, takesPart: (Int) -> Bool) -> Int {
     var best = 0
     if let inverseWeights {
       var lowest = Double.infinity
-      for position in identities.indices {
+      for position in identities.indices where takesPart(position) {
         // Weighted rendezvous (Schindelhauer and Schomaker 2005): -ln(u) / weight is exponential, the lowest wins with
         // a probability in proportion to its weight.
         let uniform = (Double(score(key, position) >> 11) + 0.5) * 0x1p-53
@@ -37,7 +41,7 @@ struct Rendezvous {
       }
     } else {
       var highest: UInt64 = 0
-      for position in identities.indices {
+      for position in identities.indices where takesPart(position) {
         let score = score(key, position)
         if score > highest {
           highest = score

@@ -6,6 +6,8 @@ public struct SinkPlan: Sendable {
   /// One mirror's one receiver.
   public struct Route: Sendable {
     public var mirrorName: String
+    /// The mirror's position among the enabled ones.
+    public var mirror: Int
     /// The VPC's id, with its region where ids repeat.
     public var vpc: String
     public var receiver: IPAddress
@@ -15,13 +17,34 @@ public struct SinkPlan: Sendable {
     public var fileStem: String
 
     public init(
-      mirrorName: String, vpc: String = "", receiver: IPAddress, encapsulation: Encapsulation, fileStem: String
+      mirrorName: String, mirror: Int = 0, vpc: String = "", receiver: IPAddress, encapsulation: Encapsulation,
+      fileStem: String
     ) {
       self.mirrorName = mirrorName
+      self.mirror = mirror
       self.vpc = vpc
       self.receiver = receiver
       self.encapsulation = encapsulation
       self.fileStem = fileStem
+    }
+
+    public var destination: Destination {
+      Destination(
+        receiver: receiver, kind: encapsulation.kind, port: encapsulation.kind == .vxlan ? encapsulation.port : 0)
+    }
+  }
+
+  /// Where copies go: what is up or down as one, whichever mirrors send there.
+  public struct Destination: Hashable, Sendable {
+    public var receiver: IPAddress
+    public var kind: Encapsulation.Kind
+    /// UDP; VXLAN only, else 0.
+    public var port: UInt16
+
+    public init(receiver: IPAddress, kind: Encapsulation.Kind, port: UInt16) {
+      self.receiver = receiver
+      self.kind = kind
+      self.port = port
     }
   }
 
@@ -42,11 +65,27 @@ public struct SinkPlan: Sendable {
     }
   }
 
+  /// How copies of one mirror are sent live.
+  public struct Mirror: Sendable {
+    public var oversize: OversizePolicy?
+    public var budget: MirrorBudget?
+    public var priority: Int
+
+    public init(oversize: OversizePolicy? = nil, budget: MirrorBudget? = nil, priority: Int = 50) {
+      self.oversize = oversize
+      self.budget = budget
+      self.priority = priority
+    }
+  }
+
   public var routes: [Route]
   public var origins: [Origin]
+  /// The enabled mirrors: what a route's `mirror` points into.
+  public var mirrors: [Mirror]
 
-  public init(routes: [Route], origins: [Origin]) {
+  public init(routes: [Route], origins: [Origin], mirrors: [Mirror] = []) {
     self.routes = routes
+    self.mirrors = mirrors
     self.origins = origins
   }
 }

@@ -3,7 +3,7 @@ public import DataPath
 public import Inventory
 public import LuaRuntime
 import Mirroring
-import Policy
+public import Policy
 
 /// A place to try things: one sandboxed interpreter that lives as long as the session, the policy language in it with
 /// captures besides, and what was declared so far.
@@ -74,6 +74,8 @@ public final class Session: InputAnswering {
     public var engine: (any RunningEngine)?
     /// Of one input.
     public var limits = LuaLimits.repl
+    /// What typed inputs may look at and change; nil: none.
+    public var store: (any ScriptStore)?
 
     public init() {}
   }
@@ -95,11 +97,13 @@ public final class Session: InputAnswering {
     policyOptions.arguments = options.arguments
     policyOptions.memory = options.memory
     policyOptions.loading = .repl
+    policyOptions.store = options.store
     let print = options.output
     policyOptions.print = print
     policyOptions.log = { line in print("\(line.place): \(line.level.rawValue): \(line.text)") }
     let library = SessionLibrary(
-      entries: APIEntry.session, collections: [.packets: PacketsCollection.ways], owner: owner)
+      entries: APIEntry.session, collections: [.packets: PacketsCollection.ways], typedPrefix: InputLog.prefix,
+      owner: owner)
     do throws(PolicyError) {
       let policy = try Policy(session: library, inventory: inventory, bpf: bpf, options: policyOptions)
       return (policy, try Self.objects(policy))
@@ -159,7 +163,8 @@ public final class Session: InputAnswering {
   /// - Parameter chunk: what errors call the text; nil: it was typed.
   func evaluate(_ text: String, chunk given: String?) -> Answer {
     let chunk = given ?? log.upcomingName
-    let declared = context.declarations
+    let (declared, stored) = (context.declarations, context.storeChanges)
+    lookAtStore()
     do throws(LuaError) {
       guard
         case .done(let view, let count, let isExpression) = try state.evaluate(
@@ -168,7 +173,10 @@ public final class Session: InputAnswering {
         return given == nil ? .incomplete : .failed(["\(chunk): the text ends where more is expected"])
       }
       note(text, chunk, isTyped: given == nil)
-      if SessionNames.isOfPolicy(text, isExpression: isExpression, declares: context.declarations != declared) {
+      // What changes the store is done, and no part of a policy.
+      if context.storeChanges == stored,
+        SessionNames.isOfPolicy(text, isExpression: isExpression, declares: context.declarations != declared)
+      {
         log.markOfPolicy()
       }
       let lines = try show(view, count: count) + newWarnings()
@@ -188,6 +196,15 @@ public final class Session: InputAnswering {
       return .done(try show(view, count: count))
     } catch {
       return .failed([error.message])
+    }
+  }
+
+  /// Between two inputs others may have changed it.
+  private func lookAtStore() {
+    do throws(StoreRefusal) {
+      try options.store?.refresh()
+    } catch {
+      output("\(error.code): \(error.sentence)" + (error.hint.map { " (\($0))" } ?? ""))
     }
   }
 

@@ -9,8 +9,8 @@ public enum LiveError: Error, Sendable, Hashable {
   case unsupportedLink(interface: String, hardware: Int32)
   /// None of the interfaces that ENIs are bound to exists.
   case noInterface(names: [String])
-  /// The encapsulation cannot be sent.
-  case unsupportedEncapsulation(mirror: String, kind: String)
+  /// Copies without encapsulation have no interface to leave by; nil: none is named.
+  case noInjection(interface: String?)
 
   init(_ what: String, _ fault: lv_fault) {
     let call = unsafe fault.call.map { unsafe String(cString: $0) }
@@ -28,6 +28,9 @@ public enum LiveError: Error, Sendable, Hashable {
       return names.isEmpty
         ? "name them in the inventory: \"interface\": \"tap-web1\""
         : "ip link shows those that are; NAMESPACE/INTERFACE is one in a namespace of ip netns"
+    }
+    if case .noInjection(nil) = self {
+      return "--inject INTERFACE names it; an IDS on this host listens at its other end"
     }
     guard case .system(_, let call, _) = self, isPermission else { return nil }
     return call == "setns"
@@ -52,8 +55,9 @@ extension LiveError: CustomStringConvertible {
         ? "no ENI of the inventory is bound to an interface: nothing can be captured"
         : "none of the interfaces that ENIs of the inventory are bound to is on this host: "
           + Self.some(names)
-    case .unsupportedEncapsulation(let mirror, let kind):
-      "mirror \(mirror): encapsulation \(kind) cannot be sent by a live run; vxlan, gre and erspan2 can"
+    case .noInjection(let interface):
+      interface.map { "interface \($0), which copies without encapsulation leave by, is not on this host" }
+        ?? "copies without encapsulation need an interface to leave by"
     }
   }
 }

@@ -1,25 +1,25 @@
 internal import CLiveShims
+internal import DataPath
 internal import Glibc
+internal import Mirroring
 internal import Wire
 
-/// The way to one receiver by one protocol: a raw socket, whose send buffer is the receiver's queue.
+/// The way to one destination: a raw socket, whose send buffer is the receiver's queue.
 ///
 /// Safe because: the descriptor has one owner.
 @safe final class Outlet {
-  struct Name: Hashable {
-    var receiver: IPAddress
-    var transport: Transport
-  }
-
   /// The protocol behind the outer IP header.
   enum Transport: UInt8 {
     case udp = 17
     case gre = 47
   }
 
-  let name: Name
+  let name: SinkPlan.Destination
   private var end: lv_end
-  private let descriptor: Int32
+  private var descriptor: Int32 = -1
+  private let options: SendOptions
+  /// `none`: the interface's index.
+  private var interface: Int32 = 0
   /// Bytes of an outer packet that needs no fragments; Int.max: not known.
   private(set) var pathMTU = Int.max
   var counts = LiveReport.Receiver.Counts()
@@ -27,8 +27,14 @@ internal import Wire
   /// Numbers copies: ERSPAN.
   var sequence: UInt32 = 0
 
-  init(_ name: Name, _ options: SendOptions) throws(LiveError) {
+  init(_ name: SinkPlan.Destination, _ options: SendOptions) throws(LiveError) {
     self.name = name
+    self.options = options
+    guard name.kind != .none else {
+      end = lv_end()
+      try inject()
+      return
+    }
     end = lv_end(name.receiver)
     var fault = lv_fault()
     descriptor = unsafe lv_sender_open(
@@ -37,12 +43,28 @@ internal import Wire
     lookAfter()
   }
 
-  deinit { close(descriptor) }
+  deinit { if descriptor >= 0 { close(descriptor) } }
 
-  var headerLength: Int { name.receiver.family == .v4 ? 20 : 40 }
+  /// Outer IP header.
+  var headerLength: Int { name.kind == .none ? 0 : name.receiver.family == .v4 ? 20 : 40 }
+
+  /// Opens the way out of the interface, as it is now.
+  private func inject() throws(LiveError) {
+    let place = options.injection.map(InterfacePlace.init)
+    guard let place, let found = try place.find() else { throw .noInjection(interface: options.injection) }
+    pathMTU = Int(found.mtu) + 14
+    guard found.index != interface else { return }
+    var fault = lv_fault()
+    let opened = unsafe lv_injector_open(found.index, Int32(clamping: options.queueByteCount), &fault)
+    guard opened >= 0 else { throw LiveError("sending out of \(place.name)", fault) }
+    if descriptor >= 0 { close(descriptor) }
+    (descriptor, interface) = (opened, found.index)
+  }
 
   /// Asks anew for the route and its MTU.
   func lookAfter() {
+    // One that has gone may come back.
+    if name.kind == .none { return (try? inject()) ?? () }
     // Each time: a route that went leaves the MTU of nothing behind.
     let isRouted = unsafe lv_sender_connect(descriptor, &end)
     let mtu = isRouted ? unsafe lv_sender_path_mtu(descriptor, &end) : 0
@@ -97,8 +119,7 @@ internal import Wire
 
   var report: LiveReport.Receiver {
     LiveReport.Receiver(
-      address: name.receiver, transport: name.transport == .udp ? "vxlan" : "gre",
-      pathMTU: pathMTU == .max ? nil : pathMTU, counts: counts,
+      destination: name, pathMTU: pathMTU == .max ? nil : pathMTU, counts: counts,
       lastError: lastError == 0 ? nil : unsafe String(cString: strerror(lastError)))
   }
 }

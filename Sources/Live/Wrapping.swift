@@ -10,12 +10,13 @@ struct Wrapping {
   /// Outer Ethernet and IP header.
   let outerLength: Int
 
-  init(_ method: TunnelMethod, to receiver: IPAddress) {
+  /// - Parameter method: nil: frames are sent as they are.
+  init(_ method: TunnelMethod?, to receiver: IPAddress) {
     let nobody = MACAddress(value: 0)
     let ends = TunnelEnds(sourceMAC: nobody, destinationMAC: nobody, source: nil, destination: receiver)
     plain = EncapsulationTemplate(method: method, ends: ends, inner: nil)
     dressed = EncapsulationTemplate(method: method, ends: ends, inner: (destination: nobody, source: nobody))
-    outerLength = receiver.family == .v4 ? 34 : 54
+    outerLength = method == nil ? 0 : receiver.family == .v4 ? 34 : 54
   }
 }
 
@@ -28,9 +29,5 @@ extension TunnelMethod {
     case .erspan2: self = .erspan2(session: UInt16(truncatingIfNeeded: encapsulation.vni & 0x3ff))
     case .none: return nil
     }
-  }
-
-  var transport: Outlet.Transport {
-    if case .vxlan = self { .udp } else { .gre }
   }
 }

@@ -58,7 +58,8 @@ public struct HandleType {
   /// Any key that is no field and no method: arguments are handle and key. Nil: unknown keys are an error that suggests
   /// the nearest known name.
   public var index: HostFunction?
-  /// For `pairs`: arguments are handle and position from 0; pushes key and value, or nothing at the end.
+  /// For `pairs`: arguments are handle and position from 0; pushes key and value, or nothing at the end. A third value is the
+  /// position of the next call, which else is one more: what leaves a collection meanwhile must not hide what follows.
   public var enumerate: HostFunction?
   /// For `tostring` and `print`: pushes a string. Nil: the type's name.
   public var describe: HostFunction?

@@ -53,6 +53,8 @@ struct MirrorNeighbours {
 extension MirrorReading {
   mutating func compareWithNeighbours() {
     guard isEnabled, let vpc, let range, let field = members["range"] else { return }
+    // One that is there already is refused as such: what it overlaps with is no news, least of all itself.
+    if let name, neighbours.origin(of: name, in: vpc) != nil { return }
     for other in neighbours.mirrors(in: vpc) where other.isEnabled {
       guard let otherRange = other.range, let shared = sharedPart(range, otherRange, vpc) else { continue }
       warn(

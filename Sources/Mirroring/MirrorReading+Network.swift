@@ -5,13 +5,13 @@ import JSONText
 extension MirrorReading {
   private static let keys = [
     "name", "description", "region", "vpc", "range", "direction", "filter", "receivers", "balance", "encapsulation",
-    "copies", "enabled", "tags", "onError",
+    "copies", "enabled", "tags", "onError", "oversize", "budget", "priority",
   ]
 
   /// Lua writes `source` for the range, and `target` for receivers and encapsulation together.
   private static let luaKeys = [
     "name", "description", "region", "vpc", "source", "direction", "filter", "target", "balance", "copies", "enabled",
-    "tags", "onError",
+    "tags", "onError", "oversize", "budget", "priority",
   ]
 
   mutating func readMembers() {

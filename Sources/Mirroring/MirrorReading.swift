@@ -28,6 +28,9 @@ struct MirrorReading {
   var encapsulation: Encapsulation?
   var copies: CopyMode?
   var onError: ScriptErrorPolicy?
+  var oversize: OversizePolicy?
+  var budget: MirrorBudget?
+  var priority = 50
   var isEnabled = true
   var description = ""
   var tags: [String: String] = [:]
@@ -65,7 +68,7 @@ struct MirrorReading {
     return TrafficMirror(
       name: name, description: description, vpc: vpc, range: range, direction: direction, filter: filter,
       receivers: receivers, balance: balance, encapsulation: encapsulation, copies: copies, isEnabled: isEnabled,
-      tags: tags, onError: onError, origin: draft.origin)
+      tags: tags, onError: onError, oversize: oversize, budget: budget, priority: priority, origin: draft.origin)
   }
 }
 

@@ -17,7 +17,7 @@ struct MirrorRuleGroup: Sendable {
 
 extension MirrorRule {
   static let groups: [MirrorRuleGroup] = [
-    form, network, name, range, direction, filter, receivers, balance, encapsulation, answers, tags, neighbours,
+    form, network, name, range, direction, filter, receivers, balance, encapsulation, answers, burden, tags, neighbours,
   ]
 
   /// The console's limit.
@@ -191,6 +191,21 @@ extension MirrorRule {
         "on-error.unknown", .moontap, .error,
         "`onError` (Lua: `on_error`) is `skip` (the default) or `collect`: what happens to a packet whose script"
           + " fails."),
+    ])
+
+  private static let burden = MirrorRuleGroup(
+    "Live runs", { $0.readBurden() },
+    [
+      MirrorRule(
+        "oversize.unknown", .moontap, .error,
+        "`oversize`, what becomes of copies longer than the path takes, is `fragment`, `truncate` or `drop`; absent: as"
+          + " the engine is told."),
+      MirrorRule(
+        "budget.limit", .moontap, .error,
+        "`budget` has `bits` or `packets` or both: whole numbers in a second, from 10 to 1000000000000."),
+      MirrorRule(
+        "priority.range", .moontap, .error,
+        "`priority` is a whole number from 0 to 100, 50 if absent; over the host's budget the lower is shed first."),
     ])
 
   private static let tags = MirrorRuleGroup(

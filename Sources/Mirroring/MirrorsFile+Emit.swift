@@ -38,18 +38,33 @@ extension TrafficMirror {
   /// - Throws: when filter, range or balance come from a script.
   public func json(in inventory: Inventory) throws(MirrorNotInJSON) -> JSONValue {
     let network = inventory.vpcs[vpc]
-    return .object([
-      JSONMember("name", .string(name)), JSONMember("description", .string(description)),
-      JSONMember("region", .string(inventory.regions[network.region].id)), JSONMember("vpc", .string(network.id)),
-      JSONMember("range", try rangeJSON(inventory)), JSONMember("direction", .string(direction.rawValue)),
-      JSONMember("filter", try filterJSON(inventory)),
-      JSONMember("receivers", .array(receivers.map { .string($0.description) })),
-      JSONMember("balance", try balanceJSON()), JSONMember("encapsulation", encapsulationJSON),
-      JSONMember("copies", .string(copies.rawValue)), JSONMember("onError", .string(onError.rawValue)),
-      JSONMember("enabled", .bool(isEnabled)),
-      JSONMember(
-        "tags", .object(tags.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string($0.value)) })),
-    ])
+    return .object(
+      burdenJSON(after: [
+        JSONMember("name", .string(name)), JSONMember("description", .string(description)),
+        JSONMember("region", .string(inventory.regions[network.region].id)), JSONMember("vpc", .string(network.id)),
+        JSONMember("range", try rangeJSON(inventory)), JSONMember("direction", .string(direction.rawValue)),
+        JSONMember("filter", try filterJSON(inventory)),
+        JSONMember("receivers", .array(receivers.map { .string($0.description) })),
+        JSONMember("balance", try balanceJSON()), JSONMember("encapsulation", encapsulationJSON),
+        JSONMember("copies", .string(copies.rawValue)), JSONMember("onError", .string(onError.rawValue)),
+        JSONMember("enabled", .bool(isEnabled)),
+        JSONMember(
+          "tags", .object(tags.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string($0.value)) })),
+      ]))
+  }
+
+  /// What few mirrors have is written where they have it.
+  private func burdenJSON(after members: [JSONMember]) -> [JSONMember] {
+    var members = members
+    if let oversize { members.append(JSONMember("oversize", .string(oversize.rawValue))) }
+    if let budget {
+      let limits = [("bits", budget.bits), ("packets", budget.packets)]
+      members.append(
+        JSONMember("budget", .object(limits.compactMap { name, limit in limit.map { JSONMember(name, .integer($0)) } }))
+      )
+    }
+    if priority != 50 { members.append(JSONMember("priority", .integer(UInt64(priority)))) }
+    return members
   }
 
   private func inexpressible(_ key: String, _ what: String) -> MirrorNotInJSON {

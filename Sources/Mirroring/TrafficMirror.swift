@@ -18,6 +18,11 @@ public struct TrafficMirror: Sendable {
   public var tags: [String: String]
   /// What happens to a packet whose script failed.
   public var onError: ScriptErrorPolicy
+  /// nil: as the engine treats others.
+  public var oversize: OversizePolicy?
+  public var budget: MirrorBudget?
+  /// 0 to 100: who is over the host's budget sheds mirrors of lower priority first.
+  public var priority = 50
   /// Where it was declared: `web-to-ids.lua:8`, `mirrors.json: mirrors[0]`.
   public var origin: String
 }

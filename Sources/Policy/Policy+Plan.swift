@@ -42,6 +42,9 @@ extension Policy {
     context.statistics = { mirror in byMirror[mirror].flatMap { statistics?($0) } }
   }
 
+  /// Who answers for mirrors of the store.
+  public func begin(stored run: StoredRun?) { context.storedRun = run }
+
   /// Who answers `mirror:explain`, by the mirror's number.
   public func explain(with explainer: ((_ mirror: Int, _ frame: MadeFrame) throws(TestRefusal) -> PacketExplanation)?) {
     context.explainer = explainer

@@ -60,6 +60,13 @@ package final class PolicyContext {
   var neighbours: (() -> [TrafficMirror])?
   /// Of a session that is attached to an engine: who has the mirrors.
   package var keeper: MirrorKeeper?
+  /// The store's mirrors; empty where scripts may not use it.
+  var stored = StoredView()
+  var storedNeighbours: (edition: Int?, list: [StoredNeighbour])?
+  /// What an engine knows of them; nil: nothing is running.
+  var storedRun: StoredRun?
+  /// Changes of the store that scripts asked for.
+  package var storeChanges = 0
   /// What scripts asked for since the engine last looked.
   var requests = PolicyRequests()
   /// What the last failed `mirror{}` said, and what it broke.

@@ -5,7 +5,8 @@ internal import Wire
 extension APIEntry {
   /// The whole policy language, in the order of the reference page.
   static let all: [APIEntry] =
-    mirrorEntries + explainEntries + mirrorsEntries + sourceEntries + targetEntries + filterEntries + balanceEntries
+    mirrorEntries + explainEntries + mirrorsEntries + storeEntries + sourceEntries + targetEntries + filterEntries
+    + balanceEntries
     + packetEntries + payloadEntries + makeEntries + setEntries + inventoryEntries + hostEntries
     + requireEntries + testEntries
 }
@@ -144,7 +145,7 @@ struct PolicyLibrary {
     handles[.filter]?.claimsFunctions = true
     handles[.mirrors]?.index = { call throws(HostFailure) in try context.pushMirror(named: call) }
     handles[.mirrors]?.enumerate = { call throws(HostFailure) in context.pushMirror(at: call) }
-    handles[.mirrors]?.operators = [(.length, { call throws(HostFailure) in call.push(Int64(context.standing.count)) })]
+    handles[.mirrors]?.operators = [(.length, { call throws(HostFailure) in call.push(Int64(context.mirrorCount())) })]
     for of in ["[]", "pairs", "#"] { handles[.list]?.natures[of] = .pure }
     handles[.expectation]?.index = { call throws(HostFailure) in try context.pushExpectation(ofMember: call) }
     handles[.list]?.index = { call throws(HostFailure) in context.pushElement(named: call) }
@@ -180,8 +181,7 @@ struct PolicyLibrary {
     }
     handles[.verdict]?.describe = { call throws(HostFailure) in call.push(try context.verdict(call, 0).text) }
     handles[.mirror]?.describe = { call throws(HostFailure) in
-      let index = call.handle(0, of: context.types.handle(.mirror)) ?? 0
-      call.push("mirror " + context.mirrors[index].mirror.name)
+      call.push("mirror " + context.facts(context.subject(call)).name)
     }
   }
 }

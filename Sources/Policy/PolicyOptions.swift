@@ -22,6 +22,10 @@ public struct PolicyOptions {
   public var shared = SharedStore()
   /// What an interactive session has besides; nil: it is a policy of a file.
   package var session: SessionLibrary?
+  /// The store that scripts may look at and change; nil: none.
+  public var store: (any ScriptStore)?
+  /// What mirrors give as their origin; nil: where they are declared.
+  public var origin: String?
   /// For tests: this allocation and all later ones fail while the interpreter is made; 0: none.
   package var failOpeningFrom: UInt64 = 0
   /// For tests: so many allocations of the script, from this one on, fail while it loads; 0: none.

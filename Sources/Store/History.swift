@@ -59,6 +59,15 @@ extension MirrorStore {
     try read { try Int64.fetchOne($0, sql: "SELECT max(id) FROM history") ?? 0 }
   }
 
+  /// The last lines of one mirror's history, oldest first.
+  public func history(ofMirror id: Int64, last count: Int) throws(StoreError) -> [HistoryEntry] {
+    try read { database in
+      let rows = try Row.fetchAll(
+        database, sql: "SELECT * FROM history WHERE mirror = ? ORDER BY id DESC LIMIT ?", arguments: [id, count])
+      return try rows.reversed().map { try HistoryEntry($0) }
+    }
+  }
+
   /// The history, oldest first: of everything, or of every mirror that has or had the name, through its renamings.
   public func history(of selector: MirrorSelector? = nil) throws(StoreError) -> [HistoryEntry] {
     try read { database in

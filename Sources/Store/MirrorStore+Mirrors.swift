@@ -76,7 +76,7 @@ extension MirrorStore {
   ///
   /// - Parameter file: where the edit was written, for messages.
   public func modify(
-    _ selector: MirrorSelector, as action: HistoryAction = .modify, file: String,
+    _ selector: MirrorSelector, as action: HistoryAction = .modify, file: String, line: Int = 0,
     edit: (inout [JSONMember]) throws(StoreError) -> Void
   ) throws(StoreError) -> MirrorOutcome {
     try change { database in
@@ -84,7 +84,7 @@ extension MirrorStore {
       let old = try session.mirror(selector)
       var members = old.definition.members ?? []
       try edit(&members)
-      let finding = try MirrorJudge(session).judge(WantedMirror(members, file: file), replacing: old)
+      let finding = try MirrorJudge(session).judge(WantedMirror(members, file: file, line: line), replacing: old)
       guard let definition = finding.definition else { throw StoreError.invalid(finding.violations) }
       return try session.replace(old, by: definition, action, warnings: finding.violations)
     }

@@ -23,7 +23,9 @@ public final class MirrorStore {
 
   public let path: String
   /// Who changes something, for the history.
-  public let actor: String
+  public var actor: String
+  /// Mirrors that live elsewhere, beside the stored ones: in every change they count for limits, names and VNIs.
+  public var neighbours: [MirrorDraft] = []
   let queue: DatabaseQueue
   /// Checks filters that are kept as Lua text; without it they are taken as they are.
   public var checkFilter: FilterCheck?

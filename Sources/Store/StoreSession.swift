@@ -36,8 +36,14 @@ struct StoreSession {
 
   // MARK: Mirrors
 
-  /// The mirror of the name, in the VPC if one is given.
+  /// The mirror of the number; else of the name, in the VPC if one is given.
   func mirror(_ selector: MirrorSelector) throws -> StoredMirror {
+    if let id = selector.id {
+      guard let mirror = try StoredMirror.all(database, where: "id = ?", arguments: [id]).first else {
+        throw StoreError.unknownMirror(name: selector.name, near: nil)
+      }
+      return mirror
+    }
     let found = try StoredMirror.all(
       database, where: "name = ? AND (?2 IS NULL OR vpc = ?2) AND (?3 IS NULL OR region = ?3)",
       arguments: [selector.name, selector.vpc, selector.region])
@@ -111,6 +117,13 @@ public struct MirrorSelector: Sendable, Hashable {
   public var name: String
   public var vpc: String?
   public var region: String?
+  /// Its number for life: whatever it is called by now. The name is for messages then.
+  public var id: Int64?
+
+  public init(_ mirror: StoredMirror) {
+    self.init(name: mirror.name, vpc: mirror.vpc, region: mirror.region)
+    id = mirror.id
+  }
 
   public init(name: String, vpc: String? = nil, region: String? = nil) {
     self.name = name

@@ -14,6 +14,15 @@ public struct StoredMirror: Sendable {
   public var created: String
   public var changed: String
 
+  /// One that a store has not made.
+  public init(id: Int64, definition: JSONValue) {
+    self.id = id
+    self.definition = definition
+    problems = []
+    created = ""
+    changed = ""
+  }
+
   public var name: String { definition["name"]?.string ?? "" }
   public var region: String { definition["region"]?.string ?? "" }
   public var vpc: String { definition["vpc"]?.string ?? "" }

@@ -13,7 +13,7 @@ enum Captures {
     Interrupt.catchSignals()
     var sources: [CaptureFileSource] = []
     var problems: [Problem] = []
-    for path in try traffic.captures() {
+    for path in try traffic.recorded.captures() {
       do throws(CaptureError) {
         sources.append(
           try CaptureFileSource(path: path) {

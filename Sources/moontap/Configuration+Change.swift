@@ -75,6 +75,11 @@ extension Configuration {
   /// `mirror:explain`, by the plan that is in force.
   func explain(_ owner: Owner, _ made: MadeFrame, at time: Int64) throws(TestRefusal) -> PacketExplanation {
     guard let mirror = owners.firstIndex(of: owner) else { throw TestRefusal("the mirror is deleted") }
+    return try explain(mirror: mirror, made, at: time)
+  }
+
+  /// - Parameter mirror: its position in the plan.
+  private func explain(mirror: Int, _ made: MadeFrame, at time: Int64) throws(TestRefusal) -> PacketExplanation {
     let explainer = MirrorExplainer(plan: plan, policies: policies, compiler: compiler)
     return try explainer.explain(mirror, made, at: time)
   }
@@ -108,10 +113,37 @@ extension Configuration {
     return true
   }
 
+  // MARK: Mirrors of the store
+
+  /// What policies may know of stored mirrors that run.
+  func storedRun(_ pipeline: Pipeline) -> StoredRun? {
+    guard !stored.isEmpty else { return nil }
+    let positions = Dictionary(
+      plan.mirrors.indices.map { (plan.identity($0), $0) }, uniquingKeysWith: { first, _ in first })
+    let byNumber = stored.compactMapValues { positions[$0] }
+    let entries = Dictionary(plan.enabled.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+    return StoredRun(
+      statistics: { [weak pipeline] number in
+        guard let pipeline, let entry = byNumber[number].flatMap({ entries[$0] }) else { return nil }
+        return MirrorStatistics(pipeline.report(entry: entry))
+      },
+      isFaulted: { [weak self] number in
+        guard let self, let owner = byNumber[number].flatMap({ owners[$0] }) else { return false }
+        return policies[owner.policy].faulted.contains(owner.mirror)
+      },
+      explain: { [weak self, weak pipeline] number, made throws(TestRefusal) in
+        guard let self, let pipeline else { throw TestRefusal("nothing is running") }
+        guard let mirror = byNumber[number] else {
+          return PacketExplanation(verdict: TestVerdict(reason: "disabled"), lines: ["disabled: judges nothing"])
+        }
+        return try self.explain(mirror: mirror, made, at: pipeline.now)
+      })
+  }
+
   // MARK: Reload
 
   /// What the configuration that comes is made with.
-  var reload: Reload { Reload(shared: shared) }
+  var reload: Reload { Reload(shared: shared, desk: desk) }
 
   /// Takes the place of an earlier configuration of the same command line.
   func replace(_ earlier: Configuration, in pipeline: Pipeline) {

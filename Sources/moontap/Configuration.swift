@@ -21,6 +21,8 @@ final class Configuration {
   /// Mirrors of the store: their identity by number for life.
   let stored: [Int64: MirrorIdentity]
   let shared: SharedTables
+  /// Carries out what policies want of the store; nil: they want in vain.
+  let desk: StoreDesk?
   /// What the store's history had come to; nil: the store has no part in this.
   let storeChange: Int64?
   /// Which policy, and which of its mirrors (by number), a mirror of the plan is; nil: of a JSON file, or a stored one
@@ -39,11 +41,16 @@ final class Configuration {
   /// What a configuration of a run hands to the one that replaces it before that is made.
   struct Reload: Sendable {
     var shared: SharedTables
+    var desk: StoreDesk?
   }
 
-  /// - Parameter reload: the run goes on with what is made; nil: it begins with it.
+  /// - Parameters:
+  ///   - reload: the run goes on with what is made; nil: it begins with it.
+  ///   - changesStore: policies may change the store that the command line names; without it they see it.
   /// - Throws: `Problem` or `Problems`: everything wrong with all of the files.
-  convenience init(_ input: InputOptions, _ traffic: TrafficOptions? = nil, reload: Reload? = nil) throws {
+  convenience init(
+    _ input: InputOptions, _ traffic: TrafficOptions? = nil, reload: Reload? = nil, changesStore: Bool = false
+  ) throws {
     var options = PlanOptions()
     if let traffic {
       options.includesUnlisted = !traffic.noUnlisted
@@ -54,21 +61,24 @@ final class Configuration {
     let isReload = reload != nil
     let inventory =
       try input.inventory.map { try Inventory.read($0, isReload: isReload) } ?? stored!.requiredInventory()
-    try self.init(inventory, input, options, stored, reload)
-    if let traffic { try checkBindings(traffic) }
+    let desk = changesStore && input.store != nil ? StoreDesk(input.storeOptions) : nil
+    try self.init(inventory, input, options, stored, reload, reload?.desk ?? desk)
+    if let traffic { try traffic.recorded.checkBindings(plan.inventory) }
   }
 
   private init(
-    _ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions, _ stored: StoredMirrors?, _ reload: Reload?
+    _ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions, _ stored: StoredMirrors?, _ reload: Reload?,
+    _ desk: StoreDesk?
   ) throws {
-    try InputOptions.check(libraries: input.lib)
+    try input.scripts.checkLibraries()
     var loader = MirrorLoader(
-      inventory: inventory, arguments: try input.arguments(), libraries: input.lib, isCaching: !input.noCache,
+      inventory: inventory, arguments: try input.scripts.arguments(), libraries: input.scripts.lib,
+      isCaching: !input.noCache,
       reload: reload)
     if let stored { loader.load(plain: stored) }
     for file in input.mirrors { loader.load(mirrors: file) }
     loader.validateDrafts()
-    for (index, file) in input.policies.enumerated() { loader.load(policy: file, index) }
+    for (index, file) in input.policies.enumerated() { loader.load(policy: file, index, stored, desk) }
     if let stored { loader.load(scripted: stored) }
     // While a run goes on all mirrors of the store may be disabled, and enabled again.
     let mayBeIdle = stored != nil && reload != nil
@@ -80,6 +90,7 @@ final class Configuration {
     origins = loader.origins
     owners = loader.owners
     shared = loader.shared
+    self.desk = desk
     self.stored = stored?.identities(in: plan) ?? [:]
     storeChange = stored?.change
     self.options = options
@@ -93,7 +104,7 @@ final class Configuration {
   // MARK: The pipeline
 
   func makePipeline(_ traffic: TrafficOptions) throws -> Pipeline {
-    let bindings = try traffic.bindings().map { ($0.file, $0.eni) }
+    let bindings = try traffic.recorded.bindings().map { ($0.file, $0.eni) }
     return makePipeline(boundENIs: Dictionary(bindings, uniquingKeysWith: { first, _ in first }))
   }
 
@@ -109,6 +120,7 @@ final class Configuration {
       policy.begin(
         plan: entries(of: index), neighbours: { [weak self] in self?.mirrors(besides: index) ?? [] },
         statistics: { [weak pipeline] entry in pipeline.map { MirrorStatistics($0.report(entry: entry)) } })
+      policy.begin(stored: storedRun(pipeline))
       policy.explain { [weak self, weak pipeline] mirror, made throws(TestRefusal) in
         guard let self, let pipeline else { throw TestRefusal("nothing is running") }
         return try explain(Owner(policy: index, mirror: mirror), made, at: pipeline.now)
@@ -122,17 +134,6 @@ final class Configuration {
       guard let owner = owners[mirror], owner.policy == policy else { return nil }
       return (entry: entry, mirror: owner.mirror)
     }
-  }
-
-  private func checkBindings(_ traffic: TrafficOptions) throws {
-    let problems = try traffic.bindings().compactMap { eni, file -> Problem? in
-      guard !plan.inventory.enis.contains(where: { $0.id == eni }) else { return nil }
-      let near = Spelling.nearest(to: eni, among: plan.inventory.enis.map(\.id))
-      return Problem(
-        code: "eni.unknown", sentence: "--eni \(eni)=\(file): the inventory has no ENI \(eni.quotedForMessage)",
-        hint: near.map { "did you mean \($0)?" })
-    }
-    if !problems.isEmpty { throw Problems(list: problems) }
   }
 
   // MARK: What became of the scripts
@@ -246,18 +247,20 @@ struct MirrorLoader {
   }
 
   /// - Parameter index: of the policy among those of the command line.
-  mutating func load(policy file: String, _ index: Int) {
+  mutating func load(policy file: String, _ index: Int, _ stored: StoredMirrors?, _ desk: StoreDesk?) {
     var options = PolicyOptions()
     options.arguments = arguments
     options.remembersVerdicts = isCaching
     options.libraries = libraries
     options.shared = shared[.commandLine(index)]
+    options.store = stored.map { RunStore($0, .commandLine(index), desk) }
     options.log = { line in Terminal.complain("\(line.place.cleanLine()): \(line.level.rawValue): \(line.text)\n") }
     options.print = { line in Terminal.complain(line + "\n") }
     do throws(PolicyError) {
       let policy = try Policy(
         path: file, host: policies.count, inventory: inventory, bpf: compiler, earlier: mirrors, options: options)
-      if policy.mirrors.isEmpty {
+      // One that tends to stored mirrors needs none of its own.
+      if policy.mirrors.isEmpty, stored == nil {
         warnings.append(Problem(place: file, code: "mirrors.none", sentence: "declares no mirror", isWarning: true))
       }
       owners += policy.mirrorNumbers.map { Configuration.Owner(policy: policies.count, mirror: $0) }

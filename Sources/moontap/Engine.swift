@@ -66,8 +66,10 @@ final class Engine {
     try pipeline.process(batch, interfaces: interfaces, sink: sink)
   }
 
-  /// No reload begins any more; one that is under way ends. Nobody is answered any more.
+  /// What scripts want of the store is carried out. No reload begins any more; one that is under way ends. Nobody is answered
+  /// any more.
   func stop(_ sink: (any FrameSink)?) {
+    configuration.desk?.close()
     storeWatch?.stop()
     reloader.stop()
     requests.close(self, sink)

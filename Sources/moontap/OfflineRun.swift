@@ -33,9 +33,9 @@ final class OfflineRun {
   ) throws {
     self.output = output
     door = try control.open(isDefault: false)
-    let configuration = try Configuration(input, traffic)
+    let configuration = try Configuration(input, traffic, changesStore: true)
     configuration.warnings.complain()
-    inputs = Set(try traffic.captures().compactMap(FileIdentity.init(capture:)))
+    inputs = Set(try traffic.recorded.captures().compactMap(FileIdentity.init(capture:)))
     let inputs = inputs
     engine = try Engine(configuration, input, traffic, hangup: hangup) { plan in
       if let output { try Self.refuseOverwriting(inputs, output, plan) }
@@ -68,7 +68,7 @@ final class OfflineRun {
     let configuration = engine.configuration
     let summary = try engine.summary(isInterrupted: Interrupt.isRequested, files: sink?.paths ?? [])
     configuration.finishLogs()
-    problems += configuration.scriptProblems
+    problems += configuration.scriptProblems + (configuration.desk?.problems ?? [])
     if let sink, let output { problems += leftovers(in: output, besides: sink.paths) }
     return Outcome(summary: summary, problems: problems, ending: ending)
   }

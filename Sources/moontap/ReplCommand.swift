@@ -13,6 +13,7 @@ struct ReplCommand: ParsableCommand {
     discussion: """
       EXAMPLES:
         moontap repl --inventory shop.json --read hour.pcapng
+        moontap repl --store --read hour.pcapng
         echo 'packets:top("source", 5)' | moontap repl --inventory shop.json --read hour.pcapng
         sudo moontap repl --attach
 
@@ -22,8 +23,17 @@ struct ReplCommand: ParsableCommand {
       At the prompt :help tells more. See docs/repl.md for a guided session.
       """)
 
-  @Option(help: ArgumentHelp("Inventory (moontap.inventory/1): what exists.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Inventory (moontap.inventory/1): what exists. (default: the store's)", valueName: "file"))
   var inventory: String?
+
+  @Option(
+    defaultAsFlag: "",
+    help: ArgumentHelp(
+      "What is typed sees the mirrors of this store and changes them; without a file those of the user's store.",
+      valueName: "file"),
+    completion: .file())
+  var store: String?
 
   @Flag(help: "A session inside a running engine.")
   var attach = false
@@ -48,19 +58,20 @@ struct ReplCommand: ParsableCommand {
 
   func validate() throws {
     if attach {
-      guard inventory == nil, read.isEmpty, set.isEmpty, policies.isEmpty else {
+      guard inventory == nil, store == nil, read.isEmpty, set.isEmpty, policies.isEmpty else {
         throw ValidationError(
-          "--attach takes the engine's inventory and mirrors: no --inventory, --read, --set, policies.")
+          "--attach takes the engine's inventory and mirrors: no --inventory, --store, --read, --set, policies.")
       }
       return
     }
-    guard inventory != nil else {
-      throw ValidationError(
-        "No inventory: --inventory FILE tells which networks and interfaces exist; --attach asks an engine.")
-    }
     if engine.control != nil { throw ValidationError("--control says which engine to ask: add --attach.") }
     if read.contains("-") { throw ValidationError("A session reads captures again and again: - cannot be read twice.") }
-    _ = try InputOptions.arguments(set)
+    if inventory == nil, store == nil {
+      throw ValidationError(
+        "No inventory: --inventory FILE, or --store, tells which networks and interfaces exist; --attach asks an engine."
+      )
+    }
+    _ = try ScriptOptions.arguments(set)
   }
 
   func run() throws {
@@ -72,7 +83,7 @@ struct ReplCommand: ParsableCommand {
           if let ending = show(session.answer(":load " + policy), endsOnFailure: true) { return ending }
         }
         if Self.isInteractive {
-          return try converse(session, with: inventory ?? "") { session.style.width = $0 }
+          return try converse(session, with: inventory ?? storeOptions?.path ?? "") { session.style.width = $0 }
         }
         let ending = try evaluatePiped(session)
         return ending == .ok && !session.damage.isEmpty ? .failed : ending
@@ -98,7 +109,7 @@ struct ReplCommand: ParsableCommand {
   private func makeSession() throws -> Session {
     var progress = Progress(isEnabled: Self.isInteractive)
     var options = Session.Options()
-    options.arguments = try InputOptions.arguments(set)
+    options.arguments = try ScriptOptions.arguments(set)
     options.output = { line in try? Terminal.write(line + "\n") }
     options.style.hasColour = Terminal.hasColour
     options.progress = { state in
@@ -113,8 +124,11 @@ struct ReplCommand: ParsableCommand {
       stages: { mirror, explanation, plan in
         ExplanationText.stages(of: mirror, explanation, plan).split(separator: "\n").map(String.init)
       },
-      test: { [inventory] path, arguments in Self.test(path, inventory: inventory ?? "", arguments) })
-    let found = try Inventory.read(inventory ?? "")
+      test: { [inventory] path, arguments in Self.test(path, inventory: inventory, arguments) })
+    let found = try makeInventory()
+    options.store = try storeOptions.map { store in
+      try SessionStore(store) { line in try? Terminal.write(line + "\n") }
+    }
     do throws(LuaError) {
       let session = try Session(inventory: found, options: options)
       if !read.isEmpty { try session.read(read) }
@@ -124,8 +138,22 @@ struct ReplCommand: ParsableCommand {
     }
   }
 
+  /// nil: scripts have no store.
+  private var storeOptions: StoreOptions? {
+    store.map { file in
+      var options = StoreOptions()
+      options.store = file.isEmpty ? nil : file
+      return options
+    }
+  }
+
+  private func makeInventory() throws -> Inventory {
+    if let inventory { return try Inventory.read(inventory) }
+    return try StoredMirrors(storeOptions ?? StoreOptions()).requiredInventory()
+  }
+
   /// `:test`, as `moontap test` does it.
-  private static func test(_ path: String, inventory: String, _ arguments: [String: String]) -> Answer {
+  private static func test(_ path: String, inventory: String?, _ arguments: [String: String]) -> Answer {
     do {
       var runner = TestRunner(TestRunner.Settings(inventory: inventory, arguments: arguments))
       let report = TestReport(files: try TestFile.find([path]).map { runner.run($0) })

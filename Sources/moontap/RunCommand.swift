@@ -47,10 +47,10 @@ struct RunCommand: ParsableCommand {
 
   func validate() throws {
     if live.live {
-      guard try traffic.captures().isEmpty, write == nil else {
+      guard try traffic.recorded.captures().isEmpty, write == nil else {
         throw ValidationError("--live takes its traffic from interfaces and sends copies: no --read, --eni, --write.")
       }
-    } else if try traffic.captures().isEmpty {
+    } else if try traffic.recorded.captures().isEmpty {
       throw ValidationError("No traffic: --read CAPTURE names what to judge, --live takes that of the interfaces.")
     }
     if write == nil, content != nil || format != nil {

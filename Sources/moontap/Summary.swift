@@ -62,7 +62,12 @@ struct Summary: Sendable {
       .sorted { $0.tally.packets > $1.tally.packets }
       .map { "\($0.reason.name) \(Words.count($0.tally.packets))" }
     if !leftOut.isEmpty { text += "  left out   " + leftOut.joined(separator: " · ") + "\n" }
-    return text + lost(mirror) + (fault(mirror).map(Self.words) ?? "")
+    return text + lost(mirror) + (liveMirror(mirror).map(LiveSummary.words) ?? "")
+      + (fault(mirror).map(Self.words) ?? "")
+  }
+
+  private func liveMirror(_ mirror: PipelineReport.Mirror) -> LiveReport.Mirror? {
+    live?.mirrors.first { $0.identity == mirror.identity }
   }
 
   private func fault(_ mirror: PipelineReport.Mirror) -> MirrorFault? { mirror.index.flatMap { faults[$0] } }
@@ -78,11 +83,14 @@ struct Summary: Sendable {
     guard let index = mirror.index else { return Terminal.dim("removed, was of \(mirror.identity.vpc)") }
     let state = state(mirror)
     let functions = functions(mirror)
+    let name = mirror.identity.name
+    let isShared = plan.mirrors.count { $0.name == name } > 1
+    let origin = isShared ? " · from \(plan.mirrors[index].origin.cleanLine())" : ""
     let definition = plan.describe(plan.mirrors[index]) { function in
       let share = functions.first { $0.number == function.function }?.cachedShare
       return share.map { "cached \(Words.percent($0))" }
     }
-    return definition + (state == "running" ? "" : " · " + state)
+    return definition + origin + (state == "running" ? "" : " · " + state)
   }
 
   /// How the mirror's Lua functions were asked since the plan came into force.
@@ -193,6 +201,7 @@ struct Summary: Sendable {
   private func json(_ mirror: PipelineReport.Mirror) -> JSONValue {
     [
       "name": .string(mirror.identity.name), "vpc": .string(mirror.identity.vpc),
+      "origin": mirror.index.map { .string(plan.mirrors[$0].origin) } ?? .null,
       "state": .string(state(mirror)), "fault": fault(mirror).map(Self.json) ?? .null,
       "observed": Self.json(mirror.observed),
       "collected": Self.json(mirror.collected),

@@ -12,6 +12,8 @@ struct Differential {
   var batches = [128]
   /// The plan is adopted anew before every batch: nobody must notice.
   var adoptsItsPlan = false
+  /// Which receivers are down, from which frame on.
+  var outages: [(frame: Int, down: Set<SinkPlan.Destination>)] = []
 
   /// The first difference in words, or nil.
   func difference() throws -> String? {
@@ -20,11 +22,27 @@ struct Differential {
     let sink = CollectingSink()
     try pipeline.run(frames, scene.interfaces, sink: sink, batches: batches) { pipeline in
       if adoptsItsPlan { pipeline.adopt(plan: pipeline.plan, scripts: [host]) }
+      let next = Int(pipeline.records.packets)
+      if let outage = outages.last(where: { $0.frame <= next }) { pipeline.setDown(outage.down) }
     }
     let model = ModelEngine(scene)
-    let outcomes = frames.map { model.judge($0) }
+    let outcomes = frames.enumerated().map { number, frame in
+      if number > 0, isBatchStart(number), let outage = outages.last(where: { $0.frame <= number }) {
+        model.setDown(outage.down)
+      }
+      return model.judge(frame)
+    }
     if let problem = host.problems.first { return problem }
     return try compare(sink.delivered, expected(outcomes, model)) ?? compare(pipeline.report(), model)
+  }
+
+  private func isBatchStart(_ frame: Int) -> Bool {
+    var (start, turn) = (0, 0)
+    while start < frame {
+      start += batches[turn % batches.count]
+      turn += 1
+    }
+    return start == frame
   }
 
   /// The copies that the model's outcomes mean.

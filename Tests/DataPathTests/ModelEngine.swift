@@ -72,12 +72,13 @@ final class ModelEngine {
   /// The record at hand is judged at its sender's ENI, where it was captured too: nothing is counted.
   private(set) var isAsking = false
 
-  private var conversations: [ModelFlow: ModelConversation] = [:]
+  var conversations: [ModelFlow: ModelConversation] = [:]
   private var fragments: [ModelFragmentName: (flow: ModelFlow, packet: ModelPacket, time: Int64)] = [:]
   private var clock: Int64?
   private var start: Int64 = 0
-  private var turns: [Int: Int] = [:]
-  private var given: [Int: [Int]] = [:]
+  var turns: [Int: Int] = [:]
+  var given: [Int: [Int]] = [:]
+  var down: Set<SinkPlan.Destination> = []
 
   private(set) var cells: [ModelCell: [Verdict: Tally]] = [:]
   private(set) var unattributed = Tally()
@@ -271,55 +272,11 @@ final class ModelEngine {
     if answer == false { return (.filtered, nil) }
     if answer == nil, definition.onError == .skip { return (.scriptError, nil) }
     if case .script(let function) = definition.balance { return balance(by: function, mirror, seen) }
+    if well(mirror).isEmpty { return (.noReceiver, nil) }
     guard !isAsking else { return (.collected, nil) }
     let receiver = receiver(mirror, seen)
     given[mirror, default: Array(repeating: 0, count: definition.receivers.count)][receiver] += Int(seen.frame.original)
     return (.collected, receiver)
-  }
-
-  // MARK: Balance
-
-  private func balance(by function: ScriptFunction, _ mirror: Int, _ seen: ModelObservation) -> (Verdict, Int?) {
-    let definition = mirrors[enabled[mirror]]
-    switch FakeScriptHost.choice(function.function, mirror, words(seen, mirror)) {
-    case .receiver(let chosen) where definition.receivers.indices.contains(chosen): return (.collected, chosen)
-    case .none: return (.noReceiver, nil)
-    case .failed, .receiver:
-      guard definition.onError == .collect else { return (.scriptError, nil) }
-      return (.collected, Rendezvous(receivers: definition.receivers).choose(flowHash))
-    }
-  }
-
-  private func receiver(_ mirror: Int, _ seen: ModelObservation) -> Int {
-    let definition = mirrors[enabled[mirror]]
-    switch definition.balance {
-    case .roundRobin:
-      let turn = turns[mirror, default: 0]
-      turns[mirror] = turn + 1
-      return turn % definition.receivers.count
-    case .eniHash:
-      return Rendezvous(receivers: definition.receivers).choose(Rendezvous.key(id: name(seen)))
-    case .flowHash, .script: return Rendezvous(receivers: definition.receivers).choose(flowHash)
-    case .weighted(let weights):
-      return Rendezvous(receivers: definition.receivers, weights: weights).choose(flowHash)
-    case .even: return evenReceiver(mirror)
-    }
-  }
-
-  private func evenReceiver(_ mirror: Int) -> Int {
-    if let kept = conversation.receivers[mirror] { return kept }
-    let bytes = given[mirror] ?? Array(repeating: 0, count: mirrors[enabled[mirror]].receivers.count)
-    let least = bytes.firstIndex(of: bytes.min()!)!
-    conversation.receivers[mirror] = least
-    return least
-  }
-
-  /// An unlisted ENI's id is its address.
-  private func name(_ seen: ModelObservation) -> String {
-    switch seen.place {
-    case .listed(let eni): network.inventory.enis[eni].id
-    case .unlisted: (seen.isOutbound ? seen.packet.source : seen.packet.destination)!.description
-    }
   }
 }
 

@@ -321,7 +321,7 @@ func udp(
     #expect(report.records.packets == 3 && report.unattributed.packets == 1)
     #expect(report.mirrors[0].observed.packets == 2 && report.mirrors[0].collected.packets == 1)
     #expect(report.conversations.live == 3)
-    #expect(DeliveryDrop.allCases.map(\.name) == ["queue-full", "send-error", "too-big"])
+    #expect(DeliveryDrop.allCases.map(\.name) == ["queue-full", "send-error", "too-big", "loop", "throttled"])
   }
 
   @Test func noticesACounterThatIsBroken() throws {

@@ -285,6 +285,17 @@ let ruleCases: [RuleCase] = [
     "on-error.unknown", "mirrors[0].onError", wrong: [definition(["onError": "\"ignore\""])],
     right: ["skip", "collect"].map { definition(["onError": "\"\($0)\""]) }),
   RuleCase(
+    "oversize.unknown", "mirrors[0].oversize", wrong: [definition(["oversize": "\"cut\""])],
+    right: ["fragment", "truncate", "drop"].map { definition(["oversize": "\"\($0)\""]) }),
+  RuleCase("budget.limit", "mirrors[0].budget", wrong: [definition(["budget": "{}"])], right: []),
+  RuleCase(
+    "budget.limit", "mirrors[0].budget.bits",
+    wrong: ["9", "1000000000001", "\"1G\"", "1.5"].map { definition(["budget": "{\"bits\": \($0)}"]) },
+    right: ["10", "1000000000000"].map { definition(["budget": "{\"bits\": \($0), \"packets\": \($0)}"]) }),
+  RuleCase(
+    "priority.range", "mirrors[0].priority", wrong: ["-1", "101", "true"].map { definition(["priority": $0]) },
+    right: ["0", "100"].map { definition(["priority": $0]) }),
+  RuleCase(
     "tags.too-many", "mirrors[0].tags", wrong: [definition(["tags": tags(51)])], right: [definition(["tags": tags(50)])]
   ),
   RuleCase("tags.key", "mirrors[0].tags[\"\"]", wrong: [definition(["tags": "{\"\": \"v\"}"])], right: []),

@@ -91,6 +91,7 @@ import Wire
     definition(["encapsulation": "{\"type\": \"gre\", \"vni\": 77}", "onError": "\"collect\""]),
     definition(["encapsulation": "{\"type\": \"erspan2\"}", "tags": "{\"b\": \"2\", \"a\": \"\"}"]),
     definition(["encapsulation": "{\"type\": \"none\"}", "receivers": "[]", "enabled": "false"]),
+    definition(["oversize": "\"drop\"", "budget": "{\"bits\": 1000000, \"packets\": 500}", "priority": "9"]),
     definition(["name": "\"Überwachung \\\"öst\\\" 監視\"", "description": "\"tab\\there\""]),
   ])
   func writesWhatReadsBackTheSame(_ text: String) throws {
@@ -102,6 +103,7 @@ import Wire
     #expect(try MirrorsFile.json(of: [second], in: world).text() == document.text())
     #expect(second.filter == first.filter && second.range == first.range && second.balance == first.balance)
     #expect(second.encapsulation == first.encapsulation && second.tags == first.tags)
+    #expect(second.oversize == first.oversize && second.budget == first.budget && second.priority == first.priority)
   }
 
   @Test func writesOneMirrorAsItIsRead() throws {

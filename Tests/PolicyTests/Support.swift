@@ -44,13 +44,14 @@ final class Bench {
   /// - Parameter entries: whether its mirrors are the plan's entries, in order.
   init(
     _ source: String, file: String = "test.lua", arguments: [String: String] = [:], inventory: Inventory = shop,
-    earlier: [TrafficMirror] = [], isTested: Bool = false
+    earlier: [TrafficMirror] = [], isTested: Bool = false, store: (any ScriptStore)? = nil
   ) throws(PolicyError) {
     let output = Output()
     self.output = output
     var options = PolicyOptions()
     options.arguments = arguments
     options.isTested = isTested
+    options.store = store
     options.log = { output.log.append($0) }
     options.print = { output.printed.append($0) }
     policy = try Policy(

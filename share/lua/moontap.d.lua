@@ -7,7 +7,7 @@
 ---@return mirror
 function mirror(definition) end
 
----The mirrors of this policy: `mirrors["web"]`, `mirrors[1]`, `#mirrors`, `pairs(mirrors)` gives name and mirror.
+---The mirrors of this policy, then with `--store` those of the store: `mirrors["web"]`, `mirrors[1]`, `#mirrors`, `pairs(mirrors)` gives name and mirror. A name that several have is an error: `mirrors.find`.
 ---@type mirrors
 mirrors = nil
 
@@ -53,6 +53,11 @@ function audit(definition) end
 ---@param finding table its keys: see The keys of a finding
 function finding(finding) end
 
+---Runs the audit, as moontap audit does, over captures, over packets made by packet.tcp and its like, or, without either, over the configuration. Gives what it found, in the order of reports: tables with key, message, severity, subject, count, packets, evidence, details. An error if the audit fails or is skipped.
+---@param ... string|packet captures in the audit's own folder, or in one of --lib; or packets, in order of time
+---@return table[]
+function findings(...) end
+
 ---@class mirror
 ---@field name string Its name.
 ---@field description string What it is for.
@@ -63,7 +68,7 @@ function finding(finding) end
 ---@field receivers string[] The receiving IP addresses.
 ---@field tags table<string, string> Its tags.
 ---@field vni integer The VXLAN network identifier of its copies.
----@field origin string Where it was declared.
+---@field origin string Where it was declared, as "web.lua:8", or "store".
 ---@field has_filter boolean Whether it collects only what a filter matches.
 local mirror_type = {}
 
@@ -97,6 +102,10 @@ function mirror_type:stats() end
 ---@return table
 function mirror_type:explain(packet) end
 
+---Of a mirror of the store: who changed what and when, the last 100 changes, oldest first, each with time, actor, action, name and changes. At the prompt, and while a policy loads.
+---@return table[]
+function mirror_type:history() end
+
 ---Sends the packet through the pipeline, as one of a capture: every mirror of the policy sees it, conversations, counters and timers go on. Gives this mirror's verdict.
 ---@param packet packet made by packet.tcp and its like
 ---@return verdict
@@ -113,6 +122,16 @@ local mirrors_type = {}
 
 ---Asks for a reload, as SIGHUP does: inventory, mirrors and policies are read again and come into force between two batches of packets, all or none. In timers only; at most one reload in 10 seconds of the engine's clock.
 function mirrors_type.reload() end
+
+---The mirror of the name; what else is given must fit too. Several that fit are an error.
+---@param which table name, and vpc, region, origin where needed
+---@return mirror|nil
+function mirrors_type.find(which) end
+
+---Makes a mirror in the store, by the same rules and in the same way as `moontap mirror create`; with `--store` only. At the prompt it is there at once. Policies use it in timers, not while they load: it is judged at once and made soon after, and what then goes wrong is said in the log.
+---@param definition table its keys: see The keys of a mirror; a Lua filter as { lua = text }
+---@return mirror
+function mirrors_type.create(definition) end
 
 ---@class receiver
 ---@field address string Its IP address.
@@ -596,6 +615,22 @@ configuration = {}
 ---What the console's rules say of the mirrors given: a list of tables with code, mirror, message, hint, place, and warning, which is true for what is allowed and yet probably not meant.
 ---@return table[]
 function configuration.violations() end
+
+os = {}
+
+---Seconds since 1970 by the capture's clock: the latest time that the audit was shown; in finish that of the capture's last packet. An error where there is no capture: while the script loads, and in config.
+---@return integer
+function os.time() end
+
+---Seconds by the capture's clock from the earliest to the latest time that the audit was shown.
+---@return number
+function os.clock() end
+
+---A time as text; without one, that of os.time().
+---@param format? string as strftime takes it; in UTC
+---@param time? number seconds since 1970; now if not given
+---@return string
+function os.date(format, time) end
 
 ---@class conversation
 ---@field protocol string|integer "tcp", "udp", "icmp", ...; the number if it has no name here.

@@ -37,6 +37,9 @@ typedef struct lv_interface {
 
 bool lv_interface_find(const char *name, lv_interface *interface, lv_fault *fault);
 
+/* Up, and with a carrier. What cannot be asked counts as running. */
+bool lv_interface_is_running(int index);
+
 /* A socket that becomes readable when interfaces of the namespace come, go or change (rtnetlink(7)); -1: fault. */
 int lv_links_watch(lv_fault *fault);
 /* Reads all there is; whether there was anything. */
@@ -101,12 +104,14 @@ void lv_wait(const int *descriptors, size_t count, int timeout_ms);
 /* ---- sending ---- */
 
 typedef struct lv_end {
-  uint8_t family; /* 4 or 6 */
+  uint8_t family; /* 4 or 6; 0: wherever the socket is bound to */
   uint8_t address[16];
 } lv_end;
 
 /* A raw socket to one receiver: the kernel makes the IP header, what is sent begins behind it. -1: fault. */
 int lv_sender_open(const lv_end *end, uint8_t protocol, uint8_t traffic_class, int buffer, lv_fault *fault);
+/* A packet socket that sends whole frames out of an interface. -1: fault. */
+int lv_injector_open(int interface, int buffer, lv_fault *fault);
 /* Fixes the route, so that the path MTU can be asked for and ICMP errors are heard of. */
 bool lv_sender_connect(int descriptor, const lv_end *end);
 /* 0: not known. */
@@ -124,6 +129,35 @@ enum { LV_SEND_LIMIT = 128 };
 
 /* sendmmsg(2), which does not wait. Returns how many went; `code` is the errno that stopped it, 0 if all went. */
 size_t lv_send(int descriptor, const lv_end *end, const lv_datagram *datagrams, size_t count, int *code);
+
+/* ---- health of receivers ---- */
+
+/* Hears ICMP unreachables and echo replies that this host gets, and sends echoes; IPv4 with its IP header in front. -1: fault. */
+int lv_icmp_open(uint8_t family, lv_fault *fault);
+/* The next message and who sent it; 0: none waits. */
+size_t lv_icmp_receive(int descriptor, uint8_t *bytes, size_t room, lv_end *from);
+bool lv_icmp_send(int descriptor, const lv_end *end, const uint8_t *bytes, size_t count);
+
+/* Begins a TCP connection. -1: `code` says why not. */
+int lv_connection_begin(const lv_end *end, uint16_t port, int *code);
+/* 0: it stands; EINPROGRESS: not yet; else why it does not. */
+int lv_connection_state(int descriptor);
+
+/* A socket that becomes readable when routes, neighbours or interfaces change; `lv_links_changed` reads it. -1: fault. */
+int lv_ways_watch(lv_fault *fault);
+
+typedef struct lv_way {
+  lv_end next; /* the gateway, or the end itself */
+  int interface;
+  bool is_local; /* this host has the address */
+  bool is_down;  /* the interface has no carrier, or is down */
+} lv_way;
+
+/* The kernel's route (RTM_GETROUTE). Returns an errno, 0: there is one. */
+int lv_way_find(const lv_end *end, lv_way *way);
+enum { LV_NEIGHBOUR_INCOMPLETE = 0x01, LV_NEIGHBOUR_FAILED = 0x20 };
+/* NUD_... of neighbour.h of the way's next hop; 0: the kernel knows nothing of it. */
+int lv_neighbour_state(const lv_way *way);
 
 /* ---- privileges ---- */
 

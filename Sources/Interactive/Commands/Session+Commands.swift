@@ -13,7 +13,9 @@ extension Session {
     switch Self.text(of: path) {
     case .failure(let reason): return .failed([":load: \(path): \(reason.text)"])
     case .success(let text):
-      let answer = evaluate(text, chunk: path.split(separator: "/").last.map(String.init) ?? path)
+      let name = path.split(separator: "/").last.map(String.init) ?? path
+      // What is called like an input must not pass for one: inputs may do more.
+      let answer = evaluate(text, chunk: name.hasPrefix(InputLog.prefix) ? "file " + name : name)
       if case .done = answer {
         log.markOfPolicy()
         loaded.removeAll { $0 == path }

@@ -101,7 +101,7 @@ extension Session {
     let (explanation, look) = try told.get()
     try run.finish(call)
     let verdict = VerdictOfOne(explanation, run).verdict
-    let state = context.mirrors[number].mirror.isEnabled ? [] : ["disabled; were it enabled:"]
+    let state = run.isEnabled ? [] : ["disabled; were it enabled:"]
     let lines =
       state + tools.stages(run.plan.enabled[run.entry], explanation, run.plan)
       + (!isTracing ? [] : ["  " + TraceLines.words(look)])

@@ -4,23 +4,33 @@ import LuaRuntime
 import Mirroring
 import Policy
 
-/// One mirror of the session over some packets, in a pipeline of its own: as if it alone were enabled. The others keep
-/// their receivers, which decide the first two stages.
+/// One mirror of the session, or of its store, over some packets, in a pipeline of its own: as if it alone were enabled. The
+/// others keep their receivers, which decide the first two stages.
 final class MirrorRun {
   let plan: MirrorPlan
   /// Of the mirror, in the plan.
   let entry: Int
   let pipeline: Pipeline
+  /// Whether the mirror collects outside of the trial.
+  let isEnabled: Bool
   private let trial: MirrorTrial
   private let batch = FrameBatch()
 
   /// - Parameters:
-  ///   - number: of the mirror in the session.
+  ///   - handle: of the mirror, see `PolicyContext.mirrorNumber`.
   ///   - keepsFilter: false: everything in range and direction is copied.
-  init(_ session: Session, _ number: Int, keepsFilter: Bool = true) throws(HostFailure) {
-    let standing = session.context.standingMirrors
-    guard let position = standing.firstIndex(of: number) else { throw HostFailure("the mirror is deleted") }
-    var mirrors = standing.map { session.context.mirrors[$0].mirror }
+  init(_ session: Session, _ handle: Int, keepsFilter: Bool = true) throws(HostFailure) {
+    let own = session.context.standingMirrors
+    let stored = session.context.storedMirrors()
+    let handles = own + stored.map(\.handle)
+    guard let position = handles.firstIndex(of: handle) else {
+      throw HostFailure("the mirror is deleted, or breaks a rule in this session's inventory")
+    }
+    if stored.contains(where: { $0.handle == handle && $0.hasFilterText }) {
+      throw HostFailure("its filter is a text of Lua's, which the store keeps: moontap explain --store tries it")
+    }
+    var mirrors = own.map { session.context.mirrors[$0].mirror } + stored.map(\.mirror)
+    isEnabled = mirrors[position].isEnabled
     for index in mirrors.indices where index != position { mirrors[index].asksNothing() }
     mirrors[position].isEnabled = true
     if !keepsFilter { mirrors[position].filter = .any }
@@ -29,7 +39,8 @@ final class MirrorRun {
     plan = MirrorPlan(inventory: session.inventory, mirrors: mirrors, options: options)
     entry = plan.enabled.firstIndex(of: position) ?? 0
     trial = MirrorTrial(
-      session.policy, mirrors: plan.enabled.enumerated().map { (entry: $0, mirror: standing[$1]) })
+      session.policy,
+      mirrors: plan.enabled.enumerated().filter { $1 < own.count }.map { (entry: $0, mirror: own[$1]) })
     pipeline = Pipeline(plan: plan, scripts: [trial], compiler: session.bpf)
   }
 

@@ -40,7 +40,7 @@ extension PolicyContext {
         "mirror:explain can be used in timers and in tests, not while the policy loads or judges a packet")
     }
     let made = try madePacket(call, 1)
-    let mirror = mirrorIndex(call)
+    let subject = subject(call)
     call.charge(Self.explanationCharge)
     var answer = Result<PacketExplanation, TestRefusal>.failure(TestRefusal("nothing is running"))
     let (wasInTimer, counted) = (isInTimer, metrics)
@@ -48,7 +48,7 @@ extension PolicyContext {
       // What runs now judges a packet: it may change nothing.
       isInTimer = false
       testing?.isJudging = true
-      if let explainer { answer = Result { () throws(TestRefusal) in try explainer(mirror, made.frame) } }
+      if let told = explain(subject, made.frame) { answer = told }
       testing?.isJudging = false
       isInTimer = wasInTimer
     }
@@ -58,6 +58,19 @@ extension PolicyContext {
       call.push(.table(try answer.get().table))
     } catch {
       throw HostFailure(argument: 1, error.reason)
+    }
+  }
+
+  /// nil: nothing is running.
+  private func explain(_ subject: MirrorSubject, _ frame: MadeFrame) -> Result<PacketExplanation, TestRefusal>? {
+    switch subject {
+    case .own(let number):
+      explainer.map { explainer in Result { () throws(TestRefusal) in try explainer(number, frame) } }
+    case .stored(let position):
+      storedRun.map { run in
+        let number = stored.items[position].definition.number
+        return Result { () throws(TestRefusal) in try run.explain(number, frame) }
+      }
     }
   }
 

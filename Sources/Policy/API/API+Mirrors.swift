@@ -15,42 +15,57 @@ extension APIEntry {
         #"mirror { name = "shop", vpc = "vpc-shop", source = source.vpc(), target = target.receivers "10.20.9.10" }"#,
       isDeclaration: true,
       binding: .function { context, call throws(HostFailure) in try context.declareMirror(call) }),
-    property("name", "string", "Its name.") { .string($1.name) },
-    property("description", "string", "What it is for.") { .string($1.description) },
-    property("vpc", "string", "The id of its VPC.") { .string($0.inventory.vpcs[$1.vpc].id) },
-    property("direction", "string", #""all", "out" or "in"."#) { .string($1.direction.rawValue) },
-    property("enabled", "boolean", "Whether it collects.") { .boolean($1.isEnabled) },
+    property("name", "string", "Its name.") { .string($0.name) },
+    property("description", "string", "What it is for.") { .string($0.description) },
+    property("vpc", "string", "The id of its VPC.") { .string($0.vpc) },
+    property("direction", "string", #""all", "out" or "in"."#) { .string($0.direction) },
+    property("enabled", "boolean", "Whether it collects.") { .boolean($0.isEnabled) },
     APIEntry(
       owner: .type(.mirror), name: "state", returns: "string",
       doc:
         #""enabled", "disabled", "deleted", or "faulted": its scripts failed too often and are not called any more."#,
       example: #"mirrors.web.state == "faulted""#,
       binding: .property { context, call throws(HostFailure) in
-        let index = call.handle(0, of: context.types.handle(.mirror)) ?? 0
-        call.push(context.state(ofMirror: index))
+        switch context.subject(call) {
+        case .own(let number): call.push(context.state(ofMirror: number))
+        case .stored(let position): call.push(context.state(ofStored: position))
+        }
       }),
     property("receivers", "string[]", "The receiving IP addresses.") {
-      .table(LuaTable(items: $1.receivers.map { .string($0.description) }))
+      .table(LuaTable(items: $0.receivers.map { .string($0) }))
     },
-    property("tags", "table<string, string>", "Its tags.") { .table(LuaTable(strings: $1.tags)) },
-    property("vni", "integer", "The VXLAN network identifier of its copies.") { .integer(Int64($1.encapsulation.vni)) },
-    property("origin", "string", "Where it was declared.") { .string($1.origin) },
+    property("tags", "table<string, string>", "Its tags.") { .table(LuaTable(strings: $0.tags)) },
+    property("vni", "integer", "The VXLAN network identifier of its copies.") { .integer($0.vni) },
+    property("origin", "string", #"Where it was declared, as "web.lua:8", or "store"."#) { .string($0.origin) },
     method(
       "enable", [], nil, "Starts collecting; calls its scripts again if they failed too often.", "mirrors.web:enable()"
     ) { context, call throws(HostFailure) in
+      if case .stored(let position) = context.subject(call) {
+        // Scripts of the store's mirrors begin anew with a reload.
+        if context.state(ofStored: position) == "faulted" { try context.requestReload() }
+        return try context.changeStored(position, call, "mirror:enable", .enable)
+      }
       try context.change(call, "enabled") { $0.set("enabled", DraftValue(.bool(true))) }
       context.mirrors[context.mirrorIndex(call)].isEnabledAnew = true
     },
     method("disable", [], nil, "Stops collecting; the mirror stays.", "mirrors.web:disable()") {
       context, call throws(HostFailure) in
+      if case .stored(let position) = context.subject(call) {
+        return try context.changeStored(position, call, "mirror:disable", .disable)
+      }
       try context.change(call, "disabled") { $0.set("enabled", DraftValue(.bool(false))) }
     },
     method(
       "modify", [APIParameter("changes", .table, "keys of mirror{} with new values")], nil,
       "Changes some of its definition; checked as a whole.", #"mirrors.web:modify { direction = "out" }"#
     ) { context, call throws(HostFailure) in
-      let members = context.mirrorMembers(call.table(1) ?? LuaTable(), at: context.location(call))
-      let named = try context.namedFunctions(call.table(1) ?? LuaTable(), members)
+      let table = call.table(1) ?? LuaTable()
+      if case .stored(let position) = context.subject(call) {
+        let members = try context.members(storing: table, for: position, call, "mirror:modify")
+        return try context.changeStored(position, call, "mirror:modify", .modify(members))
+      }
+      let members = context.mirrorMembers(table, at: context.location(call))
+      let named = try context.namedFunctions(table, members)
       let names = named.map(\.name).joined(separator: ", ")
       try context.change(call, "modified: " + names) { draft in
         for member in named { draft.set(member.name, member.value) }
@@ -60,6 +75,14 @@ extension APIEntry {
       "tag", [APIParameter("tags", .table, "value by key")], nil, "Adds tags, or changes their values.",
       #"mirrors.web:tag { team = "sec" }"#
     ) { context, call throws(HostFailure) in
+      if let table = call.table(1), !table.items.isEmpty || !table.sparse.isEmpty {
+        throw HostFailure(argument: 1, "values by key expected, as in { team = \"sec\" }")
+      }
+      if case .stored(let position) = context.subject(call) {
+        let tags = LuaTable(fields: [.init("tags", call[1])])
+        let members = try context.members(storing: tags, for: position, call, "mirror:tag").first?.value.members ?? []
+        return try context.changeStored(position, call, "mirror:tag", .tag(members))
+      }
       let added = context.members(call.table(1) ?? LuaTable(), at: context.location(call))
       try context.change(call, "tagged") { draft in
         draft.setTags(draft.tags.filter { old in !added.contains { $0.name == old.name } } + added)
@@ -70,23 +93,30 @@ extension APIEntry {
       #"mirrors.web:untag "team""#
     ) { context, call throws(HostFailure) in
       let keys = (1..<max(2, call.count)).compactMap { call.string($0) }
+      if case .stored(let position) = context.subject(call) {
+        return try context.changeStored(position, call, "mirror:untag", .untag(keys))
+      }
       try context.change(call, "untagged") { draft in draft.setTags(draft.tags.filter { !keys.contains($0.name) }) }
     },
     method("delete", [], nil, "Takes the mirror away; what it counted stays in the summary.", "mirrors.web:delete()") {
-      context, call throws(HostFailure) in try context.delete(call)
+      context, call throws(HostFailure) in
+      if case .stored(let position) = context.subject(call) {
+        return try context.changeStored(position, call, "mirror:delete", .delete)
+      }
+      try context.delete(call)
     },
     method(
       "stats", [], "table",
       "What was counted before the packet at hand: observed, collected and reasons, each with packets and bytes; lua, in timers only: hits, misses, calls and ns_per_call of its functions. nil while nothing runs.",
       "mirrors.web:stats().collected.packets"
     ) { context, call throws(HostFailure) in
-      guard let index = call.handle(0, of: context.types.handle(.mirror)), let counted = context.statistics?(index)
-      else {
-        return call.pushNil()
-      }
+      let subject = context.subject(call)
+      guard let counted = context.statistics(of: subject) else { return call.pushNil() }
       var table = counted.table
       // What is remembered must not change what is decided.
-      if !context.isJudging, let lua = context.scriptTable?(index) { table.fields.append(.init("lua", .table(lua))) }
+      if !context.isJudging, case .own(let index) = subject, let lua = context.scriptTable?(index) {
+        table.fields.append(.init("lua", .table(lua)))
+      }
       call.push(.table(table))
     },
   ]
@@ -95,7 +125,7 @@ extension APIEntry {
     APIEntry(
       owner: .global, name: "mirrors", returns: "mirrors",
       doc:
-        "The mirrors of this policy: `mirrors[\"web\"]`, `mirrors[1]`, `#mirrors`, `pairs(mirrors)` gives name and mirror.",
+        "The mirrors of this policy, then with `--store` those of the store: `mirrors[\"web\"]`, `mirrors[1]`, `#mirrors`, `pairs(mirrors)` gives name and mirror. A name that several have is an error: `mirrors.find`.",
       example: #"for name, each in pairs(mirrors) do log.info(name, each.state) end"#,
       binding: .value { $0.types.value(.mirrors, 0) }),
     APIEntry(
@@ -120,13 +150,12 @@ extension APIEntry {
   ]
 
   private static func property(
-    _ name: String, _ type: String, _ doc: String, get: @escaping @Sendable (PolicyContext, TrafficMirror) -> LuaValue
+    _ name: String, _ type: String, _ doc: String, get: @escaping @Sendable (MirrorFacts) -> LuaValue
   ) -> APIEntry {
     APIEntry(
       owner: .type(.mirror), name: name, returns: type, doc: doc, example: "mirrors.web.\(name)",
       binding: .property { context, call throws(HostFailure) in
-        let index = call.handle(0, of: context.types.handle(.mirror)) ?? 0
-        call.push(get(context, context.mirrors[index].mirror))
+        call.push(get(context.facts(context.subject(call))))
       })
   }
 
@@ -191,7 +220,7 @@ extension PolicyContext {
     try reserve(mirrors.count, limit: Limit.mirrors, "mirrors")
     let members = try namedFunctions(table, mirrorMembers(table, at: location))
     let draft = MirrorDraft(members, spelling: .snakeCase, location: location)
-    mirrors.append(try validated(draft, besides: earlier + standing.map { mirrors[$0].mirror }, call))
+    mirrors.append(try validated(draft, besides: mirrorsOfOthers() + standing.map { mirrors[$0].mirror }, call))
     call.push(LuaHandle(types.handle(.mirror), mirrors.count - 1))
   }
 
@@ -219,16 +248,17 @@ extension PolicyContext {
     // What the least mirror takes; so much is charged that the clock is looked at, too, when this has returned.
     call.charge(1000)
     let result = validator.validate([draft], besides: existing)
-    guard result.errors.isEmpty, let mirror = result.mirrors.first else {
+    guard result.errors.isEmpty, var mirror = result.mirrors.first else {
       let message = Self.message(result.errors)
       lastRefusal = (message, result.errors)
       throw HostFailure(message)
     }
+    if let origin = options.origin { mirror.origin = origin }
     return MirrorObject(draft: draft, mirror: mirror, warnings: result.warnings)
   }
 
   /// On one line, because scripts and logs treat it as one; `PolicyError.violations` has them one by one.
-  private static func message(_ violations: [MirrorViolation]) -> String {
+  static func message(_ violations: [MirrorViolation]) -> String {
     let name =
       violations.first.map { $0.mirror.isEmpty ? "this mirror" : "mirror \"\($0.mirror.cleanLine(limit: 80))\"" }
       ?? "this mirror"
@@ -238,24 +268,11 @@ extension PolicyContext {
 
   // MARK: Reading
 
-  /// `mirrors[key]`.
-  func pushMirror(named call: HostCall) throws(HostFailure) {
-    let position: Int? =
-      if let name = call.string(1), call.typeName(1) == "string" {
-        standing.first { mirrors[$0].mirror.name == name }
-      } else {
-        call.integer(1).flatMap { $0 >= 1 && $0 <= Int64(standing.count) ? standing[Int($0) - 1] : nil }
-      }
-    guard let position else { return call.pushNil() }
-    call.push(LuaHandle(types.handle(.mirror), position))
-  }
-
-  /// One step of `pairs(mirrors)`.
-  func pushMirror(at call: HostCall) {
-    guard let step = call.integer(1).map(Int.init), step >= 0, step < standing.count else { return }
-    let position = standing[step]
-    call.push(mirrors[position].mirror.name)
-    call.push(LuaHandle(types.handle(.mirror), position))
+  fileprivate func statistics(of subject: MirrorSubject) -> MirrorStatistics? {
+    switch subject {
+    case .own(let number): statistics?(number)
+    case .stored(let position): storedRun?.statistics(stored.items[position].definition.number)
+    }
   }
 
   /// Numbers of receiver handles: the mirror's position above, the receiver's below.

@@ -32,11 +32,20 @@ struct MirrorKey: Sendable {
     MirrorKey(
       name: "on_error", type: "string", standard: "\"skip\"",
       doc: "what a failing filter function means: `\"skip\"`, or `\"collect\"` the packet"),
+    MirrorKey(
+      name: "oversize", type: "string", standard: "nil",
+      doc: "live: copies longer than the path takes: `\"fragment\"`, `\"truncate\"` or `\"drop\"`"),
+    MirrorKey(
+      name: "budget", type: "table<string, integer>", standard: "nil",
+      doc: "live: `{ bits = n, packets = n }`, what it may send in a second"),
+    MirrorKey(
+      name: "priority", type: "integer", standard: "50",
+      doc: "live: 0 to 100; over the host's budget the lower is shed first"),
   ]
 
   /// The section of the reference page.
   static var page: String {
-    "## The keys of a mirror\n\nOf `mirror { ... }` and `mirror:modify { ... }`; `x-` names are free.\n\n"
+    "## The keys of a mirror\n\nOf `mirror { ... }`, `mirrors.create { ... }` and `mirror:modify { ... }`; `x-` names are free.\n\n"
       + "| Key | Type | Default | |\n| --- | --- | --- | --- |\n" + all.map(\.row).joined()
   }
 

@@ -26,7 +26,7 @@ extension PolicyContext {
     edit(&draft)
     draft.location = location(call)
     let others = standing.filter { $0 != index }.map { mirrors[$0].mirror }
-    var changed = try validated(draft, besides: (neighbours?() ?? earlier) + others, call)
+    var changed = try validated(draft, besides: mirrorsOfOthers() + others, call)
     let before = mirrors[index]
     changed.draft.location = before.draft.location
     changed.mirror.origin = before.mirror.origin

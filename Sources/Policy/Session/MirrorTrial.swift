@@ -100,7 +100,7 @@ extension PolicyContext {
   /// Numbers of the mirrors that were declared and not deleted.
   package var standingMirrors: [Int] { standing }
 
-  /// The number of the mirror in an argument.
+  /// What a script holds of the mirror in an argument; of those declared here it is their number.
   package func mirrorNumber(_ call: HostCall, _ position: Int = 0) -> Int? {
     call.handle(position, of: types.handle(.mirror))
   }

@@ -21,6 +21,8 @@ package struct SessionLibrary: Sendable {
 
   package var entries: [APIEntry]
   package var collections: [APITypeName: Collection]
+  /// Chunks whose names begin so were typed: they may do what scripts of strangers may not.
+  package var typedPrefix: String
   /// Who answers for the entries; they find it again with `PolicyContext.sessionOwner`.
   package var owner: Owner
 
@@ -30,11 +32,16 @@ package struct SessionLibrary: Sendable {
     package init() {}
   }
 
-  package init(entries: [APIEntry], collections: [APITypeName: Collection], owner: Owner) {
+  package init(entries: [APIEntry], collections: [APITypeName: Collection], typedPrefix: String, owner: Owner) {
     self.entries = entries
+    self.typedPrefix = typedPrefix
     self.collections = collections
     self.owner = owner
   }
+}
+
+extension SessionLibrary {
+  package func isTyped(_ place: LuaPlace?) -> Bool { place?.chunk.hasPrefix(typedPrefix) ?? false }
 }
 
 extension PolicyContext {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import JSONText
+import Policy
 import Store
 
 extension MirrorCommand {
@@ -25,7 +26,7 @@ extension MirrorCommand {
         return try onScriptStack {
           let store = try options.open(.change)
           let outcome = try asking { () throws(StoreError) in
-            try store.modify(selection.selector, as: .enable, file: commandLine) { $0.set("enabled", true) }
+            try store.modify(selection.selector, as: .enable, file: commandLine) { StoreChange.Action.enable.edit(&$0) }
           }
           try Report(json: json).say("enabled", [outcome])
           return .ok
@@ -98,10 +99,8 @@ extension MirrorCommand {
           let store = try options.open(.change)
           let wanted = try Self.members(tags)
           let outcome = try asking { () throws(StoreError) in
-            try store.modify(selection.selector, as: .tag, file: commandLine) { members in
-              let old = members.value("tags")?.members ?? []
-              let kept = old.filter { tag in !wanted.contains { $0.name == tag.name } }
-              members.set("tags", .object(kept + wanted))
+            try store.modify(selection.selector, as: .tag, file: commandLine) {
+              StoreChange.Action.tag(wanted).edit(&$0)
             }
           }
           try Report(json: json).say("tagged", [outcome])
@@ -133,7 +132,7 @@ extension MirrorCommand {
             try store.modify(selection.selector, as: .untag, file: commandLine) { members in
               let old = members.value("tags")?.members ?? []
               missing = keys.filter { key in !old.contains { $0.name == key } }
-              members.set("tags", .object(old.filter { !keys.contains($0.name) }))
+              StoreChange.Action.untag(keys).edit(&members)
             }
           }
           try Report(json: json).say("untagged", [outcome])

@@ -127,10 +127,14 @@ extension HistoryEntry {
   var text: String {
     let subject = name.map { "\($0) in \(vpc)" } ?? (vpc.isEmpty ? "the store" : "inventory of \(vpc)")
     var text = "\(time)  \(TextTable.plain(actor))  \(action)  \(subject)\n"
-    if mirror != nil, before != nil, after != nil {
-      for (name, old, new) in changes { text += "  \(name): \(Self.shown(old)) → \(Self.shown(new))\n" }
-    }
+    for line in changeLines { text += "  \(line)\n" }
     return text
+  }
+
+  /// `enabled: true → false`; of a mirror that was there before and after.
+  var changeLines: [String] {
+    guard mirror != nil, before != nil, after != nil else { return [] }
+    return changes.map { name, old, new in "\(name): \(Self.shown(old)) → \(Self.shown(new))" }
   }
 
   private static func shown(_ value: JSONValue?) -> String { value?.text() ?? "nothing" }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import JSONText
 import Mirroring
+import Policy
 import Store
 
 struct MirrorCommand: ParsableCommand {
@@ -156,7 +157,9 @@ extension MirrorCommand {
           let edit = try edit()
           let store = try options.open(.change)
           let outcome = try asking { () throws(StoreError) in
-            try store.modify(selection.selector, file: edit.file) { $0.apply(edit.members) }
+            try store.modify(selection.selector, file: edit.file) {
+              StoreChange.Action.modify(edit.members).edit(&$0)
+            }
           }
           try Report(json: json).say("modified", [outcome])
           return .ok

@@ -15,13 +15,14 @@ struct StoreOptions: ParsableArguments {
 
   /// - Throws: `Problem`
   func open(_ access: MirrorStore.Access) throws -> MirrorStore {
-    do {
-      let store = try MirrorStore(path: path, access: access, actor: Actor.name)
-      store.checkFilter = StoredFilter.violations
-      return store
-    } catch {
-      throw Problems(error)
-    }
+    try asking { () throws(StoreError) in try MirrorStore(self, access) }
+  }
+}
+
+extension MirrorStore {
+  convenience init(_ options: StoreOptions, _ access: Access) throws(StoreError) {
+    try self.init(path: options.path, access: access, actor: Actor.name)
+    checkFilter = StoredFilter.violations
   }
 }
 

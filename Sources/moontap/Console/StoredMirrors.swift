@@ -5,10 +5,12 @@ import Mirroring
 import Policy
 import Store
 
-/// What a run takes from the store: its inventory, and the mirrors that collect.
+/// What a run takes from the store: its inventory and its mirrors.
 struct StoredMirrors {
   let path: String
   let inventory: Inventory?
+  let all: [StoredMirror]
+  /// Those that collect.
   let mirrors: [StoredMirror]
   /// What the store's history had come to.
   let change: Int64
@@ -19,19 +21,15 @@ struct StoredMirrors {
     // First: a change that comes meanwhile is one that `StoreWatch` sees.
     change = try asking { () throws(StoreError) in try store.lastChange() }
     inventory = try asking { () throws(StoreError) in try store.inventory() }
-    mirrors = try asking { () throws(StoreError) in try store.mirrors() }.filter(\.isEnabled)
+    all = try asking { () throws(StoreError) in try store.mirrors() }
+    mirrors = all.filter(\.isEnabled)
   }
 
   /// What they are called in a plan, by their number for life.
   func identities(in plan: MirrorPlan) -> [Int64: MirrorIdentity] {
-    let identities = plan.mirrors.indices.map { plan.identity($0) }
-    var found: [Int64: MirrorIdentity] = [:]
-    for mirror in mirrors {
-      found[mirror.id] = identities.first {
-        $0.name == mirror.name && $0.vpc == mirror.vpc && (mirror.region.isEmpty || $0.region == mirror.region)
-      }
-    }
-    return found
+    let known = Set(plan.mirrors.indices.map { plan.identity($0) })
+    let named = mirrors.map { ($0.id, MirrorIdentity(region: $0.region, vpc: $0.vpc, name: $0.name)) }
+    return Dictionary(uniqueKeysWithValues: named.filter { known.contains($0.1) })
   }
 
   func requiredInventory() throws -> Inventory {
@@ -70,6 +68,7 @@ extension MirrorLoader {
       var options = PolicyOptions()
       options.arguments = arguments
       options.shared = shared[.store(mirror.id)]
+      options.origin = stored.path
       options.log = { line in Terminal.complain("\(mirror.name): \(line.level.rawValue): \(line.text)\n") }
       options.print = { line in Terminal.complain(line + "\n") }
       do throws(PolicyError) {

@@ -1,5 +1,7 @@
 import Control
+import DataPath
 import Live
+import Mirroring
 import Wire
 
 // What interfaces and receivers say of a live run. Of an offline run the families are there, without samples.
@@ -7,6 +9,7 @@ extension MetricsPage {
   func addLive(_ text: inout MetricsText) {
     addInterfaces(&text)
     addOutlets(&text)
+    addShed(&text)
   }
 
   private func addInterfaces(_ text: inout MetricsText) {
@@ -39,11 +42,8 @@ extension MetricsPage {
     family("tags", "VLAN tags that were put back.", \.tags)
   }
 
-  /// The states of receivers belong here, one sample for each state, as in `moontap_mirror_state`.
   private func addOutlets(_ text: inout MetricsText) {
-    let receivers = (summary.live?.receivers ?? []).map { receiver in
-      (labels: [("receiver", receiver.address.description), ("transport", receiver.transport)] as Labels, receiver)
-    }
+    let receivers = (summary.live?.receivers ?? []).map { (labels: Self.labels($0.destination), receiver: $0) }
     func family(_ name: String, unit: String? = nil, _ help: String, _ value: (LiveReport.Receiver.Counts) -> UInt64) {
       text.family("moontap_outlet_" + name, .counter, unit: unit, help: help)
       for (labels, receiver) in receivers { text.sample(labels, value(receiver.counts)) }
@@ -55,8 +55,35 @@ extension MetricsPage {
     family("queue_full_copies", "Copies that found no room in the receiver's queue (--queue).", \.queueFull)
     family("send_error_copies", "Copies that the kernel did not take.", \.sendError)
     family("too_big_copies", "Copies that were longer than the path takes.", \.tooBig)
+    family("looped_copies", "Copies that were withheld, because they come back.", \.looped)
+    family("throttled_copies", "Copies that a budget had no room for.", \.throttled)
     family("icmp_errors", "ICMP errors that answered copies.", \.refused)
     text.family("moontap_outlet_path_mtu_bytes", .gauge, unit: "bytes", help: "Bytes of an IP packet to the receiver.")
     for (labels, receiver) in receivers { if let mtu = receiver.pathMTU { text.sample(labels, UInt64(mtu)) } }
+    text.family("moontap_outlet_up", .gauge, help: "1 while a receiver takes copies, 0 while its share is elsewhere.")
+    for (labels, receiver) in receivers { text.sample(labels, UInt64(receiver.health.trouble == nil ? 1 : 0)) }
+    text.family("moontap_outlet_downs", .counter, help: "How often a receiver went down.")
+    for (labels, receiver) in receivers { text.sample(labels, receiver.health.downs) }
+  }
+
+  private static func labels(_ destination: SinkPlan.Destination) -> Labels {
+    [
+      ("receiver", destination.receiver.description), ("encapsulation", destination.kind.rawValue),
+      ("port", destination.port > 0 ? "\(destination.port)" : ""),
+    ]
+  }
+
+  /// What budgets had no room for.
+  private func addShed(_ text: inout MetricsText) {
+    text.family(
+      "moontap_shed_copies", .counter,
+      help: "Copies that a budget had no room for: sent with headers only, or left out by samples, priority, or as too many.")
+    for mirror in summary.live?.mirrors ?? [] {
+      let ways = [
+        ("headers", mirror.shed.headersOnly), ("sample", mirror.shed.sampled), ("priority", mirror.shed.byPriority),
+        ("budget", mirror.shed.overBudget),
+      ]
+      for (way, count) in ways { text.sample(Self.labels(mirror.identity) + [("way", way)], count) }
+    }
   }
 }

@@ -130,18 +130,26 @@ struct TopFrame {
     let old = Dictionary(before.live("receivers").map { (Self.outlet($0), $0) }, uniquingKeysWith: { a, _ in a })
     let rows = now.live("receivers").map { receiver -> [String] in
       let was = old[Self.outlet(receiver)] ?? receiver
-      let drops = ["queueFull", "sendError", "tooBig"].map { Words.count(receiver[$0].count) }
+      let drops = ["queueFull", "sendError", "tooBig", "throttled"].map { Words.count(receiver[$0].count) }
       return [
-        receiver["address"]?.string ?? "", receiver["transport"]?.string ?? "", receiver["state"]?.string ?? "",
+        receiver["address"]?.string ?? "", Self.encapsulation(receiver), receiver["state"]?.string ?? "",
         perSecond(receiver["sent"].count, was["sent"].count),
         Self.bytes(rate(receiver["bytes"].count, was["bytes"].count)),
       ] + drops
     }
-    return (["Receiver", "Transport", "State", "sent/s", "bytes/s", "queue-full", "send-error", "too-big"], rows)
+    return (
+      ["Receiver", "By", "State", "sent/s", "bytes/s", "queue-full", "send-error", "too-big", "throttled"], rows
+    )
+  }
+
+  /// `vxlan 4789`
+  private static func encapsulation(_ receiver: JSONValue) -> String {
+    let port = receiver["port"]?.integer.map { " \($0)" } ?? ""
+    return (receiver["encapsulation"]?.string ?? "") + port
   }
 
   private static func outlet(_ receiver: JSONValue) -> [String] {
-    [receiver["address"]?.string ?? "", receiver["transport"]?.string ?? ""]
+    [receiver["address"]?.string ?? "", encapsulation(receiver)]
   }
 
   private var interfaces: Table {

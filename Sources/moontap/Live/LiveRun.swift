@@ -3,7 +3,9 @@ import Control
 import DataPath
 import Foundation
 import Inventory
+import JSONText
 import Live
+import Mirroring
 import Policy
 
 /// The main job, live: frames of interfaces in, copies to receivers out.
@@ -20,6 +22,13 @@ final class LiveRun {
   private let door: ControlDoor
   private let folders: ConfinedFolders
   private let confinement: Confinement.Report
+  private let watch: ReceiverWatch
+  /// The last change of receivers' health that the pipeline knows.
+  private var known = 0
+  /// Mirrors whose loops were told.
+  private var told: Set<Int> = []
+  /// When it was told last that a mirror sheds.
+  private var toldShedding: [MirrorIdentity: ContinuousClock.Instant] = [:]
   /// How many plans of the engine the source has followed.
   private var followed = 0
   private var lastLook = ContinuousClock.now
@@ -29,7 +38,7 @@ final class LiveRun {
     (self.input, self.traffic, self.live) = (input, traffic, live)
     let user = try Self.user(live.user)
     // Policies are loaded with all rights, as every file is: they could not be read again where that matters.
-    configuration = try onScriptStack { try Configuration(input, traffic) }
+    configuration = try onScriptStack { try Configuration(input, traffic, changesStore: true) }
     configuration.warnings.complain()
     door = try control.open(isDefault: true, owner: user.map { (uid_t($0.id), gid_t($0.group)) })
     folders = ConfinedFolders(input, socket: door.socket?.path)
@@ -39,6 +48,9 @@ final class LiveRun {
         tell: { [Problem($0, isWarning: true)].complain() })
       guard source.openCount > 0 else { throw .noInterface(configuration.plan) }
       sink = try CopySender(configuration.plan.sinkPlan, options: live.send)
+      watch = try ReceiverWatch(configuration.plan.sinkPlan, options: live.health) { line in
+        Terminal.complain("live: \(line.cleanLine())\n")
+      }
       try Privileges.drop(to: user)
       confinement = try Confinement.enter(folders.list)
     } catch {
@@ -55,6 +67,16 @@ final class LiveRun {
     return user
   }
 
+  /// What is sent out of a captured interface would be captured again.
+  private func checkInjection(_ plan: MirrorPlan) throws {
+    guard let interface = live.inject, let eni = plan.inventory.enis.first(where: { $0.interface == interface }) else {
+      return
+    }
+    throw Problem(
+      code: "live.inject", sentence: "--inject \(interface): the interface is that of \(eni.id), which is captured",
+      hint: "copies leave by an interface of their own, as one end of a veth pair")
+  }
+
   // MARK: The run
 
   /// - Parameter hangup: where SIGHUP is heard, see `Hangup`.
@@ -63,20 +85,26 @@ final class LiveRun {
       // Without Landlock a reload reads what the user may read.
       if confinement.landlock != nil { try folders.check() }
     }
-    let engine = try Engine(configuration, input, traffic, hangup: hangup, mayReload: mayReload) { _ in }
-    engine.live = { [source, sink, confinement] in
-      LiveReport(interfaces: source.report(), receivers: sink.report(), confinement: confinement)
+    let engine = try Engine(
+      configuration, input, traffic, hangup: hangup, mayReload: mayReload, check: checkInjection)
+    engine.pipeline.leavesOutForeignCopies = true
+    engine.live = { [source, sink, watch, confinement, unowned engine] in
+      LiveReport(
+        interfaces: source.report(), receivers: sink.report(watch.health), plan: engine.configuration.plan,
+        loops: sink.loops, shed: sink.shed, confinement: confinement)
     }
     source.wake = engine.requests.wake
     Interrupt.catchSignals()
     return try door.whileOpen(to: engine, isLive: true) {
       announce()
+      lookAfterReceivers()
+      defer { watch.stop() }
       engine.begin()
       try judgeAll(engine)
       let isInterrupted = Interrupt.isRequested && Interrupt.ending == .interrupted
       let summary = try engine.summary(isInterrupted: isInterrupted)
       engine.configuration.finishLogs()
-      let problems = engine.configuration.scriptProblems
+      let problems = engine.configuration.scriptProblems + (engine.configuration.desk?.problems ?? [])
       return OfflineRun.Outcome(summary: summary, problems: problems, ending: problems.isEmpty ? ending : .failed)
     }
   }
@@ -89,6 +117,13 @@ final class LiveRun {
     Terminal.complain("live: capturing on \(interfaces)\n")
   }
 
+  private func lookAfterReceivers() {
+    let watch = watch
+    let thread = Thread { watch.run() }
+    thread.name = "receivers"
+    thread.start()
+  }
+
   private func judgeAll(_ engine: Engine) throws {
     let batch = FrameBatch()
     defer { engine.stop(sink) }
@@ -99,6 +134,10 @@ final class LiveRun {
         source.stop()
       }
       guard source.fill(batch) else { return }
+      if watch.change != known {
+        known = watch.change
+        engine.pipeline.setDown(watch.down)
+      }
       try engine.process(batch, interfaces: source.interfaces, sink: sink)
       if batch.count == 0 { engine.pipeline.advance(to: Self.now) }
       if !isStopping { lookAfter(engine) }
@@ -110,11 +149,33 @@ final class LiveRun {
     if engine.plans > followed {
       followed = engine.plans
       source.adopt(engine.configuration.plan)
+      watch.adopt(engine.configuration.plan.sinkPlan)
     }
     guard ContinuousClock.now - lastLook > .seconds(1) else { return }
     lastLook = ContinuousClock.now
     source.lookAfterInterfaces()
     sink.lookAfterRoutes()
+    tellLoops(engine.configuration.plan)
+    tellShedding(engine.configuration.plan)
+  }
+
+  /// That it sheds, once a minute for a mirror: how much is in the summary.
+  private func tellShedding(_ plan: MirrorPlan) {
+    for (entry, shed) in sink.shed.enumerated() where shed.isNow {
+      let name = plan.identity(plan.enabled[entry])
+      if let last = toldShedding[name], ContinuousClock.now - last < .seconds(60) { continue }
+      toldShedding[name] = .now
+      watch.say("mirror \(name.name): over a budget; it sheds payload, samples or copies, which are counted")
+    }
+  }
+
+  private func tellLoops(_ plan: MirrorPlan) {
+    let loops = sink.loops
+    for (entry, loop) in loops.sorted(by: { $0.key < $1.key }) where !told.contains(entry) {
+      watch.say(
+        "mirror \(plan.mirrors[plan.enabled[entry]].name): \(loop); paused until it is enabled anew or a reload")
+    }
+    told = Set(loops.keys)
   }
 
   private static var now: Int64 {
@@ -143,7 +204,7 @@ extension LiveError {
     switch self {
     case .system: isPermission ? "live.permission" : "live.system"
     case .unsupportedLink, .noInterface: "live.interface"
-    case .unsupportedEncapsulation: "live.encapsulation"
+    case .noInjection: "live.inject"
     }
   }
 }

@@ -126,7 +126,9 @@ struct ConsoleCommandTests {
     let file = try scene.folder.write(exported.text, to: "mirrors.json")
     #expect(try other.run("mirror", "import", file).status == 0)
     #expect(try other.definitions() == scene.definitions())
-    #expect(try other.run("mirror", "import", file).status == 3)
+    let refused = try other.run("mirror", "import", file)
+    #expect(refused.status == 3)
+    #expect(refused.errors.contains("name.duplicate") && !refused.errors.contains("range.overlap"), "\(refused.errors)")
     let again = try other.run("mirror", "import", file, "--replace")
     #expect(
       again.status == 0 && again.text.split(separator: "\n").allSatisfy { $0.hasPrefix("unchanged ") }, "\(again.text)")

@@ -25,6 +25,7 @@ final class Laboratory {
 
   static let web1MAC = "02:00:0a:14:01:01"
   private let prefix: String
+  private var listeners: [Daemon] = []
   let folder = try! TemporaryFolder()
 
   init() throws {
@@ -49,10 +50,15 @@ final class Laboratory {
     try folder.write(Self.inventory, to: "inventory.json")
   }
 
-  deinit { for name in [host, web(1), web(2), receiver] { _ = try? Shell.run("ip", ["netns", "del", name]) } }
+  deinit {
+    listeners = []
+    for name in [host, web(1), web(2), receiver, receiver2] { _ = try? Shell.run("ip", ["netns", "del", name]) }
+  }
 
   var host: String { prefix + "h" }
   var receiver: String { prefix + "r" }
+  /// Only after `addReceiver`.
+  var receiver2: String { prefix + "s" }
   func web(_ number: Int) -> String { prefix + "w\(number)" }
 
   /// A cable between the host's bridge and a web host.
@@ -64,6 +70,50 @@ final class Laboratory {
       ip -n \(self.web(web)) addr add 10.20.1.1\(web)/24 dev eth0; ip -n \(self.web(web)) link set eth0 up
       ip -n \(host) link set tap-web\(web) master br0 up
       """)
+  }
+
+  /// Another receiver, 10.20.9.20, with the same device.
+  func addReceiver() throws {
+    try shell(
+      """
+      ip netns add \(receiver2); ip -n \(receiver2) link set lo up
+      ip netns exec \(receiver2) sh -c 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6'
+      ip -n \(host) link add to-ids2 type veth peer name eth0 netns \(receiver2)
+      ip -n \(host) addr add 10.20.9.21/31 dev to-ids2; ip -n \(host) link set to-ids2 up
+      ip -n \(receiver2) addr add 10.20.9.20/31 dev eth0; ip -n \(receiver2) link set eth0 up
+      """)
+    try addTunnel(receiver2, "10.20.9.20")
+  }
+
+  func addTunnel(_ namespace: String, _ address: String) throws {
+    try shell(
+      """
+      ip -n \(namespace) link add vx0 type vxlan id 7 dstport 4789 local \(address)
+      ip -n \(namespace) link set vx0 up
+      """)
+  }
+
+  /// Takes GRE as a recorder does: without a listener the kernel answers that it knows no such protocol.
+  func listenToGRE(in namespace: String) throws {
+    let script = """
+      import socket, sys
+      s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 47); print("listening", file=sys.stderr)
+      while True: s.recv(65536)
+      """
+    listeners.append(try Daemon(in: namespace, ["python3", "-uc", script], ready: "listening"))
+  }
+
+  /// One UDP packet from each of the ports 1000, 1001, ... of web1 to web2.
+  func sendFlows(_ count: Int) throws {
+    try shell(
+      """
+      ip netns exec \(web(1)) python3 -c '
+      import socket
+      for port in range(1000, 1000 + \(count)):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+          s.bind(("10.20.1.11", port)); s.sendto(b"flow", ("10.20.1.12", 9))'
+      """)
+    usleep(200_000)
   }
 
   @discardableResult
@@ -85,12 +135,13 @@ final class Laboratory {
 
   /// A policy of one mirror.
   func policy(
-    _ source: String = #"source.subnet("subnet-web")"#, more: String = "", receivers: String = "10.20.9.10"
+    _ source: String = #"source.subnet("subnet-web")"#, more: String = "", receivers: String = "10.20.9.10",
+    encapsulation: String = "{ vni = 7 }"
   ) throws -> String {
     try folder.write(
       """
       mirror { name = "m", vpc = "vpc-shop", source = \(source), direction = "all", \(more)
-        target = target.receivers("\(receivers)", { encapsulation = { vni = 7 } }) }
+        target = target.receivers("\(receivers)", { encapsulation = \(encapsulation) }) }
       """, to: "policy.lua")
   }
 
