@@ -32,7 +32,7 @@ struct ConfinedFolders: Sendable {
   init(_ input: InputOptions, socket: String?) {
     var inputs = input.policies.map { Input(path: $0, what: "policy") }
     inputs += input.mirrors.map { Input(path: $0, what: "mirrors file") }
-    inputs += input.lib.map { Input(path: $0, what: "library", isFolder: true) }
+    inputs += input.scripts.lib.map { Input(path: $0, what: "library", isFolder: true) }
     if let inventory = input.inventory { inputs.append(Input(path: inventory, what: "inventory")) }
     // SQLite keeps a log and an index beside the store, also for who only reads.
     if input.usesStore { inputs.append(Input(path: input.storeOptions.path, what: "store", access: .change)) }
