@@ -64,8 +64,8 @@ struct ConfinedFolders: Sendable {
       return Problem(
         place: input.path, code: "live.confinement",
         sentence:
-          "the \(input.what) is in \(folder) now, where its confinement forbids: the run may read only below the"
-          + " folders that its files were in when it began",
+          "the \(input.what) is in \(folder) now, which the run may not read: it is confined to the folders that its files"
+          + " were in when it began",
         hint: "start the run again, or change files inside their folders: a folder that replaces another is a new one")
     }
     if !problems.isEmpty { throw Problems(list: problems) }
