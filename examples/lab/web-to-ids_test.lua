@@ -4,7 +4,9 @@ local ids = mirrors["web-to-ids"]
 local web, client = "10.20.1.11", "198.51.100.7"
 
 local function out(more)
-  local fields = { source = web, source_port = 80, destination = client, destination_port = 5000, direction = "out", flags = "." }
+  local fields = {
+    source = web, source_port = 80, destination = client, destination_port = 5000, direction = "out", flags = ".",
+  }
   for key, value in pairs(more or {}) do fields[key] = value end
   return packet.tcp(fields)
 end
