@@ -39,9 +39,8 @@ let package = Package(
     .executableTarget(
       name: "moontap",
       dependencies: [
-        "Audit", "Interactive", "Live", "Capture", "Policy", "DataPath", "Store", "Cloud", "LuaRuntime", "Mirroring",
-        "Inventory",
-        "JSONText", "Wire",
+        "Audit", "Interactive", "Live", "Capture", "Policy", "DataPath", "Store", "Control", "Cloud", "LuaRuntime",
+        "Mirroring", "Inventory", "JSONText", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -80,9 +79,10 @@ let package = Package(
       swiftSettings: strict),
     // 3: what a mirror is, what makes one valid, what a verdict is
     floor("Mirroring", ["Inventory", "JSONText", "Wire"]),
-    // 2: whose address is this, what is the next hop | one sandboxed interpreter
+    // 2: whose address is this, what is the next hop | one sandboxed interpreter | the door of an engine
     floor("Inventory", ["JSONText", "Wire"]),
     floor("Cloud", ["JSONText"]),
+    floor("Control", ["JSONText", "Wire"]),
     .target(name: "LuaRuntime", dependencies: ["CLuaShims"], exclude: ["README.md"], swiftSettings: loop),
     // 1: bytes <-> values | text <-> values | numbers that repeat, for tools and tests
     floor("Wire", []),
@@ -92,7 +92,7 @@ let package = Package(
     .target(
       name: "CLuaShims", dependencies: ["CLua"],
       cSettings: [.treatAllWarnings(as: .error)]),
-    // C: packet rings, raw sockets, capabilities
+    // C: packet rings, raw sockets, capabilities, confinement
     .target(name: "CLiveShims", cSettings: [.treatAllWarnings(as: .error)]),
     .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
     .systemLibrary(name: "CPcap", providers: [.apt(["libpcap-dev"])]),
@@ -110,6 +110,7 @@ let package = Package(
     tests(
       "Interactive",
       ["Interactive", "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
+    tests("Control", ["Control", "JSONText", "Wire"]),
     tests("Cloud", ["Cloud", "Inventory", "JSONText", "Wire"]),
     .testTarget(
       name: "StoreTests",
@@ -120,7 +121,7 @@ let package = Package(
     tests(
       "Moontap",
       [
-        "moontap", "Audit", "Capture", "Policy", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire",
+        "moontap", "Audit", "Capture", "Control", "Policy", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire",
       ]),
   ],
   swiftLanguageModes: [.v6]

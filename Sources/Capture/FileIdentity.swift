@@ -12,7 +12,7 @@ public struct FileIdentity: Sendable, Hashable {
   }
 
   /// stat(2): links are followed.
-  init?(path: String) {
+  public init?(path: String) {
     var status = stat()
     guard unsafe stat(path, &status) == 0 else { return nil }
     self.init(status)

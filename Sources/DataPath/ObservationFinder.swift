@@ -26,12 +26,21 @@ public final class ObservationFinder {
     interfaceNames = Dictionary(named, uniquingKeysWith: { first, _ in first })
   }
 
+  /// An interface of a capture, known to be an ENI's or not.
+  public struct Interface: Sendable {
+    let binding: LinkBinding
+  }
+
+  /// - Parameter eni: id of the ENI whose capture it is; nil: its name may say so.
+  public func interface(_ interface: CaptureInterface, of eni: String?) -> Interface {
+    let bound = eni.flatMap { id in inventory.enis.firstIndex { $0.id == id } }
+    let found = bound ?? interface.name.flatMap { interfaceNames[$0] } ?? -1
+    return Interface(binding: LinkBinding(decoder: interface.linkType.decoder ?? .none, eni: Int32(found)))
+  }
+
   /// - Parameter interface: the one that captured it.
-  public func find(
-    _ summary: PacketSummary, _ direction: CaptureDirection, at interface: CaptureInterface
-  ) -> Observation? {
-    let eni = interface.name.flatMap { interfaceNames[$0] }
-    let binding = LinkBinding(decoder: interface.linkType.decoder ?? .none, eni: Int32(eni ?? -1))
+  public func find(_ summary: PacketSummary, _ direction: CaptureDirection, at interface: Interface) -> Observation? {
+    let binding = interface.binding
     for vpc in inventory.vpcs.indices {
       let sides = resolver.resolve(summary, binding: binding, captureDirection: direction, vpc: vpc)
       if sides.out.isPresent { return observation(sides.out, vpc, isOutbound: true) }

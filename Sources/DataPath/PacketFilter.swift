@@ -19,6 +19,8 @@ public final class PacketFilter {
   /// The answer is the same for every packet of one direction of a conversation.
   public let isOfFlow: Bool
   public let acceptsAll: Bool
+  /// It asks for the hash.
+  public let samples: Bool
   private var program = FilterProgram()
   private let start: Int32
   private let compiler: (any BPFCompiler)?
@@ -33,6 +35,7 @@ public final class PacketFilter {
     start = program.append(expression)
     isOfFlow = program.bpfTexts.isEmpty
     acceptsAll = start == FilterProgram.accept
+    samples = !program.thresholds.isEmpty
     self.compiler = compiler
   }
 

@@ -70,6 +70,10 @@ public final class Session: InputAnswering {
     public var output: (String) -> Void = { _ in }
     public var progress: ((ScanProgress?) -> Void)?
     public var tools: Tools?
+    /// What the session is attached to: `follow` tells it what that has.
+    public var engine: (any RunningEngine)?
+    /// Of one input.
+    public var limits = LuaLimits.repl
     /// What typed inputs may look at and change; nil: none.
     public var store: (any ScriptStore)?
 
@@ -162,7 +166,10 @@ public final class Session: InputAnswering {
     let (declared, stored) = (context.declarations, context.storeChanges)
     lookAtStore()
     do throws(LuaError) {
-      guard case .done(let view, let count, let isExpression) = try state.evaluate(text, chunkName: chunk) else {
+      guard
+        case .done(let view, let count, let isExpression) = try state.evaluate(
+          text, chunkName: chunk, limits: options.limits)
+      else {
         return given == nil ? .incomplete : .failed(["\(chunk): the text ends where more is expected"])
       }
       note(text, chunk, isTyped: given == nil)

@@ -27,6 +27,8 @@ public final class LiveSource: FrameSource {
   /// Interfaces whose trouble was told; it is told once.
   var troubled: Set<String> = []
   let tell: (LiveError) -> Void
+  /// A descriptor that ends the waiting for frames when it is readable; -1: none.
+  public var wake: Int32 = -1
 
   private let segments = SegmentMemory()
   private var pending: Cut?
@@ -92,7 +94,8 @@ public final class LiveSource: FrameSource {
   }
 
   private func wait() {
-    let descriptors = captures.compactMap { $0.ring?.descriptor } + watches.values
+    // A negative one is left out (poll(2)).
+    let descriptors = captures.compactMap { $0.ring?.descriptor } + watches.values + [wake]
     let limit = end == nil ? 100 : Int32(options.blockMilliseconds)
     let start = ContinuousClock.now
     unsafe lv_wait(descriptors, descriptors.count, limit)

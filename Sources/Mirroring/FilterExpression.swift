@@ -80,3 +80,23 @@ extension QuintupleCondition: CustomStringConvertible {
     ports.count == 1 ? "\(ports.lowerBound)" : "\(ports.lowerBound)-\(ports.upperBound)"
   }
 }
+
+extension FilterExpression {
+  /// Its Lua functions, as often as they stand in it.
+  public var scripts: [ScriptFunction] {
+    switch self {
+    case .script(let function): [function]
+    case .all(let parts), .anyOf(let parts): parts.flatMap(\.scripts)
+    case .not(let part): part.scripts
+    case .any, .quintuple, .nat, .rules, .sample, .bpf, .first: []
+    }
+  }
+}
+
+extension TrafficMirror {
+  /// Its filter or balancer has Lua functions.
+  public var asksScripts: Bool {
+    if case .script = balance { return true }
+    return !filter.scripts.isEmpty
+  }
+}

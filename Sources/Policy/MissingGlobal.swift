@@ -11,6 +11,8 @@ package enum MissingGlobal {
     "dofile": "there is no dofile in policies; see require",
     "test": "it is a word of test files, which moontap test runs",
     "expect": "it is a word of test files, which moontap test runs",
+    "audit": "audits are run by moontap audit; a test file of one begins with a line -- audit: NAME.lua",
+    "findings": "it is a word of test files of audits, which begin with a line -- audit: NAME.lua",
     "setmetatable": "there are no metatables in policies", "getmetatable": "there are no metatables in policies",
   ]
 

@@ -65,6 +65,14 @@ extension Policy {
     return context.requests
   }
 
+  /// Enables or disables a mirror, by its number, as `mirror:enable` and `mirror:disable` do; in force with the next `begin`.
+  public func setEnabled(mirror: Int, _ isEnabled: Bool) {
+    guard context.mirrors.indices.contains(mirror) else { return }
+    context.mirrors[mirror].draft.set("enabled", DraftValue(.bool(isEnabled)))
+    context.mirrors[mirror].mirror.isEnabled = isEnabled
+    if isEnabled { context.mirrors[mirror].isEnabledAnew = true }
+  }
+
   /// Undoes what the script changed since `begin`: the engine could not carry it out.
   public func undoChanges() {
     if !context.inForce.isEmpty { context.mirrors = context.inForce }

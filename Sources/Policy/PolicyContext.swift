@@ -58,6 +58,8 @@ package final class PolicyContext {
   var inForce: [MirrorObject] = []
   /// Mirrors that others declared, as they are now; nil: nothing is running, those of `earlier` count.
   var neighbours: (() -> [TrafficMirror])?
+  /// Of a session that is attached to an engine: who has the mirrors.
+  package var keeper: MirrorKeeper?
   /// The store's mirrors; empty where scripts may not use it.
   var stored = StoredView()
   var storedNeighbours: (edition: Int?, list: [StoredNeighbour])?

@@ -5,14 +5,21 @@ import DataPath
 enum Captures {
   /// Opens every capture. From here on Ctrl-C asks for a clean stop.
   ///
+  /// - Parameter waiting: called now and then while a pipe has nothing to give.
   /// - Throws: `Problems` when a capture cannot be read: a run over less than was asked for is no run.
-  static func open(_ traffic: TrafficOptions) throws -> any FrameSource {
+  static func open(
+    _ traffic: TrafficOptions, waiting: @escaping @Sendable () -> Void = {}
+  ) throws -> any FrameSource {
     Interrupt.catchSignals()
     var sources: [CaptureFileSource] = []
     var problems: [Problem] = []
-    for path in try traffic.captures() {
+    for path in try traffic.recorded.captures() {
       do throws(CaptureError) {
-        sources.append(try CaptureFileSource(path: path, isCancelled: { Interrupt.isRequested }))
+        sources.append(
+          try CaptureFileSource(path: path) {
+            waiting()
+            return Interrupt.isRequested
+          })
       } catch {
         problems.append(Problem(error))
       }

@@ -1,4 +1,5 @@
 import DataPath
+import JSONText
 import Mirroring
 import Policy
 
@@ -36,8 +37,17 @@ extension Configuration {
     var renamed: [MirrorIdentity: MirrorIdentity]
   }
 
-  func change() -> Change {
-    let now = mirrorsNow()
+  /// - Parameter switched: mirrors of files that are to be enabled or disabled besides.
+  func change(_ switched: [MirrorIdentity: Bool] = [:]) -> Change {
+    var now = mirrorsNow()
+    for (index, mirror) in plan.mirrors.enumerated() where owners[index] == nil {
+      guard let isEnabled = switched[plan.identity(index)],
+        let place = now.firstIndex(where: {
+          $0.owner == nil && $0.mirror.name == mirror.name && $0.mirror.vpc == mirror.vpc
+        })
+      else { continue }
+      now[place].mirror.isEnabled = isEnabled
+    }
     let changed = MirrorPlan(inventory: plan.inventory, mirrors: now.map(\.mirror), options: options)
     let before = Dictionary(
       owners.enumerated().compactMap { index, owner in owner.map { ($0, plan.identity(index)) } },
@@ -72,6 +82,35 @@ extension Configuration {
   private func explain(mirror: Int, _ made: MadeFrame, at time: Int64) throws(TestRefusal) -> PacketExplanation {
     let explainer = MirrorExplainer(plan: plan, policies: policies, compiler: compiler)
     return try explainer.explain(mirror, made, at: time)
+  }
+
+  // MARK: Switching from outside
+
+  /// - Throws: `Problem` when the mirror cannot be enabled or disabled here.
+  func refuseSwitching(_ identity: MirrorIdentity, _ isEnabled: Bool) throws {
+    let name = identity.name.quotedForMessage
+    guard let index = plan.mirrors.indices.first(where: { plan.identity($0) == identity }) else {
+      throw Problem(
+        code: "mirror.unknown", sentence: "the engine has no mirror \(name) in VPC \(identity.vpc) any more")
+    }
+    if stored.values.contains(identity) {
+      throw Problem(
+        code: "mirror.stored", sentence: "mirror \(name) is the store's, which the engine follows",
+        hint: "moontap mirror \(isEnabled ? "enable" : "disable") \(identity.name), without --engine")
+    }
+    if isEnabled, plan.mirrors[index].receivers.isEmpty {
+      throw Problem(
+        code: "receivers.empty", sentence: "mirror \(name) has no receiving IP",
+        hint: "name at least one where it is declared, and reload")
+    }
+  }
+
+  /// - Returns: false when it is no policy's mirror.
+  func setEnabledByPolicy(_ identity: MirrorIdentity, _ isEnabled: Bool) -> Bool {
+    guard let index = plan.mirrors.indices.first(where: { plan.identity($0) == identity }), let owner = owners[index]
+    else { return false }
+    policies[owner.policy].setEnabled(mirror: owner.mirror, isEnabled)
+    return true
   }
 
   // MARK: Mirrors of the store

@@ -63,16 +63,17 @@ final class Configuration {
       try input.inventory.map { try Inventory.read($0, isReload: isReload) } ?? stored!.requiredInventory()
     let desk = changesStore && input.store != nil ? StoreDesk(input.storeOptions) : nil
     try self.init(inventory, input, options, stored, reload, reload?.desk ?? desk)
-    if let traffic { try checkBindings(traffic) }
+    if let traffic { try traffic.recorded.checkBindings(plan.inventory) }
   }
 
   private init(
     _ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions, _ stored: StoredMirrors?, _ reload: Reload?,
     _ desk: StoreDesk?
   ) throws {
-    try InputOptions.check(libraries: input.lib)
+    try input.scripts.checkLibraries()
     var loader = MirrorLoader(
-      inventory: inventory, arguments: try input.arguments(), libraries: input.lib, isCaching: !input.noCache,
+      inventory: inventory, arguments: try input.scripts.arguments(), libraries: input.scripts.lib,
+      isCaching: !input.noCache,
       reload: reload)
     if let stored { loader.load(plain: stored) }
     for file in input.mirrors { loader.load(mirrors: file) }
@@ -103,7 +104,7 @@ final class Configuration {
   // MARK: The pipeline
 
   func makePipeline(_ traffic: TrafficOptions) throws -> Pipeline {
-    let bindings = try traffic.bindings().map { ($0.file, $0.eni) }
+    let bindings = try traffic.recorded.bindings().map { ($0.file, $0.eni) }
     return makePipeline(boundENIs: Dictionary(bindings, uniquingKeysWith: { first, _ in first }))
   }
 
@@ -133,17 +134,6 @@ final class Configuration {
       guard let owner = owners[mirror], owner.policy == policy else { return nil }
       return (entry: entry, mirror: owner.mirror)
     }
-  }
-
-  private func checkBindings(_ traffic: TrafficOptions) throws {
-    let problems = try traffic.bindings().compactMap { eni, file -> Problem? in
-      guard !plan.inventory.enis.contains(where: { $0.id == eni }) else { return nil }
-      let near = Spelling.nearest(to: eni, among: plan.inventory.enis.map(\.id))
-      return Problem(
-        code: "eni.unknown", sentence: "--eni \(eni)=\(file): the inventory has no ENI \(eni.quotedForMessage)",
-        hint: near.map { "did you mean \($0)?" })
-    }
-    if !problems.isEmpty { throw Problems(list: problems) }
   }
 
   // MARK: What became of the scripts

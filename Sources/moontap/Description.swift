@@ -49,15 +49,3 @@ extension MirrorPlan {
     }
   }
 }
-
-extension FilterExpression {
-  /// Its Lua functions, as often as they stand in it.
-  var scripts: [ScriptFunction] {
-    switch self {
-    case .script(let function): [function]
-    case .all(let parts), .anyOf(let parts): parts.flatMap(\.scripts)
-    case .not(let part): part.scripts
-    case .any, .quintuple, .nat, .rules, .sample, .bpf, .first: []
-    }
-  }
-}

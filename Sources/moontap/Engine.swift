@@ -30,19 +30,30 @@ final class Engine {
   private(set) var reloads = 0
   /// Plans that came into force after the first.
   private(set) var plans = 0
+  /// What other threads ask.
+  let requests: EngineRequests
+  /// When it began to judge.
+  private var start = ContinuousClock.now
+  /// What a live run knows besides.
+  var live: (() -> LiveReport)?
 
   /// - Parameters:
   ///   - hangup: where SIGHUP is heard.
+  ///   - mayReload: throws when a reload could not read its files.
   ///   - check: throws when a plan cannot be served.
   init(
     _ configuration: Configuration, _ input: InputOptions, _ traffic: TrafficOptions, hangup: Int32,
-    check: @escaping (MirrorPlan) throws -> Void
+    mayReload: @escaping @Sendable () throws -> Void = {}, check: @escaping (MirrorPlan) throws -> Void
   ) throws {
     try check(configuration.plan)
     self.configuration = configuration
     self.check = check
+    requests = try EngineRequests()
     pipeline = try configuration.makePipeline(traffic)
-    make = { reload in try Configuration(input, traffic, reload: reload) }
+    make = { reload in
+      try mayReload()
+      return try Configuration(input, traffic, reload: reload)
+    }
     // What policies share is the same in all configurations of a run.
     let (make, shared) = (make, configuration.reload)
     reloader = Reloader(listeningTo: hangup) { try make(shared) }
@@ -55,20 +66,35 @@ final class Engine {
     try pipeline.process(batch, interfaces: interfaces, sink: sink)
   }
 
-  /// What scripts want of the store is carried out. No reload begins any more; one that is under way ends.
-  func stop() {
+  /// What scripts want of the store is carried out. No reload begins any more; one that is under way ends. Nobody is answered
+  /// any more.
+  func stop(_ sink: (any FrameSink)?) {
     configuration.desk?.close()
     storeWatch?.stop()
     reloader.stop()
+    requests.close(self, sink)
+  }
+
+  /// Judging begins: the time counts from here.
+  func begin() { start = .now }
+
+  /// What the run has come to so far.
+  func summary(isInterrupted: Bool = false, files: [String] = []) throws -> Summary {
+    Summary(
+      plan: configuration.plan, report: try pipeline.report(), seconds: (ContinuousClock.now - start).seconds,
+      faults: configuration.faults, metrics: configuration.metrics, failures: configuration.failures,
+      scripts: configuration.scripts, reloads: reloads, isInterrupted: isInterrupted, files: files, live: live?())
   }
 
   // MARK: Between two batches
 
-  private func carryOutRequests(_ sink: (any FrameSink)?) {
+  /// Where nothing is half done; also while the source waits.
+  func carryOutRequests(_ sink: (any FrameSink)?) {
+    requests.carryOut(self, sink)
     let requests = configuration.takeRequests()
     if requests.changesMirrors { isChangeWanted = true }
     if requests.reloads { isReloadWanted = true }
-    if isChangeWanted, isDue(Self.changeInterval, after: lastChange) { carryOutChanges(sink) }
+    if isChangeWanted, isDue(Self.changeInterval, after: lastChange) { carryOutScriptsChanges(sink) }
     var hasSwapped = false
     if let ready = reloader.takeReady() {
       swap(in: ready, sink)
@@ -88,28 +114,57 @@ final class Engine {
     return elapsed.overflow || elapsed.partialValue >= interval
   }
 
-  private func carryOutChanges(_ sink: (any FrameSink)?) {
-    isChangeWanted = false
+  private func carryOutScriptsChanges(_ sink: (any FrameSink)?) {
     lastChange = pipeline.now
-    let change = configuration.change()
+    do {
+      try carryOutChanges(sink)
+    } catch {
+      Reloader.complain(error)
+      Terminal.complain("change of mirrors: refused, everything stays as it was\n")
+    }
+  }
+
+  /// Takes over what scripts changed, and `switched`.
+  private func carryOutChanges(_ sink: (any FrameSink)?, switched: [MirrorIdentity: Bool] = [:]) throws {
+    isChangeWanted = false
+    let change = configuration.change(switched)
     do {
       try check(change.plan)
       try adopt(change.plan, sink)
       configuration.carryOut(change, in: pipeline)
     } catch {
       configuration.undoChanges()
-      Reloader.complain(error)
-      Terminal.complain("change of mirrors: refused, everything stays as it was\n")
+      throw error
     }
   }
 
-  private func swap(in new: Configuration, _ sink: (any FrameSink)?) {
-    let old = configuration
+  /// Enables or disables a mirror until the next reload.
+  ///
+  /// - Throws: `Problem` when there is no such mirror, or it is another's to change.
+  func setEnabled(_ mirror: MirrorIdentity, _ isEnabled: Bool, _ sink: (any FrameSink)?) throws {
+    try configuration.refuseSwitching(mirror, isEnabled)
+    if configuration.setEnabledByPolicy(mirror, isEnabled) {
+      try carryOutChanges(sink)
+    } else {
+      try carryOutChanges(sink, switched: [mirror: isEnabled])
+    }
+    lastChange = pipeline.now
+  }
+
+  /// Asks for a reload, as SIGHUP does; from any thread.
+  var reload: @Sendable (_ tell: @escaping @Sendable (ReloadOutcome) -> Void) -> Void {
+    { [reloader] tell in reloader.request(tell) }
+  }
+
+  private func swap(in ready: Reloader.Ready, _ sink: (any FrameSink)?) {
+    let (new, old) = (ready.configuration, configuration)
+    let before = old.plan
     do {
       try check(new.plan)
       try adopt(new.plan, sink)
     } catch {
       Reloader.refuse(error)
+      ready.tell(.refused(Problems.list(error)))
       return reloader.retire(new)
     }
     new.replace(old, in: pipeline)
@@ -118,6 +173,7 @@ final class Engine {
     isChangeWanted = false
     reloads += 1
     reloader.retire(old)
+    ready.tell(.done(before: before, after: new.plan, warnings: new.warnings))
   }
 
   private func adopt(_ plan: MirrorPlan, _ sink: (any FrameSink)?) throws {
@@ -140,7 +196,7 @@ final class Engine {
     do {
       let new = try make(configuration.reload)
       Reloader.announce(new)
-      swap(in: new, sink)
+      swap(in: Reloader.Ready(configuration: new), sink)
     } catch {
       Reloader.refuse(error)
     }

@@ -37,10 +37,10 @@ struct ExplainCommand: ParsableCommand {
       throw ValidationError("Either --frame NUMBER (with --read) or --packet TUPLE says which packet.")
     }
     if frame == 0 { throw ValidationError("--frame counts from 1.") }
-    if frame != nil, try traffic.captures().isEmpty {
+    if frame != nil, try traffic.recorded.captures().isEmpty {
       throw ValidationError("--frame needs the capture: --read FILE.")
     }
-    if packet != nil, try !traffic.captures().isEmpty {
+    if packet != nil, try !traffic.recorded.captures().isEmpty {
       throw ValidationError("--packet is a packet of its own: --read has no part in it.")
     }
     if let packet { _ = try PacketTuple(packet) }

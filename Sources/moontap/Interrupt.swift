@@ -9,6 +9,11 @@ enum Interrupt {
 
   static var isRequested: Bool { signalNumber.load(ordering: .relaxed) != 0 }
 
+  /// Asks for a clean stop as SIGTERM does.
+  static func request() {
+    _ = signalNumber.compareExchange(expected: 0, desired: SIGTERM, ordering: .relaxed)
+  }
+
   /// 130 or 143: 128 and the signal's number, as shells have it.
   static var ending: Ending { signalNumber.load(ordering: .relaxed) == SIGTERM ? .terminated : .interrupted }
 

@@ -26,7 +26,8 @@ struct Moontap: ParsableCommand {
     version: "moontap \(number)",
     subcommands: [
       RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, AuditCommand.self, ReplCommand.self,
-      InitCommand.self, MirrorCommand.self, InventoryCommand.self, StoreCommand.self,
+      StatusCommand.self, TopCommand.self, ReloadCommand.self, StopCommand.self, InitCommand.self, MirrorCommand.self,
+      InventoryCommand.self, StoreCommand.self,
     ])
 }
 

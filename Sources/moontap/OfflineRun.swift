@@ -19,40 +19,54 @@ final class OfflineRun {
   }
 
   private let engine: Engine
-  private let source: any FrameSource
+  private let door: ControlDoor
+  private let waiting = Waiting()
+  private let traffic: TrafficOptions
   private let output: Output?
   private let inputs: Set<FileIdentity>
   private var sink: CaptureFileSink?
   private var problems: [Problem] = []
 
   /// - Parameter hangup: where SIGHUP is heard, see `Hangup`.
-  init(_ input: InputOptions, _ traffic: TrafficOptions, output: Output?, hangup: Int32) throws {
+  init(
+    _ input: InputOptions, _ traffic: TrafficOptions, output: Output?, control: ControlOptions, hangup: Int32
+  ) throws {
     self.output = output
+    door = try control.open(isDefault: false)
     let configuration = try Configuration(input, traffic, changesStore: true)
     configuration.warnings.complain()
-    inputs = Set(try traffic.captures().compactMap(FileIdentity.init(capture:)))
+    inputs = Set(try traffic.recorded.captures().compactMap(FileIdentity.init(capture:)))
     let inputs = inputs
     engine = try Engine(configuration, input, traffic, hangup: hangup) { plan in
       if let output { try Self.refuseOverwriting(inputs, output, plan) }
     }
-    source = try Captures.open(traffic)
+    self.traffic = traffic
+    waiting.pass = { [unowned self] in engine.carryOutRequests(sink) }
   }
 
-  func carryOut() throws -> Outcome {
-    let start = ContinuousClock.now
+  /// What the source calls while a pipe has nothing to give, on the engine's thread.
+  ///
+  /// Safe because: the source is asked by the engine only.
+  private final class Waiting: @unchecked Sendable {
+    var pass: () -> Void = {}
+  }
+
+  func carryOut() throws -> Outcome { try door.whileOpen(to: engine, isLive: false) { try judge() } }
+
+  private func judge() throws -> Outcome {
+    let waiting = waiting
+    // A pipe may be silent for long before its first byte: who asks is answered meanwhile.
+    let source = try Captures.open(traffic) { waiting.pass() }
+    engine.begin()
     do {
-      try judgeAll()
+      try judgeAll(source)
       try sink?.finish()
     } catch let error as CaptureError {
       sink?.abandon()
       throw Problem(error)
     }
-    let seconds = (ContinuousClock.now - start).seconds
     let configuration = engine.configuration
-    let summary = Summary(
-      plan: configuration.plan, report: try engine.pipeline.report(), seconds: seconds, faults: configuration.faults,
-      metrics: configuration.metrics, failures: configuration.failures, scripts: configuration.scripts,
-      reloads: engine.reloads, isInterrupted: Interrupt.isRequested, files: sink?.paths ?? [])
+    let summary = try engine.summary(isInterrupted: Interrupt.isRequested, files: sink?.paths ?? [])
     configuration.finishLogs()
     problems += configuration.scriptProblems + (configuration.desk?.problems ?? [])
     if let sink, let output { problems += leftovers(in: output, besides: sink.paths) }
@@ -64,11 +78,11 @@ final class OfflineRun {
     return problems.filter { !$0.isWarning }.map(\.exit).max { $0.rawValue < $1.rawValue } ?? .ok
   }
 
-  private func judgeAll() throws {
+  private func judgeAll(_ source: any FrameSource) throws {
     let batch = FrameBatch()
     var progress = Progress()
     defer {
-      engine.stop()
+      engine.stop(sink)
       progress.clear()
     }
     while !Interrupt.isRequested {
@@ -78,12 +92,12 @@ final class OfflineRun {
         problems.append(Problem(error))
         break
       }
-      if output != nil, sink == nil { sink = try openSink() }
+      if output != nil, sink == nil { sink = try openSink(source) }
       try engine.process(batch, interfaces: source.interfaces, sink: sink)
       let (consumed, total) = source.progress
       progress.update(packets: engine.pipeline.records.packets, consumed: consumed, total: total)
     }
-    if output != nil, sink == nil { sink = try openSink() }
+    if output != nil, sink == nil { sink = try openSink(source) }
     problems += Captures.failures(of: source).map(Problem.init)
   }
 
@@ -116,7 +130,7 @@ final class OfflineRun {
   }
 
   /// Opened with the first frames: a pcap file holds one link type, that of the capture.
-  private func openSink() throws -> CaptureFileSink? {
+  private func openSink(_ source: any FrameSource) throws -> CaptureFileSink? {
     guard let output else { return nil }
     let linkType = source.interfaces.first?.linkType ?? .ethernet
     return try CaptureFileSink(

@@ -54,6 +54,15 @@ struct Problem: Error {
 /// Several problems at once: all are shown, the gravest decides the exit code.
 struct Problems: Error {
   var list: [Problem]
+
+  /// What any error of this program says.
+  static func list(_ error: any Error) -> [Problem] {
+    switch error {
+    case let problem as Problem: [problem]
+    case let problems as Problems: problems.list
+    default: [Problem(code: "internal", sentence: "\(error)", exit: .failed)]
+    }
+  }
 }
 
 extension [Problem] {

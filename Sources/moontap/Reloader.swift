@@ -17,9 +17,21 @@ final class Reloader: Sendable {
     let configuration: Configuration
   }
 
+  /// A configuration that may come into force, and who wants to hear what becomes of it.
+  struct Ready {
+    let configuration: Configuration
+    var tell: @Sendable (ReloadOutcome) -> Void = { _ in }
+  }
+
+  private typealias Waiters = [@Sendable (ReloadOutcome) -> Void]
+
   private struct Box {
     var ready: Parcel?
     var old: [Parcel] = []
+    /// They asked for a reload that has not begun.
+    var asking: Waiters = []
+    /// They wait for what becomes of `ready`.
+    var waiting: Waiters = []
   }
 
   private let box = Mutex(Box())
@@ -44,12 +56,24 @@ final class Reloader: Sendable {
   // MARK: The engine's side
 
   /// The newest configuration that was found right since the last call.
-  func takeReady() -> Configuration? {
-    guard isReady.exchange(false, ordering: .acquiringAndReleasing) else { return nil }
-    return box.withLock { box in
-      defer { box.ready = nil }
-      return box.ready?.configuration
+  func takeReady() -> Ready? {
+    guard isReady.load(ordering: .relaxed), isReady.exchange(false, ordering: .acquiringAndReleasing) else {
+      return nil
     }
+    return box.withLock { box in
+      guard let parcel = box.ready else { return nil }
+      let waiting = box.waiting
+      (box.ready, box.waiting) = (nil, [])
+      return Ready(configuration: parcel.configuration) { outcome in for tell in waiting { tell(outcome) } }
+    }
+  }
+
+  /// Asks for a reload that begins after this call.
+  ///
+  /// - Parameter tell: hears what became of it, on another thread.
+  func request(_ tell: @escaping @Sendable (ReloadOutcome) -> Void) {
+    box.withLock { $0.asking.append(tell) }
+    Hangup.wake(Hangup.reload)
   }
 
   /// Takes what the engine is about to let go of.
@@ -93,17 +117,23 @@ final class Reloader: Sendable {
   }
 
   private func reload() {
+    let asked = box.withLock { box in
+      defer { box.asking = [] }
+      return box.asking
+    }
     do {
       let parcel = Parcel(configuration: try make())
       Self.announce(parcel.configuration)
       let unused = box.withLock { box in
         defer { box.ready = parcel }
+        box.waiting += asked
         return box.ready
       }
       _ = unused
       isReady.store(true, ordering: .releasing)
     } catch {
       Self.refuse(error)
+      for tell in asked { tell(.refused(Problems.list(error))) }
     }
   }
 
@@ -115,13 +145,7 @@ final class Reloader: Sendable {
     Terminal.complain("reload: \(count) mirror\(count == 1 ? "" : "s"), in force from the next packet on\n")
   }
 
-  static func complain(_ error: any Error) {
-    switch error {
-    case let problem as Problem: [problem].complain()
-    case let problems as Problems: problems.list.complain()
-    default: Terminal.complain("\(error)\n")
-    }
-  }
+  static func complain(_ error: any Error) { Problems.list(error).complain() }
 
   static func refuse(_ error: any Error) {
     complain(error)

@@ -1,7 +1,9 @@
 import ArgumentParser
+import Control
 import Foundation
 import Interactive
 import Inventory
+import JSONText
 import LuaRuntime
 
 struct ReplCommand: ParsableCommand {
@@ -13,8 +15,11 @@ struct ReplCommand: ParsableCommand {
         moontap repl --inventory shop.json --read hour.pcapng
         moontap repl --store --read hour.pcapng
         echo 'packets:top("source", 5)' | moontap repl --inventory shop.json --read hour.pcapng
+        sudo moontap repl --attach
 
       Piped input is evaluated without a prompt and ends at the first error, with exit code 2, unless --keep-going is given.
+      --attach asks a running engine: its mirrors and counters are there, and can be enabled and disabled.
+
       At the prompt :help tells more. See docs/repl.md for a guided session.
       """)
 
@@ -29,6 +34,11 @@ struct ReplCommand: ParsableCommand {
       valueName: "file"),
     completion: .file())
   var store: String?
+
+  @Flag(help: "A session inside a running engine.")
+  var attach = false
+
+  @OptionGroup var engine: EngineOptions
 
   @Option(
     parsing: .upToNextOption,
@@ -47,23 +57,51 @@ struct ReplCommand: ParsableCommand {
   var keepGoing = false
 
   func validate() throws {
+    if attach {
+      guard inventory == nil, store == nil, read.isEmpty, set.isEmpty, policies.isEmpty else {
+        throw ValidationError(
+          "--attach takes the engine's inventory and mirrors: no --inventory, --store, --read, --set, policies.")
+      }
+      return
+    }
+    if engine.control != nil { throw ValidationError("--control says which engine to ask: add --attach.") }
     if read.contains("-") { throw ValidationError("A session reads captures again and again: - cannot be read twice.") }
     if inventory == nil, store == nil {
-      throw ValidationError("No inventory: --inventory FILE, or --store, tells which networks and interfaces exist.")
+      throw ValidationError(
+        "No inventory: --inventory FILE, or --store, tells which networks and interfaces exist; --attach asks an engine."
+      )
     }
-    _ = try InputOptions.arguments(set)
+    _ = try ScriptOptions.arguments(set)
   }
 
   func run() throws {
     try finish {
-      try onScriptStack {
+      if attach { return try converseWithEngine() }
+      return try onScriptStack {
         let session = try makeSession()
         for policy in policies {
           if let ending = show(session.answer(":load " + policy), endsOnFailure: true) { return ending }
         }
-        return Self.isInteractive ? try converse(session) : try evaluatePiped(session)
+        if Self.isInteractive {
+          return try converse(session, with: inventory ?? storeOptions?.path ?? "") { session.style.width = $0 }
+        }
+        let ending = try evaluatePiped(session)
+        return ending == .ok && !session.damage.isEmpty ? .failed : ending
       }
     }
+  }
+
+  private func converseWithEngine() throws -> Ending {
+    let client = try engine.connect()
+    let session = try RemoteSession(client, hasColour: Self.isInteractive && Terminal.hasColour) { line in
+      try? Terminal.write(line + "\n")
+    }
+    let ending =
+      Self.isInteractive
+      ? try converse(session, with: "engine \(client.greeting["pid"]?.integer ?? 0)") { session.width = $0 }
+      : try evaluatePiped(session)
+    if let lost = session.lost { throw lost }
+    return ending
   }
 
   private static let isInteractive = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
@@ -71,7 +109,7 @@ struct ReplCommand: ParsableCommand {
   private func makeSession() throws -> Session {
     var progress = Progress(isEnabled: Self.isInteractive)
     var options = Session.Options()
-    options.arguments = try InputOptions.arguments(set)
+    options.arguments = try ScriptOptions.arguments(set)
     options.output = { line in try? Terminal.write(line + "\n") }
     options.style.hasColour = Terminal.hasColour
     options.progress = { state in
@@ -143,23 +181,24 @@ struct ReplCommand: ParsableCommand {
     return nil
   }
 
-  private func evaluatePiped(_ session: Session) throws -> Ending {
+  private func evaluatePiped(_ session: any InputAnswering) throws -> Ending {
     let prompt = PipedPrompt(
       session, keepsGoing: keepGoing, output: { line in try? Terminal.write(line + "\n") },
       errors: { line in Terminal.complain(line + "\n") })
     switch prompt.run({ readLine() }) {
-    case .done: return session.damage.isEmpty ? .ok : .failed
+    case .done: return .ok
     case .failed: return .failed
     case .interrupted: return .interrupted
     }
   }
 
-  private func converse(_ session: Session) throws -> Ending {
-    let prompt = TerminalPrompt(session, hasColour: Terminal.hasColour, pager: Self.pager) { columns in
-      session.style.width = columns
-    }
+  /// - Parameter resize: told how wide the terminal is before every answer.
+  private func converse(
+    _ session: any InputAnswering, with what: String, resize: @escaping (_ columns: Int) -> Void
+  ) throws -> Ending {
+    let prompt = TerminalPrompt(session, hasColour: Terminal.hasColour, pager: Self.pager, resize: resize)
     guard let prompt else { throw Problem(code: "repl.terminal", sentence: "the terminal cannot be used") }
-    try Terminal.write("Moontap: \(inventory ?? storeOptions?.path ?? ""). :help tells what there is, Ctrl-D leaves.\n")
+    try Terminal.write("Moontap: \(what). :help tells what there is, Ctrl-D leaves.\n")
     return prompt.run() ? .interrupted : .ok
   }
 

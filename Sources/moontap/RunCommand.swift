@@ -26,6 +26,7 @@ struct RunCommand: ParsableCommand {
   @OptionGroup var input: InputOptions
   @OptionGroup var traffic: TrafficOptions
   @OptionGroup var live: LiveOptions
+  @OptionGroup var control: ControlOptions
 
   @Option(help: ArgumentHelp("Write one capture per receiver into this folder.", valueName: "folder"))
   var write: String?
@@ -46,10 +47,10 @@ struct RunCommand: ParsableCommand {
 
   func validate() throws {
     if live.live {
-      guard try traffic.captures().isEmpty, write == nil else {
+      guard try traffic.recorded.captures().isEmpty, write == nil else {
         throw ValidationError("--live takes its traffic from interfaces and sends copies: no --read, --eni, --write.")
       }
-    } else if try traffic.captures().isEmpty {
+    } else if try traffic.recorded.captures().isEmpty {
       throw ValidationError("No traffic: --read CAPTURE names what to judge, --live takes that of the interfaces.")
     }
     if write == nil, content != nil || format != nil {
@@ -61,7 +62,7 @@ struct RunCommand: ParsableCommand {
     try finish {
       let hangup = try Hangup.catchSignal()
       // Not yet on another thread: rights are given up thread by thread.
-      let liveRun = live.live ? try LiveRun(input, traffic, live) : nil
+      let liveRun = live.live ? try LiveRun(input, traffic, live, control) : nil
       return try onScriptStack {
         let outcome = try liveRun?.carryOut(hangup: hangup) ?? offline(hangup)
         let summary = outcome.summary
@@ -73,7 +74,7 @@ struct RunCommand: ParsableCommand {
   }
 
   private func offline(_ hangup: Int32) throws -> OfflineRun.Outcome {
-    try OfflineRun(input, traffic, output: output, hangup: hangup).carryOut()
+    try OfflineRun(input, traffic, output: output, control: control, hangup: hangup).carryOut()
   }
 
   private var output: OfflineRun.Output? {

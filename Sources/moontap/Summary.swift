@@ -7,7 +7,7 @@ import Policy
 import Wire
 
 /// The summary of `run` (product.md), for people and as JSON.
-struct Summary {
+struct Summary: Sendable {
   let plan: MirrorPlan
   let report: PipelineReport
   let seconds: Double
@@ -26,7 +26,7 @@ struct Summary {
   var live: LiveReport?
 
   /// What one policy counted by itself.
-  struct Metrics {
+  struct Metrics: Sendable {
     var policy: String
     var counters: [PolicyMetric]
     var gauges: [PolicyMetric]
@@ -100,9 +100,7 @@ struct Summary {
   }
 
   private func state(_ mirror: PipelineReport.Mirror) -> String {
-    guard let index = mirror.index else { return "removed" }
-    guard plan.mirrors[index].isEnabled else { return "disabled" }
-    return faults[index] == nil ? liveMirror(mirror)?.state.rawValue ?? "running" : "faulted"
+    (mirror.index.map { self.state(of: $0) } ?? .removed).rawValue
   }
 
   private func receivers(_ mirror: PipelineReport.Mirror) -> String {

@@ -45,8 +45,18 @@ enum Terminal {
     try? write(Array(text.utf8), to: STDERR_FILENO)
   }
 
+  /// Writes to standard output what is ours alone, with what moves the cursor in it.
+  static func paint(_ text: String) {
+    try? write(Array(text.utf8), to: STDOUT_FILENO)
+  }
+
   /// Our own marks: what `bold` and `dim` write.
   private static let marks = ["\u{1b}[1m", "\u{1b}[2m", "\u{1b}[0m"]
+
+  /// The text without our own marks, for somebody else's terminal.
+  static func unmarked(_ text: String) -> String {
+    marks.reduce(text) { text, mark in text.split(separator: mark, omittingEmptySubsequences: false).joined() }
+  }
 
   /// The last gate: whatever a name, a message or a file holds, a terminal obeys nothing of it but line ends, tabs and our
   /// own marks. Where text must stay on one line, its writer says so with `cleanLine`.

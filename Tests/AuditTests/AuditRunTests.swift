@@ -1,4 +1,5 @@
 import Audit
+import Inventory
 import JSONText
 import Policy
 import Testing
@@ -37,6 +38,48 @@ import Testing
     #expect(finding.firstTime == 1_700_000_000_000_000_000)
     #expect(finding.lastTime == 1_700_000_000_003_000_000)
     #expect(finding.packets[0].text.contains("10.0.0.1.40000 > 10.0.0.2.23: Flags [S]"))
+  }
+
+  /// The clock is the capture's: the latest time that the audit was shown.
+  @Test func theClockIsTheCapturesOwn() throws {
+    var bench = try AuditBench()
+    try bench.script(
+      audit(
+        """
+        packet = function(p)
+          finding { message = p.source, key = os.date() .. " " .. os.time() .. " " .. ("%.3f"):format(os.clock()) }
+        end,
+        conversation = function(c) finding { message = "c", key = ("conversation %.3f"):format(os.clock()) } end,
+        every = { 0.0025, function() finding { message = "t", key = ("timer %.3f"):format(os.clock()) } end },
+        finish = function()
+          finding { message = "f", key = ("finish %.3f "):format(os.clock()) .. os.date("%H:%M", 60) .. os.date("!%Y", 0) }
+        end
+        """))
+    var traffic = Traffic()
+    try traffic.tcp("10.0.0.1:40000", "10.0.0.2:23", "S", seq: 1)
+    try traffic.tcp("10.0.0.1:40000", "10.0.0.2:23", ".", seq: 1)
+    traffic.time += 1_000_000_000
+    try traffic.tcp("10.0.0.1:40000", "10.0.0.2:23", ".", seq: 1)
+    try bench.capture(traffic)
+    let result = bench.run().audits[0]
+    #expect(result.failures == [])
+    #expect(
+      result.findings.map(\.key) == [
+        "2023-11-14 22:13:20 1700000000 0.000", "2023-11-14 22:13:20 1700000000 0.001",
+        "2023-11-14 22:13:21 1700000001 1.002", "conversation 1.002", "finish 1.002 00:01!1970", "timer 1.002",
+      ])
+    #expect(bench.run().json == bench.run().json)
+  }
+
+  @Test func withoutTrafficThereIsNoClock() throws {
+    for name in ["time", "clock", "date"] {
+      var bench = try AuditBench()
+      try bench.script(audit("config = function() print(os.\(name)()) end"))
+      bench.setup.inventory = .init()
+      bench.setup.configuration.hasMirrors = true
+      let result = bench.run().audits[0]
+      #expect(result.failures.first?.message.contains("os.\(name): the clock of an audit is its capture's") == true)
+    }
   }
 
   @Test func aConversationTellsBothSides() throws {

@@ -107,3 +107,28 @@ struct AuditBench {
     }
   }
 }
+
+/// What the schema says of documents (Python's jsonschema): a line for each fault.
+func schemaErrors(_ documents: [JSONValue], schema: String) throws -> [String] {
+  let script = """
+    import json, sys, jsonschema
+    schema = json.load(open(sys.argv[1]))
+    kind = jsonschema.validators.validator_for(schema)
+    kind.check_schema(schema)
+    for number, line in enumerate(sys.stdin):
+        for error in kind(schema).iter_errors(json.loads(line)):
+            print(number, "/".join(str(part) for part in error.absolute_path), error.validator)
+    """
+  let scratch = try Scratch()
+  let input = try scratch.write("documents", documents.map { $0.text() + "\n" }.joined())
+  let output = try scratch.write("errors", "")
+  let process = Process()
+  process.executableURL = URL(filePath: "/usr/bin/env")
+  process.arguments = ["python3", "-c", script, repository.appending(path: schema).path]
+  process.standardInput = try FileHandle(forReadingFrom: URL(filePath: input))
+  process.standardOutput = try FileHandle(forWritingTo: URL(filePath: output))
+  try process.run()
+  process.waitUntilExit()
+  try #require(process.terminationStatus == 0, "python3 with jsonschema is needed: scripts/install")
+  return try String(contentsOfFile: output, encoding: .utf8).split(separator: "\n").map(String.init)
+}

@@ -95,6 +95,13 @@ import Testing
     #expect(finished.errors.contains("audit.none"))
   }
 
+  @Test func argumentsReachTheScripts() throws {
+    let says = Self.script("ARG", "packet = function() finding { message = policy.args.say } end")
+    let finished = try run(["s.lua": says], "--read", Self.clean, "--set", "say=so it is")
+    #expect(finished.text.contains("ARG  so it is"), "\(finished.text)")
+    #expect(try run(["s.lua": says], "--read", Self.clean, "--set", "say").status == 64)
+  }
+
   @Test func auditsAreChosen() throws {
     let all = ["f.lua": Self.finds, "p.lua": Self.passes, "x.lua": Self.fails]
     #expect(try run(all, "--read", Self.clean, "--only", "PASS").status == 0)
@@ -140,6 +147,31 @@ import Testing
     #expect(broken.text.contains("is no direction"))
     try folder.write("this is no Lua", to: "syntax.lua")
     #expect(try audit("MIR-002", folder.path("syntax.lua")).status == 3)
+  }
+
+  /// Of a tap each record is seen once, at its sender; a capture of one ENI is that ENI's.
+  @Test func aCaptureIsThatOfTheENIItIsBoundTo() throws {
+    let inventory = "examples/audits/configurations/shop.json"
+    let sees = Self.script(
+      "SEEN", "packet = function(p) finding { message = tostring(p.eni) .. ' ' .. tostring(p.direction) } end")
+    let folder = try TemporaryFolder()
+    try folder.write(sees, to: "s.lua")
+    func seen(_ arguments: String...) throws -> [String?] {
+      let finished = try Shell.moontap(
+        ["audit", folder.path("s.lua"), "--inventory", inventory, "--json"] + arguments)
+      #expect(finished.status == 1, "\(finished.errors)")
+      let audit = try #require(try finished.json()["audits"]?.array?.first)
+      return try #require(audit["findings"]?.array).map { $0["key"]?.string }
+    }
+    let capture = Self.capture("lateral-movement-bad")
+    #expect(try seen("--read", capture) == ["eni-app1 out", "eni-db1 out", "eni-web1 out"])
+    #expect(try seen("--eni", "eni-db1=\(capture)") == ["eni-db1 in", "eni-db1 out"])
+    #expect(try seen("--read", capture, "--eni", "eni-web1=\(capture)") == ["eni-web1 in", "eni-web1 out"])
+    let unknown = try Shell.moontap(
+      "audit", folder.path("s.lua"), "--inventory", inventory, "--eni", "eni-bd1=\(capture)")
+    #expect(unknown.status == 3 && unknown.errors.contains("did you mean eni-db1?"))
+    #expect(try Shell.moontap("audit", folder.path("s.lua"), "--eni", "eni-db1=\(capture)").status == 64)
+    #expect(try Shell.moontap("audit", folder.path("s.lua"), "--eni", "x", "--inventory", inventory).status == 64)
   }
 
   @Test func anExpiredWaiverIsAFinding() throws {

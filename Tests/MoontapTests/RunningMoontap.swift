@@ -11,6 +11,8 @@ final class RunningMoontap {
 
   init(_ arguments: [String]) throws {
     folder = try TemporaryFolder()
+    // Another test's program that is started meanwhile would hold the traffic open.
+    _ = fcntl(traffic.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
     for name in ["out", "err"] { try folder.write("", to: name) }
     process.executableURL = URL(filePath: Shell.moontap)
     process.arguments = ["run"] + arguments + ["--read", "-", "--json"]

@@ -2,8 +2,13 @@
 --
 -- --set egress_ports=443,53,123   ports that may be reached through NAT gateways
 
-local allowed = {}
-for port in string.gmatch(policy.args.egress_ports or "53,80,123,443", "%d+") do allowed[tonumber(port)] = true end
+-- The answers of a server of ours go out as well: what counts is who began.
+local high = "1024-65535"
+local expected = filter.quintuple { source_port = "1-1023", destination_port = high }
+  | filter.quintuple { source_port = 0, destination_port = high }
+for port in string.gmatch(policy.args.egress_ports or "53,80,123,443", "%d+") do
+  expected = expected | filter.quintuple { destination_port = tonumber(port) }
+end
 
 local gateways = {}
 for _, vpc in pairs(inventory.vpcs) do
@@ -18,11 +23,10 @@ audit {
   references = { "MITRE ATT&CK T1571" },
   remediation = "Let the subnet out to the ports and destinations that its hosts need, and to no others.",
   needs = { "inventory" },
+  where = ~expected,
   packet = function(packet)
     local port = packet.destination_port
-    if port == nil or allowed[port] then return end
-    -- The answers of a server of ours go out as well: what counts is who began.
-    if packet.source_port < 1024 and port >= 1024 then return end
+    if port == nil then return end
     local gateway = packet.next_hop
     if not gateway or not gateways[gateway] then return end
     finding {

@@ -53,6 +53,11 @@ function audit(definition) end
 ---@param finding table its keys: see The keys of a finding
 function finding(finding) end
 
+---Runs the audit, as moontap audit does, over captures, over packets made by packet.tcp and its like, or, without either, over the configuration. Gives what it found, in the order of reports: tables with key, message, severity, subject, count, packets, evidence, details. An error if the audit fails or is skipped.
+---@param ... string|packet captures in the audit's own folder, or in one of --lib; or packets, in order of time
+---@return table[]
+function findings(...) end
+
 ---@class mirror
 ---@field name string Its name.
 ---@field description string What it is for.
@@ -610,6 +615,22 @@ configuration = {}
 ---What the console's rules say of the mirrors given: a list of tables with code, mirror, message, hint, place, and warning, which is true for what is allowed and yet probably not meant.
 ---@return table[]
 function configuration.violations() end
+
+os = {}
+
+---Seconds since 1970 by the capture's clock: the latest time that the audit was shown; in finish that of the capture's last packet. An error where there is no capture: while the script loads, and in config.
+---@return integer
+function os.time() end
+
+---Seconds by the capture's clock from the earliest to the latest time that the audit was shown.
+---@return number
+function os.clock() end
+
+---A time as text; without one, that of os.time().
+---@param format? string as strftime takes it; in UTC
+---@param time? number seconds since 1970; now if not given
+---@return string
+function os.date(format, time) end
 
 ---@class conversation
 ---@field protocol string|integer "tcp", "udp", "icmp", ...; the number if it has no name here.

@@ -51,11 +51,18 @@ stds.moontap_audit = {
     ["configuration"] = { fields = { ["violations"] = { } } },
     ["finding"] = { fields = {  }, other_fields = true },
     ["inventory"] = { fields = { ["enis"] = { other_fields = true }, ["subnets"] = { other_fields = true } } },
+    ["os"] = { fields = { ["clock"] = { }, ["date"] = { }, ["time"] = { } } },
+  },
+}
+stds.moontap_audit_test = {
+  read_globals = {
+    ["findings"] = { fields = {  }, other_fields = true },
   },
 }
 std = "moontap"
 files["/**/*_test.lua"] = { std = "moontap+moontap_test" }
 files["/**/audits/**/*.lua"] = { std = "moontap+moontap_audit" }
+files["/**/audits/**/*_test.lua"] = { std = "moontap+moontap_audit+moontap_test+moontap_audit_test" }
 exclude_files = { "**/*.d.lua" }
 max_line_length = 120
 -- A callback is given more than most need.

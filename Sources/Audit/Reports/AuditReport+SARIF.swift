@@ -5,17 +5,19 @@ extension AuditReport {
   /// SARIF 2.1.0 (OASIS): audits are rules, findings results; what was not evaluated is a notification, and the
   /// invocation did not succeed.
   public func sarif(version: String) -> JSONValue {
-    let rules = audits.map(\.sarifRule)
-    let places = Dictionary(
-      audits.enumerated().map { ($1.id + "\n" + $1.script, $0) }, uniquingKeysWith: { first, _ in first })
-    let results = findings.map { audit, finding in
-      finding.sarif(audit, rule: places[audit.id + "\n" + audit.script] ?? 0)
+    // Ids of rules differ (3.49.3): two scripts of one id, which are errors, are one rule.
+    var places: [String: Int] = [:]
+    let ruling = audits.filter { audit in
+      guard places[audit.id] == nil else { return false }
+      places[audit.id] = places.count
+      return true
     }
+    let results = findings.map { audit, finding in finding.sarif(audit, rule: places[audit.id] ?? -1) }
     let run: JSONValue = [
       "tool": [
         "driver": [
           "name": "moontap", "version": .string(version), "semanticVersion": .string(version),
-          "rules": .array(rules),
+          "rules": .array(ruling.map(\.sarifRule)),
         ]
       ],
       "invocations": [

@@ -79,10 +79,6 @@ extension AuditReport {
 }
 
 extension Finding {
-  /// `2026-11-23 09:00:00 to 2026-11-23 09:00:07`; nil: it is not about traffic.
-  var times: String? {
-    guard let firstTime, let lastTime else { return nil }
-    let (first, last) = (ReportText.shortTime(firstTime), ReportText.shortTime(lastTime))
-    return first == last ? first : "\(first) to \(last)"
-  }
+  /// nil: it is not about traffic.
+  var times: String? { ReportText.span(firstTime, lastTime) }
 }

@@ -14,24 +14,26 @@ public enum EvidenceFile {
     }
     for packet in finding.packets where !packet.bytes.isEmpty {
       let comment = "\(audit.id): \(finding.message) (\(packet.capture) frame \(packet.frame))"
-      bytes += block(packet, interface: links.firstIndex(of: packet.linkType) ?? 0, comment: comment)
+      bytes += packet.block(interface: links.firstIndex(of: packet.linkType) ?? 0, comment: comment)
     }
     return bytes
   }
+}
 
+extension EvidencePacket {
   /// An enhanced packet block (pcapng section 4.3) in the machine's byte order, with nanoseconds.
-  private static func block(_ packet: EvidencePacket, interface: Int, comment: String) -> [UInt8] {
-    let time = UInt64(bitPattern: packet.time)
+  func block(interface: Int, comment: String, isOutbound: Bool? = nil) -> [UInt8] {
+    let time = UInt64(bitPattern: self.time)
     var body: [UInt8] = []
     for number in [
-      UInt32(interface), UInt32(time >> 32), UInt32(truncatingIfNeeded: time), UInt32(packet.bytes.count),
-      UInt32(clamping: max(packet.length, packet.bytes.count)),
+      UInt32(interface), UInt32(time >> 32), UInt32(truncatingIfNeeded: time), UInt32(bytes.count),
+      UInt32(clamping: max(length, bytes.count)),
     ] {
       body.append(native: number)
     }
-    body += packet.bytes
-    body += [UInt8](repeating: 0, count: -packet.bytes.count & 3)
-    body += PcapngOption.emitPacketOptions(comment: comment)
+    body += bytes
+    body += [UInt8](repeating: 0, count: -bytes.count & 3)
+    body += PcapngOption.emitPacketOptions(comment: comment, isOutbound: isOutbound)
     let total = UInt32(body.count + 12)
     var block: [UInt8] = []
     block.append(native: PcapngBlockType.enhancedPacket)

@@ -33,8 +33,11 @@ enum HTMLCharts {
       }
     }
     let y = audits.count * rowHeight + 14
-    body += "<text x=\"\(labelWidth)\" y=\"\(y)\" class=\"axis\">\(ReportText.shortTime(start))</text>\n"
-    body += "<text x=\"\(width)\" y=\"\(y)\" class=\"axis\" text-anchor=\"end\">\(ReportText.shortTime(end))</text>\n"
+    // Where seconds do not tell the ends apart, their milliseconds are shown.
+    let isShort = ReportText.shortTime(start) == ReportText.shortTime(end)
+    func tick(_ time: Int64) -> String { isShort ? ReportText.milliseconds(time) : ReportText.shortTime(time) }
+    body += "<text x=\"\(labelWidth)\" y=\"\(y)\" class=\"axis\">\(tick(start))</text>\n"
+    body += "<text x=\"\(width)\" y=\"\(y)\" class=\"axis\" text-anchor=\"end\">\(tick(end))</text>\n"
     return figure("When", "Findings over time", body, height: y + 6)
   }
 

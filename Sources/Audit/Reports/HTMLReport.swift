@@ -111,7 +111,8 @@ public struct HTMLReport {
         .joined()
         + "</dl>\n"
     }
-    inside += finding.packets.prefix(shownPackets).map(packet).joined(separator: "\n")
+    let packets = finding.packets.prefix(shownPackets).map(packet).joined(separator: "\n")
+    if !packets.isEmpty { inside += "<div class=\"packets\">\n\(packets)\n</div>\n" }
     if !audit.remediation.isEmpty { inside += "<p class=\"remedy\">\(Markup.escaped(audit.remediation))</p>\n" }
     return """
       <article class="finding \(severity)\(waived)">
@@ -160,11 +161,11 @@ public struct HTMLReport {
   private var captures: String {
     guard !report.captures.isEmpty else { return "" }
     let rows = report.captures.map { capture -> String in
-      let times = [capture.firstTime, capture.lastTime].compactMap { $0.map { ReportText.shortTime($0) } }
+      let times = ReportText.span(capture.firstTime, capture.lastTime) ?? ""
       let problem = capture.problem.map(Markup.escaped) ?? ""
       return "<tr\(capture.problem == nil ? "" : " class=\"error\"")><td>\(Markup.escaped(capture.name))</td>"
         + "<td class=\"number\">\(ReportText.count(capture.packets))</td><td class=\"number\">\(ReportText.count(capture.bytes))</td>"
-        + "<td>\(times.joined(separator: " to "))</td><td>\(problem)</td></tr>"
+        + "<td>\(times)</td><td>\(problem)</td></tr>"
     }
     return Self.table("Captures", ["capture", "packets", "bytes", "time (UTC)", "problem"], rows)
   }

@@ -2,8 +2,8 @@
 enum HTMLStyle {
   static let text = """
     :root { --ink: #1d2330; --dim: #5c6678; --page: #f6f7f9; --box: #fff; --line: #d9dee7; --mono: ui-monospace, monospace;
-      --critical: #8f1d4f; --high: #c0392b; --medium: #b8660b; --low: #2b6cb0; --info: #5c6678; --good: #23774a; }
-    @media (prefers-color-scheme: dark) { :root { --ink: #e4e8f0; --dim: #98a2b5; --page: #14171d; --box: #1c2129;
+      --critical: #8f1d4f; --high: #c0392b; --medium: #955408; --low: #2b6cb0; --info: #5c6678; --good: #23774a; }
+    @media screen and (prefers-color-scheme: dark) { :root { --ink: #e4e8f0; --dim: #98a2b5; --page: #14171d; --box: #1c2129;
       --line: #323a47; --critical: #e86aa0; --high: #ef7d70; --medium: #e5a556; --low: #78aee8; --info: #98a2b5;
       --good: #6cc596; } }
     * { box-sizing: border-box; }
@@ -30,10 +30,10 @@ enum HTMLStyle {
     svg .critical { fill: var(--critical); } svg .high { fill: var(--high); } svg .medium { fill: var(--medium); }
     svg .low { fill: var(--low); } svg .info { fill: var(--info); } svg .talker { fill: var(--low); }
     .finding { background: var(--box); border: 1px solid var(--line); border-left: 4px solid var(--info);
-      border-radius: 6px; padding: .6rem .9rem; margin: .6rem 0; break-inside: avoid; }
+      border-radius: 6px; padding: .6rem .9rem; margin: .6rem 0; }
     .finding.critical { border-left-color: var(--critical); } .finding.high { border-left-color: var(--high); }
     .finding.medium { border-left-color: var(--medium); } .finding.low { border-left-color: var(--low); }
-    .finding.is-waived { display: none; opacity: .7; }
+    .finding.is-waived { display: none; border-style: dashed; }
     body:has(#show-waived:checked) .finding.is-waived { display: block; }
     body:has(#show-critical:not(:checked)) .finding.critical, body:has(#show-high:not(:checked)) .finding.high,
     body:has(#show-medium:not(:checked)) .finding.medium, body:has(#show-low:not(:checked)) .finding.low,
@@ -47,12 +47,17 @@ enum HTMLStyle {
     code { overflow-wrap: anywhere; } pre { overflow-x: auto; margin: .3rem 0; padding: .5rem; background: var(--page); }
     dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 .8rem; margin: .3rem 0; font-size: .88rem; }
     dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; }
-    summary { cursor: pointer; }
+    summary { cursor: pointer; overflow-wrap: anywhere; } .packets { padding-left: 1.1rem; }
+    .packets summary { text-indent: -1.1rem; }
     .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .9rem; }
     th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
     .number { text-align: right; font-variant-numeric: tabular-nums; }
     tr.error td { color: var(--high); } tr.pass td:nth-child(3) { color: var(--good); } tr.skipped td { color: var(--dim); }
-    @media print { body { background: none; font-size: 11px; } .card input { display: none; }
-      details::details-content { content-visibility: visible; display: block; } }
+    @media (max-width: 30rem) { svg text { font-size: 14px; } th, td { padding: .3rem .4rem; } }
+    @media print { html { font-size: 10px; } body { background: none; font-size: 10px; } .card input { display: none; }
+      main { max-width: none; padding: 0; } .charts { grid-template-columns: 1fr 1fr; } figure, tr { break-inside: avoid; }
+      h2, h3, .facts, summary { break-after: avoid; } .remedy { break-before: avoid; } .packets summary { list-style: none; }
+      details::details-content { content-visibility: visible; display: block; } .wide { overflow-x: visible; }
+      pre { overflow-x: visible; white-space: pre-wrap; } }
     """
 }

@@ -14,6 +14,16 @@ enum ReportText {
     String(time(nanoseconds).prefix(19)).replacing("T", with: " ")
   }
 
+  /// `09:00:00.001`: of the day.
+  static func milliseconds(_ nanoseconds: Int64) -> String { String(time(nanoseconds).dropFirst(11).prefix(12)) }
+
+  /// `2026-11-23 09:00:00 to 2026-11-23 09:00:07`, or once if that is the same; nil: a time is missing.
+  static func span(_ first: Int64?, _ last: Int64?) -> String? {
+    guard let first, let last else { return nil }
+    let (from, to) = (shortTime(first), shortTime(last))
+    return from == to ? from : "\(from) to \(to)"
+  }
+
   /// `2026-11-23` of days since 1970: years begin in March, so that leap days come last.
   static func date(_ day: Int64) -> String {
     let shifted = day + 719_468
@@ -27,17 +37,18 @@ enum ReportText {
     return "\(padded(civilYear, 4))-\(padded(civilMonth, 2))-\(padded(dayOfMonth, 2))"
   }
 
-  /// The reverse of `time`; nil: it is not written so.
+  /// The reverse of `time`; nil: it is not written so, or no clock shows it.
   static func nanoseconds(_ text: String) -> Int64? {
     let bytes = Array(text.utf8)
-    guard bytes.count == 30, bytes[10] == UInt8(ascii: "T"), bytes[29] == UInt8(ascii: "Z") else { return nil }
+    guard bytes.count == 30 else { return nil }
     func number(_ range: Range<Int>) -> Int64? { Int64(String(decoding: bytes[range], as: UTF8.self)) }
     guard let day = days(String(text.prefix(10))), let hour = number(11..<13), let minute = number(14..<16),
       let second = number(17..<19), let rest = number(20..<29)
     else { return nil }
     let (seconds, overflow) = (day * 86_400 + hour * 3600 + minute * 60 + second).multipliedReportingOverflow(
       by: 1_000_000_000)
-    return overflow ? nil : seconds &+ rest
+    guard !overflow, time(seconds &+ rest) == text else { return nil }
+    return seconds &+ rest
   }
 
   /// Days since 1970 of `2026-11-23`; nil: it is no date.

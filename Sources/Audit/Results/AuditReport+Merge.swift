@@ -12,11 +12,12 @@ extension AuditReport {
       throw AuditReportError(message: "the capture \(twice) is in several of the reports")
     }
     let withCaptures = reports.filter { !$0.captures.isEmpty }.count
+    var expired: Set<String> = []
     var order: [String] = []
     var parts: [String: [AuditResult]] = [:]
     for report in reports.sorted(by: { $0.firstCapture < $1.firstCapture }) {
       merged.captures += report.captures
-      merged.expiredWaivers += report.expiredWaivers.filter { !merged.expiredWaivers.contains($0) }
+      merged.expiredWaivers += report.expiredWaivers.filter { expired.insert($0).inserted }
       for audit in report.audits {
         let name = name(of: audit)
         if parts[name] == nil { order.append(name) }
@@ -62,7 +63,8 @@ extension AuditReport {
       if findings[finding.key]?.merge(finding) == nil { findings[finding.key] = finding }
     }
     result.findings = Array(findings.values)
-    result.failures = parts.flatMap(\.failures).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    var known: Set<AuditResult.Failure> = []
+    result.failures = parts.flatMap(\.failures).filter { known.insert($0).inserted }
     result.isTogether = parts.contains(where: \.isTogether)
     result.skipped = parts.allSatisfy { $0.skipped != nil } ? parts[0].skipped : nil
     if result.isTogether, severalCaptures, result.skipped == nil {

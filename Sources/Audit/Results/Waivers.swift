@@ -10,37 +10,10 @@ public struct AuditWaivers: Sendable {
 
   struct Waiver: Sendable {
     var id: String
-    /// `*` stands for any text, everything else for itself.
-    var key: String
+    var key: KeyPattern
     var reason: String
     var expires: String?
     var expiryDay: Int64?
-
-    func covers(_ id: String, _ key: String) -> Bool {
-      self.id == id && Self.matches(Array(self.key.utf8)[...], Array(key.utf8)[...])
-    }
-
-    /// Each `*` takes as little as it can; when the rest does not fit, the last one takes more. At most the product of both
-    /// lengths in steps.
-    private static func matches(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
-      var (pattern, text) = (pattern, text)
-      var retry: (pattern: ArraySlice<UInt8>, text: ArraySlice<UInt8>)?
-      while true {
-        if pattern.first == UInt8(ascii: "*") {
-          pattern = pattern.dropFirst()
-          retry = (pattern, text)
-        } else if let next = pattern.first, next == text.first {
-          (pattern, text) = (pattern.dropFirst(), text.dropFirst())
-        } else if pattern.isEmpty, text.isEmpty {
-          return true
-        } else if let again = retry, !again.text.isEmpty {
-          retry = (again.pattern, again.text.dropFirst())
-          (pattern, text) = (again.pattern, again.text.dropFirst())
-        } else {
-          return false
-        }
-      }
-    }
   }
 
   let list: [Waiver]
@@ -69,31 +42,38 @@ public struct AuditWaivers: Sendable {
       !reason.isEmpty
     else { throw AuditReportError(message: "\(place): id, key and reason are needed, all of them text") }
     guard let expires = element["expires"] else {
-      return Waiver(id: id, key: key, reason: reason)
+      return Waiver(id: id, key: KeyPattern(key), reason: reason)
     }
     guard let day = expires.string.flatMap({ ReportText.days($0) }) else {
       throw AuditReportError(message: "\(place).expires: a day as 2027-03-31 expected")
     }
-    return Waiver(id: id, key: key, reason: reason, expires: expires.string, expiryDay: day)
+    return Waiver(id: id, key: KeyPattern(key), reason: reason, expires: expires.string, expiryDay: day)
   }
 
   /// Lets findings pass.
   ///
-  /// - Parameter today: days since 1970. Expired waivers let nothing pass; those that would have are named in the report.
-  public func apply(to report: inout AuditReport, today: Int64) {
-    let (valid, expired) = (
-      list.filter { ($0.expiryDay ?? .max) >= today }, list.filter { ($0.expiryDay ?? .max) < today }
-    )
+  /// - Parameters:
+  ///   - today: days since 1970. Expired waivers let nothing pass; those that would have are named in the report.
+  ///   - isCancelled: asked often.
+  /// - Returns: false when it was cancelled: some findings were not looked at.
+  public func apply(to report: inout AuditReport, today: Int64, isCancelled: () -> Bool = { false }) -> Bool {
+    let valid = Dictionary(grouping: list.filter { ($0.expiryDay ?? .max) >= today }, by: \.id)
     for audit in report.audits.indices {
-      let id = report.audits[audit].id
+      guard let waivers = valid[report.audits[audit].id] else { continue }
       for finding in report.audits[audit].findings.indices {
-        let key = report.audits[audit].findings[finding].key
-        if let waiver = valid.first(where: { $0.covers(id, key) }) {
+        let key = Array(report.audits[audit].findings[finding].key.utf8)
+        for waiver in waivers {
+          if isCancelled() { return false }
+          guard waiver.key.matches(key) else { continue }
           report.audits[audit].findings[finding].waiver = WaivedBy(reason: waiver.reason, expires: waiver.expires)
+          break
         }
       }
     }
-    report.expiredWaivers += expired.map { "\($0.id) \($0.key) expired on \($0.expires ?? ""): \($0.reason)" }
+    report.expiredWaivers += list.filter { ($0.expiryDay ?? .max) < today }.map {
+      "\($0.id) \($0.key.text) expired on \($0.expires ?? ""): \($0.reason)"
+    }
+    return true
   }
 }
 

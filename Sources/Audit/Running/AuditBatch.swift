@@ -18,10 +18,3 @@ internal import Wire
   var isAttributed = false
   var isDecodable = true
 }
-
-/// A conversation that was over before a packet of the batch.
-struct AuditedEnd {
-  var position: Int
-  var id: UInt32
-  var conversation: TrackedConversation
-}

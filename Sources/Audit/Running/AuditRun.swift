@@ -47,13 +47,15 @@ public struct AuditRun: Sendable {
 
   public func carryOut() -> AuditReport {
     let tasks = tasks()
+    let order = longestFirst(tasks)
     let outcomes = Mutex<[Int: Outcome]>([:])
     let next = Atomic<Int>(0)
     DispatchQueue.concurrentPerform(iterations: min(jobs, max(1, tasks.count))) { _ in
       withLuaStack {
         while true {
-          let number = next.wrappingAdd(1, ordering: .relaxed).oldValue
-          guard number < tasks.count, !isCancelled() else { return }
+          let place = next.wrappingAdd(1, ordering: .relaxed).oldValue
+          guard place < tasks.count, !isCancelled() else { return }
+          let number = order[place]
           let outcome = carryOut(tasks[number])
           outcomes.withLock { $0[number] = outcome }
         }
@@ -82,8 +84,9 @@ public struct AuditRun: Sendable {
     let configured = running.filter { scripts[$0].declaration!.subjects.contains(.configuration) }
     var tasks = configured.map { Task(subject: .configuration, scripts: [$0]) }
     let watching = running.filter { scripts[$0].looksAtTraffic }
-    let alone = watching.filter { !scripts[$0].declaration!.isTogether }
-    let together = watching.filter { scripts[$0].declaration!.isTogether }
+    // One capture alone is all of them together: it need not be read twice.
+    let together = captures.count == 1 ? [] : watching.filter { scripts[$0].declaration!.isTogether }
+    let alone = watching.filter { !together.contains($0) }
     guard !captures.isEmpty else { return tasks }
     let groups = groups(of: alone)
     for capture in captures {
@@ -95,6 +98,19 @@ public struct AuditRun: Sendable {
       tasks.append(Task(subject: .captures(captures, tells: alone.isEmpty), scripts: group))
     }
     return tasks
+  }
+
+  /// The order in which tasks are begun: who takes longest must not begin last, when the other workers are idle. It changes
+  /// no result.
+  private func longestFirst(_ tasks: [Task]) -> [Int] {
+    let sizes = Dictionary(captures.map { ($0, $0.byteCount) }, uniquingKeysWith: { first, _ in first })
+    let weights = tasks.map { task in
+      switch task.subject {
+      case .configuration: Int64(0)
+      case .captures(let captures, _): captures.reduce(0) { $0 &+ (sizes[$1] ?? 0) }
+      }
+    }
+    return tasks.indices.sorted { (weights[$1], $0) < (weights[$0], $1) }
   }
 
   /// One group reads a capture once for all scripts. With fewer captures than workers the scripts are shared out.

@@ -15,6 +15,9 @@ public struct AuditSetup: Sendable {
   /// Takes lines that scripts log or print, with the script's place.
   public var log: @Sendable (String) -> Void = { _ in }
 
+  /// Takes how often each line of a script began, by file, after each of its runs; nil: lines are not counted.
+  public var coverage: (@Sendable ([String: [Int: Int]]) -> Void)?
+
   public init() {}
 
   /// Loads a script anew: nothing of another run of it is left.
@@ -24,6 +27,7 @@ public struct AuditSetup: Sendable {
     options.libraries = libraries
     options.memory = LuaHeap.audit
     options.audited = configuration
+    options.coversLines = coverage != nil
     options.log = { line in log("\(line.place): \(line.level.rawValue): \(line.text)") }
     options.print = { line in log(line) }
     return try Policy(path: path, host: 0, inventory: inventory ?? Inventory(), bpf: bpf, options: options)

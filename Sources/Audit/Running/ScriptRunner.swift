@@ -17,6 +17,7 @@ final class ScriptRunner {
   /// The only one.
   private let capture: String?
   private let timeout: Int64
+  private let takeCoverage: (@Sendable ([String: [Int: Int]]) -> Void)?
   private var used: Int64 = 0
   private(set) var findings = FindingFolder()
   private(set) var failure: AuditFailure?
@@ -35,6 +36,7 @@ final class ScriptRunner {
     wantsConversations = audit?.subjects.contains(.conversations) ?? false
     hasTimer = audit?.subjects.contains(.timer) ?? false
     timeout = setup.timeout
+    takeCoverage = setup.coverage
   }
 
   private let hasTimer: Bool
@@ -42,9 +44,11 @@ final class ScriptRunner {
 
   /// A batch in order of time: conversations that were over before a packet, the timer, the packet.
   ///
-  /// - Parameter masks: beside `packets`: scripts, by bit, that are to see it.
-  func process(_ packets: [AuditPacket], _ masks: [UInt64], _ ended: [AuditedEnd], bit: UInt64) {
-    guard !isDone, hasTimer || !ended.isEmpty || wantsPackets else { return }
+  /// - Parameters:
+  ///   - masks: beside `packets`: scripts, by bit, that are to see each.
+  ///   - seen: all of them together.
+  func process(_ packets: [AuditPacket], _ masks: [UInt64], seen: UInt64, _ ended: [EndedConversation], bit: UInt64) {
+    guard !isDone, hasTimer || !ended.isEmpty || wantsPackets && seen & bit != 0 else { return }
     timed { limits throws(AuditFailure) in
       var next = 0
       for position in masks.indices {
@@ -64,14 +68,16 @@ final class ScriptRunner {
       try policy.auditConfiguration(limits: limits)
       try take(nil, nil, [])
     }
+    takeCoverage?(policy.coverage)
   }
 
   func finish(at time: Int64?) {
     timed { limits throws(AuditFailure) in
-      try policy.auditFinish(limits: limits)
+      try policy.auditFinish(at: time, limits: limits)
       try take(time, time, [])
     }
     policy.finishLog()
+    takeCoverage?(policy.coverage)
   }
 
   func complete(_ read: (EvidencePacket) -> EvidencePacket) { findings.complete(read) }
@@ -106,14 +112,13 @@ final class ScriptRunner {
     try take(time, time, [])
   }
 
-  private func conclude(_ over: AuditedEnd, _ bit: UInt64, _ limits: LuaLimits) throws(AuditFailure) {
+  private func conclude(_ over: EndedConversation, _ bit: UInt64, _ limits: LuaLimits) throws(AuditFailure) {
     defer { policy.conversationEnded(over.id) }
-    guard wantsConversations, over.conversation.counts.wanted & bit != 0 else { return }
-    let conversation = over.conversation
-    try unsafe conversation.observed { observed throws(AuditFailure) in
+    guard wantsConversations, over.counts.wanted & bit != 0 else { return }
+    try unsafe over.observed { observed throws(AuditFailure) in
       try unsafe policy.audit(conversation: observed, limits: limits)
     }
-    try take(conversation.counts.firstTime, conversation.counts.lastTime, conversation.body.places)
+    try take(over.counts.firstTime, over.counts.lastTime, over.body.places)
   }
 
   private func take(
@@ -133,7 +138,7 @@ final class ScriptRunner {
   }
 }
 
-extension TrackedConversation {
+extension EndedConversation {
   /// Lends it as scripts see it.
   func observed(_ use: (UnsafePointer<ObservedConversation>) throws(AuditFailure) -> Void) throws(AuditFailure) {
     var failure: AuditFailure?

@@ -18,7 +18,7 @@ struct TalkerTable {
 
   init(captures: Int) { sums = Array(repeating: [:], count: captures) }
 
-  mutating func add(_ conversation: TrackedConversation) {
+  mutating func add(_ conversation: EndedConversation) {
     let capture = conversation.body.places.first?.capture ?? 0
     add(conversation.body.lowAddress, conversation.counts.low, capture)
     add(conversation.body.highAddress, conversation.counts.high, capture)

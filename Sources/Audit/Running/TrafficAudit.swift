@@ -30,7 +30,8 @@ final class TrafficAudit {
   /// Beside `packets`: scripts, by bit, that are to see each; and the conversation that each names.
   private var masks: [UInt64] = []
   private var names: [ConversationTracker.Name] = []
-  private var captureOfInterface: [Int] = []
+  /// By number of the source's interface.
+  private var links: [Link] = []
   private var frameNumbers: [Int]
   private(set) var results: [CaptureResult]
   private var talkers: TalkerTable
@@ -60,6 +61,15 @@ final class TrafficAudit {
     }
   }
 
+  /// What there is to know of an interface that captured frames.
+  private struct Link {
+    var capture: Int
+    var linkType: LinkType
+    var decoder: LinkDecoder
+    /// nil: there is no inventory.
+    var place: ObservationFinder.Interface?
+  }
+
   private func note(_ runner: ScriptRunner, bit: UInt64) {
     if runner.wantsPackets { packetScripts |= bit }
     if runner.filter.acceptsAll {
@@ -81,8 +91,9 @@ final class TrafficAudit {
     guard let source = openAll() else { return }
     let batch = FrameBatch()
     var last: Int64?
+    // What was read when it was opened counts, too.
+    var counted: UInt64 = 0
     while !control.isCancelled() {
-      let before = source.progress.consumed
       do {
         guard try source.fill(batch) else { break }
       } catch {
@@ -91,7 +102,9 @@ final class TrafficAudit {
       }
       process(batch, source.interfaces)
       last = packets.last?.observed.time ?? last
-      control.progress.add(packets: batch.count, bytes: source.progress.consumed - before)
+      let consumed = source.progress.consumed
+      control.progress.add(packets: batch.count, bytes: consumed - counted)
+      counted = consumed
     }
     conclude(at: last)
     noteDamage(of: source)
@@ -135,28 +148,29 @@ final class TrafficAudit {
   // MARK: A batch
 
   private func process(_ batch: FrameBatch, _ interfaces: [CaptureInterface]) {
-    while captureOfInterface.count < interfaces.count {
-      let origin = interfaces[captureOfInterface.count].origin
-      captureOfInterface.append(captures.firstIndex { $0.name == origin } ?? 0)
+    for interface in interfaces[links.count...] {
+      let capture = captures.firstIndex { $0.name == interface.origin } ?? 0
+      links.append(
+        Link(
+          capture: capture, linkType: interface.linkType, decoder: interface.linkType.decoder ?? .none,
+          place: finder?.interface(interface, of: captures[capture].eni)))
     }
     packets.removeAll(keepingCapacity: true)
     masks.removeAll(keepingCapacity: true)
     names.removeAll(keepingCapacity: true)
     for position in 0..<batch.count {
-      unsafe packets.append(parse(batch.frames[position], interfaces))
+      unsafe packets.append(parse(batch.frames[position]))
       names.append(tracker.name(packets[position].observed.summary))
     }
     tracker.seek(names)
-    for position in 0..<batch.count { masks.append(attend(&packets[position], names[position], position, interfaces)) }
+    for position in 0..<batch.count { masks.append(attend(&packets[position], names[position], position)) }
     deliver()
   }
 
-  private func parse(_ frame: Frame, _ interfaces: [CaptureInterface]) -> AuditPacket {
+  private func parse(_ frame: Frame) -> AuditPacket {
     let interface = Int(frame.interface)
-    let linkType = interfaces[interface].linkType
-    let decoder = linkType.decoder ?? .none
+    let (capture, decoder) = (links[interface].capture, links[interface].decoder)
     let captured = Int(frame.captured)
-    let capture = captureOfInterface[interface]
     frameNumbers[capture] += 1
     let summary =
       decoder == .none
@@ -166,7 +180,8 @@ final class TrafficAudit {
         bytes: frame.bytes, captured: captured, original: Int(frame.original), time: frame.time, decoder: decoder,
         summary: summary, vpc: -1, eni: nil, subnet: -1, isOutbound: false,
         flow: ObservedPacket.Flow(id: 0, packets: 0, bytes: 0, firstSeen: 0)),
-      place: .init(capture: capture, frame: frameNumbers[capture]), linkType: linkType, interface: interface,
+      place: .init(capture: capture, frame: frameNumbers[capture]), linkType: links[interface].linkType,
+      interface: interface,
       direction: frame.direction)
     results[capture].count(packet.observed)
     if decoder == .none {
@@ -180,16 +195,18 @@ final class TrafficAudit {
   ///
   /// - Returns: scripts, by bit.
   private func attend(
-    _ packet: inout AuditPacket, _ name: ConversationTracker.Name, _ position: Int, _ interfaces: [CaptureInterface]
+    _ packet: inout AuditPacket, _ name: ConversationTracker.Name, _ position: Int
   ) -> UInt64 {
     guard packet.isDecodable else { return 0 }
     if let (entry, isFromHigh) = tracker.track(packet.observed, name, at: packet.place, position: position) {
       packet.entry = entry
       packet.isFromHigh = isFromHigh
-      packet.observed.flow = tracker.flow(entry)
     }
     let wanted = wanted(packet)
-    if wanted & packetScripts != 0 { attribute(&packet, interfaces[packet.interface]) }
+    if wanted & packetScripts != 0 {
+      if let entry = packet.entry { packet.observed.flow = tracker.flow(entry) }
+      attribute(&packet)
+    }
     return wanted
   }
 
@@ -213,10 +230,9 @@ final class TrafficAudit {
   }
 
   private func ask(_ packet: AuditPacket, _ filters: [(bit: UInt64, filter: PacketFilter)]) -> UInt64 {
-    guard !filters.isEmpty else { return 0 }
-    let hash = FlowKey.make(packet.observed.summary).key.hash(.fixed)
     var mask: UInt64 = 0
     for (bit, filter) in filters {
+      let hash = filter.samples ? FlowKey.make(packet.observed.summary).key.hash(.fixed) : 0
       if unsafe filter.matches(
         packet.observed.summary, packet.observed.bytes, captured: packet.observed.captured,
         original: packet.observed.original, linkType: packet.linkType, hash: hash)
@@ -227,8 +243,10 @@ final class TrafficAudit {
     return mask
   }
 
-  private func attribute(_ packet: inout AuditPacket, _ interface: CaptureInterface) {
-    guard let finder, let found = finder.find(packet.observed.summary, packet.direction, at: interface) else { return }
+  private func attribute(_ packet: inout AuditPacket) {
+    guard let finder, let place = links[packet.interface].place,
+      let found = finder.find(packet.observed.summary, packet.direction, at: place)
+    else { return }
     packet.observed.vpc = found.vpc
     packet.observed.eni = found.eni
     packet.observed.subnet = found.subnet
@@ -237,11 +255,12 @@ final class TrafficAudit {
   }
 
   private func deliver() {
-    let ended =
-      tracker.ended.isEmpty
-      ? [] : tracker.ended.map { AuditedEnd(position: $0.position, id: $0.id, conversation: $0.conversation) }
-    for over in ended { talkers.add(over.conversation) }
-    for (bit, runner) in runners.enumerated() { runner.process(packets, masks, ended, bit: 1 << UInt64(bit)) }
+    let ended = tracker.ended
+    for over in ended { talkers.add(over) }
+    let seen = masks.reduce(0, |)
+    for (bit, runner) in runners.enumerated() {
+      runner.process(packets, masks, seen: seen, ended, bit: 1 << UInt64(bit))
+    }
     tracker.forgetEnded()
   }
 

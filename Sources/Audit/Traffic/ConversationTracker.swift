@@ -32,8 +32,8 @@ final class ConversationTracker {
   private var sought: UInt64 = 0
   /// Payloads are kept: some script looks at conversations.
   private let keepsPayload: Bool
-  /// Over since the last `takeEnded`, each with the frame of the batch before which it is.
-  private(set) var ended: [(position: Int, id: UInt32, conversation: TrackedConversation)] = []
+  /// Over since the last `forgetEnded`.
+  private(set) var ended: [EndedConversation] = []
 
   init(keepsPayload: Bool) { self.keepsPayload = keepsPayload }
 
@@ -60,8 +60,9 @@ final class ConversationTracker {
     var seen: UInt64 = 0
     for name in names {
       guard let entry = index.candidate(name.hash) else { continue }
-      // One word of each of its cache lines.
-      seen &+= heads[entry].serial &+ UInt64(bitPattern: heads[entry].firstTime) &+ heads[entry].interestFromHigh
+      // A word of each of its cache lines, wherever they begin.
+      seen &+= heads[entry].serial &+ UInt64(bitPattern: heads[entry].firstTime)
+      seen &+= heads[entry].high.packets &+ heads[entry].interestFromHigh
     }
     sought = seen
   }
@@ -128,7 +129,7 @@ final class ConversationTracker {
   ) -> Int {
     let (source, destination) = (summary.source ?? IPAddress(v4: 0), summary.destination ?? IPAddress(v4: 0))
     let head = ConversationCounts(
-      key: key, serial: serial, firstTime: time, lastTime: time,
+      serial: serial, key: key, firstTime: time, lastTime: time,
       clientIsHigh: isClientSource(summary, segment) == isFromHigh, protocolNumber: summary.protocol)
     let body = ConversationBody(
       lowAddress: isFromHigh ? destination : source, highAddress: isFromHigh ? source : destination)
@@ -156,13 +157,7 @@ final class ConversationTracker {
   }
 
   private func count(_ packet: ObservedPacket, _ segment: Segment, _ entry: Int, isFromHigh: Bool) {
-    heads[entry].lastTime = max(heads[entry].lastTime, packet.time)
-    if segment.isRST { heads[entry].isReset = true }
-    let piece =
-      isFromHigh
-      ? heads[entry].high.count(packet.original, segment, keeps: keepsPayload)
-      : heads[entry].low.count(packet.original, segment, keeps: keepsPayload)
-    guard let piece else { return }
+    guard let piece = heads[entry].count(packet, segment, isFromHigh: isFromHigh, keeps: keepsPayload) else { return }
     let before = bodies[entry].room
     let first = isFromHigh ? bodies[entry].highPayload.first : bodies[entry].lowPayload.first
     let isHandshake = heads[entry].clientIsHigh != isFromHigh && first ?? 22 == 22
@@ -191,7 +186,10 @@ final class ConversationTracker {
     }
   }
 
-  func want(_ entry: Int, _ mask: UInt64) { heads[entry].wanted |= mask }
+  func want(_ entry: Int, _ mask: UInt64) {
+    // Most of the time it is known: what is not written need not be fetched for writing.
+    if mask & ~heads[entry].wanted != 0 { heads[entry].wanted |= mask }
+  }
 
   /// As scripts see it with `packet.flow`.
   func flow(_ entry: Int) -> ObservedPacket.Flow {
@@ -204,15 +202,13 @@ final class ConversationTracker {
   // MARK: The end
 
   private func end(_ entry: Int, _ position: Int) {
-    let over = TrackedConversation(counts: heads[entry], body: bodies[entry])
+    let over = EndedConversation(position: position, id: UInt32(entry), counts: heads[entry], body: bodies[entry])
     index.remove(over.counts.key, entry) { heads[$0].key }
     heads[entry].isLive = false
-    bodies[entry].lowPayload = []
-    bodies[entry].highPayload = []
-    bodies[entry].places = []
+    bodies[entry].forget()
     free.append(entry)
     payloadBytes -= over.body.room
-    ended.append((position, UInt32(entry), over))
+    ended.append(over)
   }
 
   /// Every ten seconds of the packets' time.

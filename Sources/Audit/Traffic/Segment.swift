@@ -43,6 +43,18 @@ internal import Wire
   }
 }
 
+extension ConversationCounts {
+  /// Counts a packet.
+  ///
+  /// - Returns: the piece of the frame that is the next of its sender's payload; nil: none is to be kept.
+  mutating func count(_ packet: ObservedPacket, _ segment: Segment, isFromHigh: Bool, keeps: Bool) -> Range<Int>? {
+    lastTime = max(lastTime, packet.time)
+    if segment.isRST { isReset = true }
+    return isFromHigh
+      ? high.count(packet.original, segment, keeps: keeps) : low.count(packet.original, segment, keeps: keeps)
+  }
+}
+
 extension ConversationCounts.End {
   /// Counts a packet that this end sent.
   ///

@@ -17,12 +17,13 @@ struct ConversationCounts: BitwiseCopyable {
     var hasFIN = false
   }
 
-  var key: FlowKey
+  // In this order because of `ConversationTracker.seek`, which reads words less than a cache line apart.
   /// In order of their first packets.
   var serial: UInt64
+  var key: FlowKey
+  var firstTime: Int64
   var low = End()
   var high = End()
-  var firstTime: Int64
   var lastTime: Int64
   /// Scripts, by bit, whose `where` matched one of its packets.
   var wanted: UInt64 = 0
@@ -54,6 +55,13 @@ struct ConversationBody {
   static let placeLimit = 6
 
   var room: Int { lowPayload.capacity + highPayload.capacity }
+
+  /// Gives back what it kept.
+  mutating func forget() {
+    lowPayload = []
+    highPayload = []
+    places = []
+  }
 }
 
 /// A packet of a capture.
@@ -63,8 +71,18 @@ struct PacketPlace: Sendable, Hashable {
   var frame: Int
 }
 
-/// One conversation that is over.
-struct TrackedConversation {
-  var counts: ConversationCounts
-  var body: ConversationBody
+/// A conversation that is over; an object, because every script is shown the same one.
+final class EndedConversation {
+  /// Of the frame of the batch before which it is over.
+  let position: Int
+  let id: UInt32
+  let counts: ConversationCounts
+  let body: ConversationBody
+
+  init(position: Int, id: UInt32, counts: ConversationCounts, body: ConversationBody) {
+    self.position = position
+    self.id = id
+    self.counts = counts
+    self.body = body
+  }
 }

@@ -59,6 +59,7 @@ extension APIEntry {
       .packets, "save", [APIParameter("path", .string, "ends in .pcap for pcap; else pcapng is written")],
       returns: "integer", "Writes them into a capture, and says how many.", #"packets:take(100):save("first.pcapng")"#
     ) { session, call throws(HostFailure) in
+      try session.refuseFiles("packets:save")
       try call.requireTyped("packets:save")
       try session.save(call)
     },

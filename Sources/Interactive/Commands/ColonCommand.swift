@@ -1,3 +1,5 @@
+import Policy
+
 /// A command of the prompt: `:help filter.bpf`.
 struct ColonCommand: Sendable {
   /// What stands behind it.
@@ -52,6 +54,9 @@ struct ColonCommand: Sendable {
     ColonCommand(name: "mirrors", doc: "The mirrors of the session.", example: ":mirrors") { session, _ in
       session.evaluateForHost("mirrors")
     },
+    ColonCommand(
+      name: "status", doc: "Of the engine that the session is attached to: its summary so far.", example: ":status"
+    ) { session, _ in session.status() },
     ColonCommand(name: "inventory", doc: "What exists, in numbers.", example: ":inventory") { session, _ in
       session.inventoryCounts()
     },
@@ -75,6 +80,7 @@ struct ColonCommand: Sendable {
       let near = Nearest.name(to: name, among: all.map(\.name)).map { "did you mean :\($0)?" }
       return .failed([":\(name): no such command; " + (near ?? ":help lists them")])
     }
+    if session.isAttached, command.argument == .file { return .failed([":\(name): \(MirrorKeeper.noFiles)"]) }
     let argument = text.dropFirst(name.count).drop { $0.isWhitespace }
     return command.run(session, String(argument).trimmingEnd)
   }

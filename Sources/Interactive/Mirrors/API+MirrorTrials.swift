@@ -27,6 +27,7 @@ extension APIEntry {
       "Writes what was declared in this session as a policy, if that passes the check.",
       #"mirrors:save_policy("hunt.lua")"#
     ) { session, call throws(HostFailure) in
+      try session.refuseFiles("mirrors:save_policy")
       try call.requireTyped("mirrors:save_policy")
       switch session.savePolicy(call.string(1) ?? "") {
       case .done(let lines): call.push(lines.joined(separator: "\n"))
@@ -51,6 +52,9 @@ extension Session {
   private func mirrorNumber(_ call: HostCall) throws(HostFailure) -> Int {
     guard let number = context.mirrorNumber(call) else { throw HostFailure("a mirror expected") }
     guard !isTrying else { throw HostFailure("a mirror is tried already") }
+    if isAttached, context.mirrors[number].mirror.asksScripts {
+      throw HostFailure("its Lua functions are the engine's: try its policy in moontap repl without --attach")
+    }
     return number
   }
 

@@ -7,10 +7,10 @@ internal import Wire
 // What audits have besides: their declaration, findings, the configuration that they look at.
 extension APIEntry {
   /// The language of audits: that of policies without what declares and changes mirrors, and more.
-  static let ofAudits: [APIEntry] = all.filter(\.isInAudits) + auditEntries + conversationEntries + protocolEntries
+  static let ofAudits: [APIEntry] = all.filter(\.isInAudits) + onlyOfAudits
 
   /// What only audits have.
-  static let onlyOfAudits: [APIEntry] = auditEntries + conversationEntries + protocolEntries
+  static let onlyOfAudits: [APIEntry] = auditEntries + auditClockEntries + conversationEntries + protocolEntries
 
   /// An audit reads what is there: it makes no mirrors, and what it says, it says with findings.
   private var isInAudits: Bool {
@@ -39,6 +39,19 @@ extension APIEntry {
         "Raises a finding, in the functions of an audit. Those with the same key are one, with a count, the first and the last time.",
       example: #"finding { message = "telnet to " .. packet.destination, key = packet.destination, packet = packet }"#,
       binding: .function { context, call throws(HostFailure) in try context.raise(call) }),
+    APIEntry(
+      owner: .global, name: "findings",
+      parameters: [
+        APIParameter(
+          "traffic", .either([.string, .object(.packet)]),
+          "captures in the audit's own folder, or in one of --lib; or packets, in order of time", optional: true,
+          variadic: true)
+      ], returns: "table[]",
+      doc:
+        "Runs the audit, as moontap audit does, over captures, over packets made by packet.tcp and its like, or, without either, over the configuration. Gives what it found, in the order of reports: tables with key, message, severity, subject, count, packets, evidence, details. An error if the audit fails or is skipped.",
+      example: #"findings(packet.tcp { source = "10.20.1.11", destination = "192.0.2.7", destination_port = 23 })"#,
+      inTests: .only,
+      binding: .function { context, call throws(HostFailure) in try context.auditTraffic(call) }),
     APIEntry(
       owner: .namespace("inventory"), name: "enis", returns: "list",
       doc: "All network interfaces by id; of equal ids in several regions the first.",

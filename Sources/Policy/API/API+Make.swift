@@ -177,7 +177,7 @@ extension PolicyContext {
   }
 
   /// The policy's own folder first, then the libraries; the first reason is the one that is told.
-  private func open(capture path: String) throws(HostFailure) -> Int32 {
+  func open(capture path: String, argument: Int = 1) throws(HostFailure) -> Int32 {
     var reason: String?
     for folder in [folder] + options.libraries {
       do throws(PolicyFile.Failure) {
@@ -186,7 +186,7 @@ extension PolicyContext {
         reason = reason ?? error.reason
       }
     }
-    throw HostFailure(argument: 1, "\(ValueSetBuilder.shown(Array(path.utf8))) \(reason ?? "is not there")")
+    throw HostFailure(argument: argument, "\(ValueSetBuilder.shown(Array(path.utf8))) \(reason ?? "is not there")")
   }
 
   private func push(_ frame: MadeFrame, seen: LuaTable?, argument: Int, _ call: HostCall) throws(HostFailure) {

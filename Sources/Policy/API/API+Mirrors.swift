@@ -216,6 +216,7 @@ extension PolicyContext {
   fileprivate func declareMirror(_ call: HostCall) throws(HostFailure) {
     let location = location(call)
     let table = call.table(0) ?? LuaTable()
+    if keeper != nil { throw HostFailure(MirrorKeeper.noDeclaring) }
     try reserve(mirrors.count, limit: Limit.mirrors, "mirrors")
     let members = try namedFunctions(table, mirrorMembers(table, at: location))
     let draft = MirrorDraft(members, spelling: .snakeCase, location: location)

@@ -55,6 +55,7 @@ extension PolicyContext {
 
   /// The policy's own folder first, then the libraries; the first reason is the one that is told.
   private func read(module name: String, _ path: String) throws(HostFailure) -> [UInt8] {
+    try refuseFilesOfEngine()
     var reason: String?
     for (index, folder) in ([folder] + options.libraries).enumerated() {
       do throws(PolicyFile.Failure) {

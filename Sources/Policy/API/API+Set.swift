@@ -88,6 +88,7 @@ extension PolicyContext {
 
   fileprivate func loadSet(_ call: HostCall) throws(HostFailure) {
     try reserve(sets.count, limit: Limit.sets, "sets")
+    try refuseFilesOfEngine()
     let path = call.string(0) ?? ""
     let kindName = call.string(1) ?? ValueSet.Kind.cidrs.rawValue
     guard let kind = ValueSet.Kind(rawValue: kindName) else {

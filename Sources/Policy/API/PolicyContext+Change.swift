@@ -21,6 +21,7 @@ extension PolicyContext {
   func change(_ call: HostCall, _ what: String, _ edit: (inout MirrorDraft) -> Void) throws(HostFailure) {
     let index = mirrorIndex(call)
     try refuseDeleted(index)
+    if let keeper { return try keep(keeper, index, what) }
     var draft = mirrors[index].draft
     edit(&draft)
     draft.location = location(call)
@@ -40,6 +41,7 @@ extension PolicyContext {
 
   func delete(_ call: HostCall) throws(HostFailure) {
     try refuseDeleted(mirrorIndex(call))
+    if keeper != nil { throw HostFailure(MirrorKeeper.refusal) }
     mirrors[mirrorIndex(call)].isDeleted = true
     noteChange(call, mirrors[mirrorIndex(call)].mirror, "deleted")
   }
@@ -57,6 +59,10 @@ extension PolicyContext {
   }
 
   func requestReload() throws(HostFailure) {
+    if let keeper {
+      if let failure = keeper.reload() { throw failure }
+      return
+    }
     guard isInTimer else {
       throw HostFailure(
         isLoading

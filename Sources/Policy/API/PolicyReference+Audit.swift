@@ -38,7 +38,7 @@ extension PolicyReference {
 
   /// The examples of the page, by name, and where each can stand: by itself, or in a function of an audit.
   public static var auditExamples: [(path: String, example: String, subject: String?)] {
-    APIEntry.onlyOfAudits.map { entry in
+    APIEntry.onlyOfAudits.filter { $0.inTests != .only }.map { entry in
       let subject: String? =
         switch entry.owner {
         case .type(.packet): "packet"
@@ -46,6 +46,7 @@ extension PolicyReference {
           .type(.dns):
           "conversation"
         case .global where entry.name == "finding": "packet"
+        case .namespace("os"): "packet"
         case .global where entry.name == "audit": nil
         default: "config"
         }

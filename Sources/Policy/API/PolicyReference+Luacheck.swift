@@ -8,10 +8,12 @@ extension PolicyReference {
     "-- What a policy may use, and what tests and audits may use besides, printed from the table that binds it.\n"
       + standard("moontap", names) + standard("moontap_test", testNames.filter { !names.contains($0) })
       + standard("moontap_audit", auditGlobalPaths.filter { !names.contains($0) })
+      + standard("moontap_audit_test", APIEntry.onlyOfAudits.filter { $0.inTests == .only }.map(\.path))
         + """
         std = "moontap"
         files["/**/*_test.lua"] = { std = "moontap+moontap_test" }
         files["/**/audits/**/*.lua"] = { std = "moontap+moontap_audit" }
+        files["/**/audits/**/*_test.lua"] = { std = "moontap+moontap_audit+moontap_test+moontap_audit_test" }
         exclude_files = { "**/*.d.lua" }
         max_line_length = 120
         -- A callback is given more than most need.

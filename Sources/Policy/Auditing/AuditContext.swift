@@ -21,6 +21,9 @@ final class AuditContext {
   var timer: LuaFunctionReference?
   /// Next call of the timer; nil: the clock has not started.
   var timerDue: Int64?
+  /// Of the times that the audit was shown, in nanoseconds since 1970; nil: none yet.
+  private(set) var earliest: Int64?
+  private(set) var latest: Int64?
   /// A function of the audit runs: findings may be raised.
   var isRunning = false
   var raised: [RaisedFinding] = []
@@ -32,6 +35,12 @@ final class AuditContext {
   private var parsed: [UInt: ParsedPayload] = [:]
 
   init(_ configuration: AuditedConfiguration) { self.configuration = configuration }
+
+  /// Time goes on; it never goes back.
+  func show(_ first: Int64, _ last: Int64) {
+    earliest = min(earliest ?? first, first)
+    latest = max(latest ?? last, last)
+  }
 
   func forgetParsed() { if !parsed.isEmpty { parsed.removeAll(keepingCapacity: true) } }
 

@@ -79,6 +79,11 @@ public struct RaisedFinding: Sendable, Hashable {
   public var details: [Member] = []
   /// The packet, or the first packets of the conversation, that the function was looking at belong to it.
   public var hasPackets = true
+
+  public init(message: String, key: String) {
+    self.message = message
+    self.key = key
+  }
 }
 
 /// Why an audit could not go on.

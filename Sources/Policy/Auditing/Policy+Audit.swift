@@ -29,6 +29,7 @@ extension Policy {
   ) throws(AuditFailure) {
     guard let auditing = context.auditing, let function = auditing.packet else { return }
     unsafe context.clock = max(context.clock, packet.pointee.time)
+    unsafe auditing.show(packet.pointee.time, packet.pointee.time)
     let record = unsafe context.arena.place(
       packet, isObserved: true, isAttributed: isAttributed, hasFlow: hasFlow)
     try run(auditing) { () throws(LuaError) in
@@ -42,6 +43,7 @@ extension Policy {
   ) throws(AuditFailure) {
     guard let auditing = context.auditing, let function = auditing.conversation else { return }
     unsafe context.clock = max(context.clock, conversation.pointee.lastTime)
+    unsafe auditing.show(conversation.pointee.firstTime, conversation.pointee.lastTime)
     let record = unsafe auditing.conversations.place(conversation.pointee)
     try run(auditing) { () throws(LuaError) in
       _ = try unsafe state.call(
@@ -69,11 +71,14 @@ extension Policy {
     // Periods that passed without packets are left out.
     auditing.timerDue = due &+ ((time &- due) / period &+ 1) &* period
     context.clock = max(context.clock, time)
+    auditing.show(time, time)
     try run(auditing) { () throws(LuaError) in _ = try state.call(function, limits: limits) }
   }
 
-  public func auditFinish(limits: LuaLimits) throws(AuditFailure) {
+  /// - Parameter time: of the capture's last packet; nil: it has none.
+  public func auditFinish(at time: Int64?, limits: LuaLimits) throws(AuditFailure) {
     guard let auditing = context.auditing, let function = auditing.finish else { return }
+    if let time { auditing.show(time, time) }
     try run(auditing) { () throws(LuaError) in _ = try state.call(function, limits: limits) }
   }
 

@@ -60,8 +60,12 @@ public struct ScriptStatistics: Sendable, Hashable {
   public var misses: UInt64
   /// All calls of the function.
   public var calls: UInt64
-  /// Of a call, by one in 64; nil: none was timed.
-  public var nanosecondsPerCall: Double?
+  /// Of them those that were timed, one in 64, and how long these took together.
+  public var timed: UInt64
+  public var nanoseconds: UInt64
+
+  /// Of a call, by those that were timed; nil: none was.
+  public var nanosecondsPerCall: Double? { timed > 0 ? Double(nanoseconds) / Double(timed) : nil }
 
   /// Of its answers those that were remembered, 0 to 1; nil: it was never asked.
   public var cachedShare: Double? { hits + calls > 0 ? Double(hits) / Double(hits + calls) : nil }

@@ -247,8 +247,7 @@ extension Policy {
     return uses[entry].map { use in
       ScriptStatistics(
         function: context.functions[use.function].name, number: use.function, hits: use.hits, misses: use.misses,
-        calls: use.calls,
-        nanosecondsPerCall: use.timed > 0 ? Double(use.nanoseconds) / Double(use.timed) : nil)
+        calls: use.calls, timed: use.timed, nanoseconds: use.nanoseconds)
     }
   }
 }

@@ -98,13 +98,15 @@ extension Policy {
   /// - Parameters:
   ///   - test: its position in `tests`.
   ///   - judge: takes a frame through the pipeline and says what one of `mirrors` made of it.
+  ///   - audit: runs the script as an audit, elsewhere, and says what it found.
   /// - Throws: why it failed.
   public func run(
-    test: Int, judge: @escaping (_ mirror: Int, _ frame: MadeFrame) throws(TestRefusal) -> TestVerdict
+    test: Int, judge: ((_ mirror: Int, _ frame: MadeFrame) throws(TestRefusal) -> TestVerdict)? = nil,
+    audit: ((AuditedTraffic) throws(TestRefusal) -> [TestedFinding])? = nil
   ) throws(TestFailure) {
     guard let testing = context.testing else { preconditionFailure("the policy is not one that is tested") }
     let limits = context.options.loading
-    testing.judge = judge
+    (testing.judge, testing.audit) = (judge, audit)
     testing.call = { [unowned self] function in
       do throws(LuaError) {
         _ = try state.call(function, limits: limits)
@@ -115,7 +117,7 @@ extension Policy {
     }
     testing.phase = .running
     // The pipeline holds the policy: it must not be held by it for longer.
-    defer { (testing.phase, testing.judge, testing.call) = (.idle, nil, nil) }
+    defer { (testing.phase, testing.judge, testing.audit, testing.call) = (.idle, nil, nil, nil) }
     do throws(LuaError) {
       _ = try state.call(testing.cases[test].function, limits: limits)
     } catch {
@@ -145,15 +147,16 @@ extension Policy {
 
   /// A chunk's file, as it was given; nil: the test file.
   private func file(ofChunk chunk: String?) -> String {
-    guard let chunk, let testing = context.testing else { return context.testing?.path ?? path }
-    if chunk == PolicyFile.Place(testing.path).base { return testing.path }
+    guard let chunk else { return context.testing?.path ?? path }
+    if let testing = context.testing, chunk == PolicyFile.Place(testing.path).base { return testing.path }
     return chunk == context.file ? path : context.modulePath(chunk, besides: path)
   }
 
-  /// How often each line with code began, by file as it was given; test files are left out. Needs `coversLines`.
+  /// How often each line with code began, by file as it was given; test files and our own lines, whose chunks are called as
+  /// `(inventory)`, are left out. Needs `coversLines`.
   public var coverage: [String: [Int: Int]] {
     let tests = context.testing.map { PolicyFile.Place($0.path).base }
-    let chunks = state.coverage.filter { $0.key != tests && $0.key != TestContext.patternChunk }
+    let chunks = state.coverage.filter { $0.key != tests && !($0.key.hasPrefix("(") && $0.key.hasSuffix(")")) }
     return Dictionary(uniqueKeysWithValues: chunks.map { (file(ofChunk: $0.key), $0.value) })
   }
 }

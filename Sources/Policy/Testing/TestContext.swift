@@ -22,6 +22,8 @@ final class TestContext {
   /// The pipeline is at work: what runs now is the policy, not its test.
   var isJudging = false
   var judge: ((_ mirror: Int, _ frame: MadeFrame) throws(TestRefusal) -> TestVerdict)?
+  /// Runs the audit that is tested.
+  var audit: ((AuditedTraffic) throws(TestRefusal) -> [TestedFinding])?
   /// Calls a function of the test and gives the error that it ended with.
   var call: ((LuaFunctionReference) -> LuaError?)?
 

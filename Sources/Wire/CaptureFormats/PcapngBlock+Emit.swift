@@ -19,9 +19,13 @@ extension PcapngOption {
   static func emitEnd(to bytes: inout [UInt8]) { bytes.append(number: UInt32(0)) }
 
   /// The options of a packet Moontap writes: epb_flags (its value is the four bytes at offset 4), comment, end.
-  public static func emitPacketOptions(comment: String) -> [UInt8] {
+  ///
+  /// - Parameter isOutbound: nil: which way it went is not known.
+  public static func emitPacketOptions(comment: String, isOutbound: Bool? = nil) -> [UInt8] {
     var bytes: [UInt8] = []
-    emit(PcapngOptionCode.packetFlags, value: [0, 0, 0, 0], to: &bytes)
+    var flags: [UInt8] = []
+    flags.append(number: UInt32(isOutbound.map { $0 ? 2 : 1 } ?? 0))
+    emit(PcapngOptionCode.packetFlags, value: flags, to: &bytes)
     emit(PcapngOptionCode.comment, text: comment, to: &bytes)
     emitEnd(to: &bytes)
     return bytes

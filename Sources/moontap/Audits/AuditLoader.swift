@@ -73,53 +73,23 @@ enum AuditLoader {
 
   // MARK: Scripts
 
-  /// Every script of the paths, in order: files as they are named, folders with what is below them.
+  /// Every script of the paths; modules (`_name.lua`) and tests (`name_test.lua`) below folders are left out.
   static func scripts(_ paths: [String]) throws -> [String] {
-    var found: [String] = []
-    var problems: [Problem] = []
-    for path in paths {
-      var isFolder = ObjCBool(false)
-      guard unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-        problems.append(Problem(place: path, code: "file.unreadable", sentence: "there is no such file or folder"))
-        continue
+    try ScriptFolder.find(paths) {
+      $0.hasSuffix(".lua") && !$0.hasPrefix("_") && !$0.hasSuffix(TestFile.suffix)
+    } refuse: {
+      path, isFolder, count in
+      if isFolder {
+        return count > 0
+          ? nil
+          : Problem(place: path, code: "audit.none", sentence: "there is no audit script (NAME.lua) below this folder")
       }
-      let scripts = isFolder.boolValue ? try below(path) : [path]
-      if scripts.isEmpty {
-        problems.append(
-          Problem(place: path, code: "audit.none", sentence: "there is no audit script (NAME.lua) below this folder"))
-      }
-      if !isFolder.boolValue, !path.hasSuffix(".lua") {
-        problems.append(
-          Problem(
-            place: path, code: "audit.none", sentence: "is no audit script: their names end in .lua",
-            hint: "captures are named by --read"))
-      }
-      found += scripts
+      return path.hasSuffix(".lua")
+        ? nil
+        : Problem(
+          place: path, code: "audit.none", sentence: "is no audit script: their names end in .lua",
+          hint: "captures are named by --read")
     }
-    guard problems.isEmpty else { throw Problems(list: problems) }
-    var known: Set<String> = []
-    return found.filter { known.insert($0).inserted }
-  }
-
-  /// Sorted; hidden files, modules (`_name.lua`) and tests (`name_test.lua`) are left out.
-  private static func below(_ folder: String) throws -> [String] {
-    let names: [String]
-    do {
-      names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-    } catch {
-      throw Problem(place: folder, code: "file.unreadable", sentence: "the folder cannot be read")
-    }
-    var found: [String] = []
-    for name in names where !name.hasPrefix(".") && !name.hasPrefix("_") {
-      let path = folder.hasSuffix("/") ? folder + name : folder + "/" + name
-      let type = try? FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType
-      if type == .typeDirectory {
-        found += try below(path)
-      } else if name.hasSuffix(".lua"), !name.hasSuffix(TestFile.suffix) {
-        found.append(path)
-      }
-    }
-    return found
   }
 
   /// - Throws: `Problems` when a word names no audit: a misspelt one must not pass for a clean run.
@@ -162,13 +132,15 @@ enum AuditLoader {
 
   /// Each capture can be read, and read again; what comes through a pipe is copied first.
   ///
+  /// - Parameter bindings: of captures that were made at one ENI.
   /// - Throws: `Problems` when one cannot be read: an audit over less than was asked for is none.
-  static func captures(_ paths: [String]) throws -> [AuditCapture] {
+  static func captures(_ paths: [String], of bindings: [(eni: String, file: String)]) throws -> [AuditCapture] {
     var captures: [AuditCapture] = []
     var problems: [Problem] = []
     for path in paths {
       do {
-        let capture = try capture(path)
+        var capture = try capture(path)
+        capture.eni = bindings.first { $0.file == path }?.eni
         try capture.check()
         captures.append(capture)
       } catch let error as CaptureError {
@@ -201,29 +173,19 @@ enum AuditLoader {
       Problem(
         place: name, code: "capture.unreadable", sentence: "cannot be copied to a temporary file: \(TextFile.reason())")
     }
-    let template = FileManager.default.temporaryDirectory.appending(path: "moontap-XXXXXX").path
-    var path = Array(template.utf8CString)
-    let target = unsafe mkstemp(&path)
-    guard target >= 0 else { throw refuse() }
-    _ = unsafe unlink(path)
+    guard let target = UnnamedFile.make() else { throw refuse() }
     var buffer = [UInt8](repeating: 0, count: 1 << 18)
     while !Interrupt.isRequested {
       let count = unsafe Foundation.read(source, &buffer, buffer.count)
       if count < 0, errno == EINTR { continue }
       guard count >= 0 else { throw refuse() }
       guard count > 0 else { break }
-      var written = 0
-      while written < count {
-        let more = unsafe buffer.withUnsafeBytes { bytes in
-          unsafe Foundation.write(target, bytes.baseAddress! + written, count - written)
-        }
-        guard more > 0 else { throw refuse() }
-        written += more
-      }
+      guard UnnamedFile.write(buffer[..<count], to: target) else { throw refuse() }
     }
-    return AuditCapture(name: name, file: "/proc/self/fd/\(target)")
+    return AuditCapture(name: name, file: UnnamedFile.path(of: target))
   }
 
+  /// Closes the file of a capture that has no name.
   static func close(_ capture: AuditCapture) {
     if let descriptor = capture.file.split(separator: "/").last.flatMap({ Int32($0) }) { Foundation.close(descriptor) }
   }

@@ -21,10 +21,10 @@ struct AuditMergeCommand: ParsableCommand {
 
   func run() throws {
     try finish {
-      let files = try output.load()
+      let files = try output.load(inputs: reports)
       var merged = try merge()
-      files.apply(to: &merged)
-      try output.write(merged)
+      try files.apply(to: &merged)
+      try output.write(merged, sparing: files.inputs)
       return output.ending(of: merged)
     }
   }

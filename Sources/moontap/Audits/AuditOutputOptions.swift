@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Audit
+import Capture
 import Foundation
 import JSONText
 public import Policy
@@ -50,37 +51,52 @@ struct AuditOutputOptions: ParsableArguments {
     }
   }
 
-  /// What is read besides captures, before anything runs.
-  func load() throws -> AuditFilters {
+  /// What is read besides what is looked at, before anything runs.
+  ///
+  /// - Parameter inputs: files that the command reads: nothing that it writes may be one of them.
+  func load(inputs: [String]) throws -> AuditFilters {
     var filters = AuditFilters()
     for path in waivers { filters.waivers.append(try AuditWaivers(path: path)) }
     filters.baseline = try baseline.map { try AuditReport(path: $0) }
     // The one place where the wall clock counts, and only for who has waivers that expire.
     filters.today = today.flatMap { AuditDay($0) }?.number ?? Int64(Date().timeIntervalSince1970 / 86_400)
+    filters.inputs = Set((inputs + waivers + [baseline].compactMap(\.self)).compactMap(FileIdentity.init(capture:)))
+    for path in report { try WholeFile.refuse(path, among: filters.inputs) }
     if let evidence {
       try FileManager.default.createFolder(evidence)
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: evidence)) ?? []
+      for name in names.sorted() where EvidenceName.isOne(name) {
+        try WholeFile.refuse("\(evidence)/\(name)", among: filters.inputs)
+      }
     }
     return filters
   }
 
-  func write(_ result: AuditReport) throws {
-    for path in report {
-      if let format = ReportFormat(path: path) { try WholeFile.write(format.text(of: result), to: path) }
+  /// Writes all that can be written.
+  ///
+  /// - Throws: `Problems` about what could not.
+  func write(_ result: AuditReport, sparing inputs: Set<FileIdentity>) throws {
+    var problems: [Problem] = []
+    func attempt(_ body: () throws -> Void) throws {
+      do { try body() } catch let problem as Problem { problems.append(problem) }
     }
-    if let evidence { try writeEvidence(result, to: evidence) }
+    for path in report {
+      guard let format = ReportFormat(path: path) else { continue }
+      try attempt { try WholeFile.write(format.text(of: result), to: path, sparing: inputs) }
+    }
+    if let evidence { try attempt { try writeEvidence(result, to: evidence, sparing: inputs) } }
     let style = AuditReport.Style(bold: { Terminal.bold($0) }, dim: { Terminal.dim($0) })
-    try Terminal.write(json ? result.json.text(.pretty) + "\n" : result.text(style))
+    try attempt { try Terminal.write(json ? result.json.text(.pretty) + "\n" : result.text(style)) }
+    guard problems.isEmpty else { throw Problems(list: problems) }
   }
 
-  /// `TLS-001-0001.pcapng`, numbered in the order of the report.
-  private func writeEvidence(_ report: AuditReport, to folder: String) throws {
+  private func writeEvidence(_ report: AuditReport, to folder: String, sparing inputs: Set<FileIdentity>) throws {
     var numbers: [String: Int] = [:]
     for (audit, finding) in report.findings where finding.waiver == nil {
       guard let bytes = EvidenceFile.bytes(of: finding, audit: audit) else { continue }
       numbers[audit.id, default: 0] += 1
-      let digits = String(numbers[audit.id] ?? 0)
-      let number = String(repeating: "0", count: max(0, 4 - digits.count)) + digits
-      try WholeFile.write(bytes, to: "\(folder)/\(audit.id)-\(number).pcapng")
+      let name = EvidenceName.text(audit.id, numbers[audit.id] ?? 0)
+      try WholeFile.write(bytes, to: "\(folder)/\(name)", sparing: inputs)
     }
   }
 
@@ -98,10 +114,37 @@ struct AuditFilters {
   var baseline: AuditReport?
   /// Days since 1970.
   var today: Int64 = 0
+  /// Everything that the command reads.
+  var inputs: Set<FileIdentity> = []
 
-  func apply(to report: inout AuditReport) {
+  /// - Throws: `Problem` when Ctrl-C or SIGTERM ended it: which findings count is not known then.
+  func apply(to report: inout AuditReport) throws {
     if let baseline { report.subtract(baseline) }
-    for waivers in waivers { waivers.apply(to: &report, today: today) }
+    // Who interrupted the run wants what it found so far; the next signal ends at once.
+    let wasInterrupted = Interrupt.isRequested
+    for waivers in waivers {
+      guard waivers.apply(to: &report, today: today, isCancelled: { Interrupt.isRequested && !wasInterrupted }) else {
+        throw Problem(
+          code: "interrupted", sentence: "ended while waivers were looked up; no report is written",
+          exit: Interrupt.ending)
+      }
+    }
+  }
+}
+
+/// `TLS-001-0001.pcapng`: captures of evidence, numbered in the order of the report.
+enum EvidenceName {
+  private static let ending = ".pcapng"
+
+  static func text(_ audit: String, _ number: Int) -> String {
+    let digits = String(number)
+    return "\(audit)-" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits + ending
+  }
+
+  static func isOne(_ name: String) -> Bool {
+    guard name.hasSuffix(ending), let dash = name.lastIndex(of: "-") else { return false }
+    let digits = name[name.index(after: dash)...].dropLast(ending.count)
+    return digits.count >= 4 && digits.allSatisfy { $0.isASCII && $0.isNumber }
   }
 }
 

@@ -7,10 +7,7 @@ enum AuditProgressLine {
   static func show(_ run: AuditRun, _ body: () -> AuditReport) -> AuditReport {
     guard Terminal.errorIsTerminal else { return body() }
     let state = State()
-    let total = run.captures.reduce(UInt64(0)) { sum, capture in
-      let size = try? FileManager.default.attributesOfItem(atPath: capture.file)[.size] as? UInt64
-      return sum + (size ?? 0) * UInt64(run.readings(of: capture))
-    }
+    let total = run.captures.reduce(UInt64(0)) { $0 + UInt64($1.byteCount) * UInt64(run.readings(of: $1)) }
     let thread = Thread {
       var progress = Progress()
       while !state.isOver.load(ordering: .acquiring) {

@@ -16,10 +16,7 @@ struct AuditRunCommand: ParsableCommand {
     completion: .file())
   var scripts: [String]
 
-  @Option(
-    parsing: .upToNextOption,
-    help: ArgumentHelp("Captures: pcap or pcapng, plain or gzip'ed; - is standard input.", valueName: "capture"))
-  var read: [String] = []
+  @OptionGroup var recorded: RecordedOptions
 
   @Option(help: ArgumentHelp("Inventory (moontap.inventory/1): what exists.", valueName: "file"))
   var inventory: String?
@@ -46,18 +43,11 @@ struct AuditRunCommand: ParsableCommand {
   @Flag(help: "List the audits and run none.")
   var list = false
 
-  @Option(
-    parsing: .singleValue,
-    help: ArgumentHelp("An argument for the scripts: policy.args.KEY is VALUE.", valueName: "key=value"))
-  var set: [String] = []
-
-  @Option(
-    parsing: .singleValue,
-    help: ArgumentHelp("A folder where require looks after the script's own.", valueName: "folder"))
-  var lib: [String] = []
+  @OptionGroup var given: ScriptOptions
 
   @Option(help: ArgumentHelp("Seconds that one script may take for one capture.", valueName: "seconds"))
-  var timeout = 60
+  var timeout = Self.defaultTimeout
+  static let defaultTimeout = 60
 
   @Option(help: ArgumentHelp("Workers; what comes of a run is the same with any number. (default: processors)"))
   var jobs: Int?
@@ -65,14 +55,11 @@ struct AuditRunCommand: ParsableCommand {
   @OptionGroup var output: AuditOutputOptions
 
   func validate() throws {
-    _ = try InputOptions.arguments(set)
-    if let wrong = read.first(where: { $0.hasSuffix(".lua") }) {
-      throw ValidationError("--read took '\(wrong)' for a capture: name scripts before --read.")
-    }
-    let twice = Dictionary(grouping: read, by: { $0 }).filter { $0.value.count > 1 }.keys.sorted()
-    if let twice = twice.first { throw ValidationError("'\(twice)' is given twice.") }
     if !mirrors.isEmpty || !policy.isEmpty, inventory == nil {
       throw ValidationError("Mirrors need --inventory FILE, which tells what they speak of.")
+    }
+    if !recorded.eni.isEmpty, inventory == nil {
+      throw ValidationError("--eni needs --inventory FILE, which tells which ENIs exist.")
     }
     guard 1...86_400 ~= timeout else { throw ValidationError("--timeout is from 1 to 86400 seconds, not \(timeout).") }
     if let jobs, !(1...256 ~= jobs) { throw ValidationError("--jobs is from 1 to 256, not \(jobs).") }
@@ -86,23 +73,25 @@ struct AuditRunCommand: ParsableCommand {
   }
 
   private func carryOut() throws -> Ending {
-    try InputOptions.check(libraries: lib)
+    try given.checkLibraries()
     let setup = try AuditLoader.setup(
-      inventory: inventory, mirrors: mirrors, policies: policy, arguments: try InputOptions.arguments(set),
-      libraries: lib,
-      timeout: timeout)
+      inventory: inventory, mirrors: mirrors, policies: policy, arguments: try given.arguments(),
+      libraries: given.lib, timeout: timeout)
+    if let network = setup.inventory { try recorded.checkBindings(network) }
+    let paths = try recorded.captures()
     let found = try AuditLoader.scripts(scripts).map { AuditScript(path: $0, setup: setup) }
     let chosen = try AuditLoader.choose(found, only: only, skip: skip, tags: tag)
     if list { return try listAudits(chosen) }
-    let files = try output.load()
-    let captures = try AuditLoader.captures(read)
+    let files = try output.load(
+      inputs: found.map(\.path) + paths + [inventory].compactMap(\.self) + mirrors + policy)
+    let captures = try AuditLoader.captures(paths, of: try recorded.bindings())
     defer { for capture in captures where capture.file != capture.name { AuditLoader.close(capture) } }
     var run = AuditRun(setup, scripts: chosen, captures: captures, jobs: jobs ?? ProcessInfo.processInfo.processorCount)
     run.isCancelled = { Interrupt.isRequested }
     var report = AuditProgressLine.show(run) { run.carryOut() }
-    files.apply(to: &report)
-    try output.write(report)
-    if Interrupt.isRequested { return .interrupted }
+    try files.apply(to: &report)
+    try output.write(report, sparing: files.inputs)
+    if Interrupt.isRequested { return Interrupt.ending }
     if report.audits.allSatisfy({ $0.state == .skipped }) {
       throw Problem(
         code: "audit.none", sentence: "no audit was run: all of them need what was not given",

@@ -10,13 +10,20 @@ extension MirrorCommand {
 
     @OptionGroup var selection: SelectorOptions
     @OptionGroup var options: StoreOptions
+    @OptionGroup var engine: EngineMirrorOptions
 
     @Flag(help: "Print the mirror as JSON.")
     var json = false
 
+    func validate() throws { try engine.validate(options) }
+
     func run() throws {
       try finish {
-        try onScriptStack {
+        if engine.isWanted {
+          try engine.set(selection, isEnabled: true, json: json)
+          return .ok
+        }
+        return try onScriptStack {
           let store = try options.open(.change)
           let outcome = try asking { () throws(StoreError) in
             try store.modify(selection.selector, as: .enable, file: commandLine) { StoreChange.Action.enable.edit(&$0) }
@@ -34,13 +41,20 @@ extension MirrorCommand {
 
     @OptionGroup var selection: SelectorOptions
     @OptionGroup var options: StoreOptions
+    @OptionGroup var engine: EngineMirrorOptions
 
     @Flag(help: "Print the mirror as JSON.")
     var json = false
 
+    func validate() throws { try engine.validate(options) }
+
     func run() throws {
       try finish {
-        try onScriptStack {
+        if engine.isWanted {
+          try engine.set(selection, isEnabled: false, json: json)
+          return .ok
+        }
+        return try onScriptStack {
           let store = try options.open(.change)
           let outcome = try asking { () throws(StoreError) in try store.disable(selection.selector) }
           try Report(json: json).say("disabled", [outcome])

@@ -10,6 +10,7 @@ extension MirrorCommand {
         EXAMPLES:
           moontap mirror list
           moontap mirror list --vpc vpc-shop --tag team=sec --json
+          sudo moontap mirror list --engine
         """)
 
     @Option(help: ArgumentHelp("Only this VPC.", valueName: "id"))
@@ -22,12 +23,26 @@ extension MirrorCommand {
     var invalid = false
 
     @OptionGroup var options: StoreOptions
+    @OptionGroup var engine: EngineMirrorOptions
 
     @Flag(help: "Print as JSON.")
     var json = false
 
+    func validate() throws {
+      try engine.validate(options)
+      if engine.isWanted, !tag.isEmpty || invalid {
+        throw ValidationError("--tag and --invalid are for mirrors of the store, not of an engine.")
+      }
+    }
+
     func run() throws {
       try finish {
+        if engine.isWanted {
+          let mirrors = try engine.mirrors().filter { vpc == nil || $0.text("vpc") == vpc }
+          let list: JSONValue = ["mirrors": .array(mirrors.map(\.json))]
+          try Terminal.write(json ? list.text(.pretty) + "\n" : EngineMirror.table(mirrors))
+          return .ok
+        }
         let store = try options.open(.read)
         let mirrors = try asking { () throws(StoreError) in try store.mirrors() }.filter(isWanted)
         try Terminal.write(json ? mirrors.json.text(.pretty) + "\n" : mirrors.table)
@@ -49,12 +64,20 @@ extension MirrorCommand {
 
     @OptionGroup var selection: SelectorOptions
     @OptionGroup var options: StoreOptions
+    @OptionGroup var engine: EngineMirrorOptions
 
     @Flag(help: "Print as JSON.")
     var json = false
 
+    func validate() throws { try engine.validate(options) }
+
     func run() throws {
       try finish {
+        if engine.isWanted {
+          let mirror = try engine.mirror(selection)
+          try Terminal.write(json ? mirror.json.text(.pretty) + "\n" : mirror.shown)
+          return .ok
+        }
         let store = try options.open(.read)
         let mirror = try asking { () throws(StoreError) in try store.mirror(selection.selector) }
         try Terminal.write(json ? [mirror].json.text(.pretty) + "\n" : mirror.text)

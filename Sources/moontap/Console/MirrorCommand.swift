@@ -19,6 +19,10 @@ struct MirrorCommand: ParsableCommand {
         moontap mirror tag web-to-ids team=sec
         moontap mirror history web-to-ids
         moontap mirror delete web-to-ids
+        sudo moontap mirror disable web-to-ids --engine
+
+      A running engine follows its store. list, show, enable and disable take --engine: a running engine's mirrors, wherever
+      they come from.
 
       Every change is judged by the rules of docs/mirror-rules.md against the store's inventory (moontap inventory import) and
       written to the history.

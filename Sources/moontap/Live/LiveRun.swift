@@ -1,4 +1,5 @@
 import Capture
+import Control
 import DataPath
 import Foundation
 import Inventory
@@ -9,8 +10,8 @@ import Policy
 
 /// The main job, live: frames of interfaces in, copies to receivers out.
 ///
-/// The way of a run: load and check everything -> open interfaces and sockets -> give up all rights but one -> judge, until
-/// SIGTERM or Ctrl-C -> close the interfaces, judge what still waits -> the summary.
+/// The way of a run: load and check everything -> open interfaces and sockets -> give up all rights but one, confine it
+/// -> judge, until SIGTERM or Ctrl-C -> close the interfaces, judge what still waits -> the summary.
 final class LiveRun {
   private let input: InputOptions
   private let traffic: TrafficOptions
@@ -18,6 +19,9 @@ final class LiveRun {
   private let configuration: Configuration
   private let source: LiveSource
   private let sink: CopySender
+  private let door: ControlDoor
+  private let folders: ConfinedFolders
+  private let confinement: Confinement.Report
   private let watch: ReceiverWatch
   /// The last change of receivers' health that the pipeline knows.
   private var known = 0
@@ -30,12 +34,14 @@ final class LiveRun {
   private var lastLook = ContinuousClock.now
 
   /// Called on the one thread there is: rights are given up thread by thread.
-  init(_ input: InputOptions, _ traffic: TrafficOptions, _ live: LiveOptions) throws {
+  init(_ input: InputOptions, _ traffic: TrafficOptions, _ live: LiveOptions, _ control: ControlOptions) throws {
     (self.input, self.traffic, self.live) = (input, traffic, live)
     let user = try Self.user(live.user)
     // Policies are loaded with all rights, as every file is: they could not be read again where that matters.
     configuration = try onScriptStack { try Configuration(input, traffic, changesStore: true) }
     configuration.warnings.complain()
+    door = try control.open(isDefault: true, owner: user.map { (uid_t($0.id), gid_t($0.group)) })
+    folders = ConfinedFolders(input, socket: door.socket?.path)
     do throws(LiveError) {
       source = try LiveSource(
         configuration.plan, options: live.capture, compiler: configuration.compiler,
@@ -46,9 +52,11 @@ final class LiveRun {
         Terminal.complain("live: \(line.cleanLine())\n")
       }
       try Privileges.drop(to: user)
+      confinement = try Confinement.enter(folders.list)
     } catch {
       throw Problem(error)
     }
+    confinement.missing.map { Problem(code: "live.confinement", sentence: $0, isWarning: true) }.complain()
   }
 
   private static func user(_ name: String?) throws -> Privileges.User? {
@@ -73,26 +81,32 @@ final class LiveRun {
 
   /// - Parameter hangup: where SIGHUP is heard, see `Hangup`.
   func carryOut(hangup: Int32) throws -> OfflineRun.Outcome {
-    let engine = try Engine(configuration, input, traffic, hangup: hangup, check: checkInjection)
+    let mayReload: @Sendable () throws -> Void = { [folders, confinement] in
+      // Without Landlock a reload reads what the user may read.
+      if confinement.landlock != nil { try folders.check() }
+    }
+    let engine = try Engine(
+      configuration, input, traffic, hangup: hangup, mayReload: mayReload, check: checkInjection)
     engine.pipeline.leavesOutForeignCopies = true
+    engine.live = { [source, sink, watch, confinement, unowned engine] in
+      LiveReport(
+        interfaces: source.report(), receivers: sink.report(watch.health), plan: engine.configuration.plan,
+        loops: sink.loops, shed: sink.shed, confinement: confinement)
+    }
+    source.wake = engine.requests.wake
     Interrupt.catchSignals()
-    let start = ContinuousClock.now
-    announce()
-    lookAfterReceivers()
-    defer { watch.stop() }
-    try judgeAll(engine)
-    let seconds = (ContinuousClock.now - start).seconds
-    let configuration = engine.configuration
-    var summary = Summary(
-      plan: configuration.plan, report: try engine.pipeline.report(), seconds: seconds, faults: configuration.faults,
-      metrics: configuration.metrics, failures: configuration.failures, scripts: configuration.scripts,
-      reloads: engine.reloads, isInterrupted: Interrupt.isRequested && Interrupt.ending == .interrupted, files: [])
-    summary.live = LiveReport(
-      interfaces: source.report(), receivers: sink.report(watch.health), plan: configuration.plan, loops: sink.loops,
-      shed: sink.shed)
-    configuration.finishLogs()
-    let problems = configuration.scriptProblems + (configuration.desk?.problems ?? [])
-    return OfflineRun.Outcome(summary: summary, problems: problems, ending: problems.isEmpty ? ending : .failed)
+    return try door.whileOpen(to: engine, isLive: true) {
+      announce()
+      lookAfterReceivers()
+      defer { watch.stop() }
+      engine.begin()
+      try judgeAll(engine)
+      let isInterrupted = Interrupt.isRequested && Interrupt.ending == .interrupted
+      let summary = try engine.summary(isInterrupted: isInterrupted)
+      engine.configuration.finishLogs()
+      let problems = engine.configuration.scriptProblems + (engine.configuration.desk?.problems ?? [])
+      return OfflineRun.Outcome(summary: summary, problems: problems, ending: problems.isEmpty ? ending : .failed)
+    }
   }
 
   /// SIGTERM is how a live run ends: that is no failure.
@@ -112,7 +126,7 @@ final class LiveRun {
 
   private func judgeAll(_ engine: Engine) throws {
     let batch = FrameBatch()
-    defer { engine.stop() }
+    defer { engine.stop(sink) }
     var isStopping = false
     while true {
       if Interrupt.isRequested, !isStopping {

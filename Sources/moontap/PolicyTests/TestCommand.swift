@@ -4,7 +4,7 @@ import JSONText
 struct TestCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "test",
-    abstract: "Run the tests of policies.",
+    abstract: "Run the tests of policies and audits.",
     discussion: """
       EXAMPLES:
         moontap test
@@ -15,7 +15,10 @@ struct TestCommand: ParsableCommand {
         -- policy: other.lua
         -- inventory: ../inventories/campus.json
         -- set: limit=10
-      Without such a line it is --inventory, else inventory.json in the test file's folder.
+      Tests of an audit name it instead, and may name mirrors files:
+        -- audit: weak-tls.lua
+        -- mirrors: mirrors.json
+      Without a line the inventory is that of --inventory, else inventory.json in the test file's folder.
 
       Each test runs with the policy freshly loaded and a fresh pipeline. The exit code is 1 if a test failed, 2 if a policy or
       a test file could not be loaded, 3 if there is nothing to run or a file cannot be read.
@@ -29,16 +32,7 @@ struct TestCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Inventory of the test files that name none.", valueName: "file"))
   var inventory: String?
 
-  @Option(
-    parsing: .singleValue,
-    help: ArgumentHelp("An argument for the policies: policy.args.KEY is VALUE.", valueName: "key=value"))
-  var set: [String] = []
-
-  @Option(
-    parsing: .singleValue,
-    help: ArgumentHelp(
-      "A folder where require and packet.from_capture look after the policy's own.", valueName: "folder"))
-  var lib: [String] = []
+  @OptionGroup var scripts: ScriptOptions
 
   @Option(help: ArgumentHelp("Only tests whose name contains this.", valueName: "text"))
   var filter: String?
@@ -59,7 +53,6 @@ struct TestCommand: ParsableCommand {
   var lcov: String?
 
   func validate() throws {
-    _ = try InputOptions.arguments(set)
     if list, junit != nil || coverage || lcov != nil {
       throw ValidationError("--list runs nothing: --junit, --coverage and --lcov have no part in it.")
     }
@@ -74,11 +67,11 @@ struct TestCommand: ParsableCommand {
   }
 
   private func carryOut() throws -> Ending {
-    try InputOptions.check(libraries: lib)
+    try scripts.checkLibraries()
     let files = try TestFile.find(paths.isEmpty ? ["."] : paths)
     var runner = TestRunner(
       TestRunner.Settings(
-        inventory: inventory, arguments: try InputOptions.arguments(set), libraries: lib, filter: filter,
+        inventory: inventory, arguments: try scripts.arguments(), libraries: scripts.lib, filter: filter,
         onlyLists: list, coversLines: coverage || lcov != nil))
     var report = TestReport(files: [])
     for path in files where !Interrupt.isRequested {

@@ -8,14 +8,23 @@ import Policy
 ///     -- inventory: ../inventories/campus.json    (default: --inventory, then inventory.json beside it)
 ///     -- set: limit=10                            (policy.args.limit; over --set)
 ///
+/// That of an audit names it, and if need be mirrors files, whose mirrors may break rules:
+///
+///     -- audit: mirror-coverage.lua
+///     -- mirrors: configurations/mirrors-bad.json
+///
 /// Paths count from the test file's folder.
 struct TestFile {
   static let suffix = "_test.lua"
-  private static let keys = ["policy", "inventory", "set"]
+  private static let keys = ["policy", "audit", "inventory", "mirrors", "set"]
 
   /// As it is shown.
   let path: String
   private(set) var policy: String
+  /// The script is an audit.
+  private(set) var isOfAudit = false
+  /// Mirrors files that the audit looks at.
+  private(set) var mirrors: [String] = []
   /// nil: what the command line says.
   private(set) var inventory: String?
   private(set) var arguments: [String: String] = [:]
@@ -31,6 +40,11 @@ struct TestFile {
       let line = line.trimmingCharacters(in: .whitespaces)
       guard line.hasPrefix("--") else { break }
       try read(line.dropFirst(2).trimmingCharacters(in: .whitespaces), at: "\(path):\(index + 1)")
+    }
+    guard isOfAudit || mirrors.isEmpty else {
+      throw Problem(
+        place: path, code: "test.head", sentence: "mirrors: means nothing in tests of a policy: it declares its own",
+        hint: "tests of an audit have a line -- audit: NAME.lua at their head")
     }
     let beside = inside("inventory.json")
     if inventory == nil, FileManager.default.fileExists(atPath: beside) { inventoryBeside = beside }
@@ -55,6 +69,8 @@ struct TestFile {
     }
     switch key {
     case "policy": policy = inside(value)
+    case "audit": (policy, isOfAudit) = (inside(value), true)
+    case "mirrors": mirrors.append(inside(value))
     case "inventory": inventory = inside(value)
     default: try set(value, at: place)
     }
@@ -89,56 +105,18 @@ struct TestFile {
 }
 
 extension TestFile {
-  /// Every test file of the paths, in order: files as they are named, folders with what is below them.
-  ///
-  /// - Throws: `Problems` about paths that name none.
+  /// Every test file of the paths.
   static func find(_ paths: [String]) throws -> [String] {
-    var found: [String] = []
-    var problems: [Problem] = []
-    for path in paths {
-      var isFolder = ObjCBool(false)
-      guard unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-        problems.append(Problem(place: path, code: "file.unreadable", sentence: "there is no such file or folder"))
-        continue
+    try ScriptFolder.find(paths) {
+      $0.hasSuffix(suffix) && $0.utf8.count > suffix.utf8.count
+    } refuse: {
+      path, isFolder, count in
+      if isFolder {
+        return count > 0
+          ? nil : Problem(place: path, code: "tests.none", sentence: "there is no file NAME\(suffix) below this folder")
       }
-      if isFolder.boolValue {
-        let below = try files(below: path)
-        if below.isEmpty {
-          problems.append(
-            Problem(place: path, code: "tests.none", sentence: "there is no file NAME\(suffix) below this folder"))
-        }
-        found += below
-      } else if path.hasSuffix(suffix) {
-        found.append(path)
-      } else {
-        problems.append(
-          Problem(
-            place: path, code: "tests.none", sentence: "is no test file: their names end in \(suffix)"))
-      }
+      return path.hasSuffix(suffix)
+        ? nil : Problem(place: path, code: "tests.none", sentence: "is no test file: their names end in \(suffix)")
     }
-    guard problems.isEmpty else { throw Problems(list: problems) }
-    var known: Set<String> = []
-    return found.filter { known.insert($0).inserted }
-  }
-
-  /// Sorted; hidden folders and links to folders are left out.
-  private static func files(below folder: String) throws -> [String] {
-    let names: [String]
-    do {
-      names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
-    } catch {
-      throw Problem(place: folder, code: "file.unreadable", sentence: "the folder cannot be read")
-    }
-    var found: [String] = []
-    for name in names where !name.hasPrefix(".") {
-      let path = folder == "." ? name : folder.hasSuffix("/") ? folder + name : folder + "/" + name
-      let type = try? FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType
-      if type == .typeDirectory {
-        found += try files(below: path)
-      } else if name.hasSuffix(suffix), name.utf8.count > suffix.utf8.count {
-        found.append(path)
-      }
-    }
-    return found
   }
 }

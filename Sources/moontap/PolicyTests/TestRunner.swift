@@ -1,3 +1,4 @@
+import Audit
 import Capture
 import Inventory
 import Policy
@@ -48,8 +49,8 @@ struct TestRunner {
     do {
       let file = try TestFile(path)
       result.policy = file.policy
-      let inventory = try inventory(of: file)
-      let declared = try load(file, inventory, Log()).tests
+      let subject = try subject(of: file)
+      let declared = try load(file, subject, Log()).tests
       if declared.isEmpty {
         throw Problem(
           place: path, code: "tests.none", sentence: "declares no test",
@@ -59,7 +60,7 @@ struct TestRunner {
         if Interrupt.isRequested { break }
         result.tests.append(
           settings.onlyLists
-            ? TestedFile.Test(name: test.name, line: test.line) : try run(index, test, of: file, inventory))
+            ? TestedFile.Test(name: test.name, line: test.line) : try run(index, test, of: file, subject))
       }
     } catch let problem as Problem {
       result.problems.append(problem)
@@ -83,21 +84,34 @@ struct TestRunner {
   }
 
   private mutating func run(
-    _ index: Int, _ test: PolicyTest, of file: TestFile, _ inventory: Inventory
+    _ index: Int, _ test: PolicyTest, of file: TestFile, _ subject: Subject
   ) throws -> TestedFile.Test {
     let log = Log()
     let start = ContinuousClock.now
-    let policy = try load(file, inventory, log)
+    let policy = try load(file, subject, log)
     guard policy.tests.indices.contains(index), policy.tests[index] == test else {
       throw Problem(
         place: "\(file.path):\(test.line)", code: "test.order",
         sentence: "declares other tests when it is loaded again",
         exit: .failed)
     }
-    let pipeline = TestPipeline(policy, inventory, compiler)
     var result = TestedFile.Test(name: test.name, line: test.line)
     do throws(TestFailure) {
-      try policy.run(test: index) { (mirror, frame) throws(TestRefusal) in try pipeline.judge(mirror, frame) }
+      switch subject {
+      case .policy(let inventory):
+        let pipeline = TestPipeline(policy, inventory, compiler)
+        try policy.run(
+          test: index,
+          judge: { (mirror: Int, frame: MadeFrame) throws(TestRefusal) -> TestVerdict in
+            try pipeline.judge(mirror, frame)
+          }, audit: nil)
+      case .audit(let setup):
+        let audit = TestedAudit(file, setup, coversLines: settings.coversLines, log: log.add)
+        try policy.run(
+          test: index, judge: nil,
+          audit: { (traffic: AuditedTraffic) throws(TestRefusal) -> [TestedFinding] in try audit.findings(traffic) })
+        add(audit.coverage)
+      }
     } catch {
       result.failure = error
     }
@@ -112,11 +126,36 @@ struct TestRunner {
     for (file, lines) in counted { coverage[file, default: [:]].merge(lines) { $0 + $1 } }
   }
 
-  private func load(_ file: TestFile, _ inventory: Inventory, _ log: Log) throws -> Policy {
+  /// What a test file tests, and with what.
+  private enum Subject {
+    case policy(Inventory)
+    case audit(AuditSetup)
+
+    var inventory: Inventory {
+      switch self {
+      case .policy(let inventory): inventory
+      case .audit(let setup): setup.inventory ?? Inventory()
+      }
+    }
+  }
+
+  private mutating func subject(of file: TestFile) throws -> Subject {
+    guard file.isOfAudit else { return .policy(try inventory(of: file)) }
+    let inventory = file.inventory ?? settings.inventory ?? file.inventoryBeside
+    guard inventory != nil || file.mirrors.isEmpty else { throw Self.noInventory(file) }
+    return .audit(
+      try AuditLoader.setup(
+        inventory: inventory, mirrors: file.mirrors, policies: [],
+        arguments: settings.arguments.merging(file.arguments) { $1 }, libraries: settings.libraries,
+        timeout: AuditRunCommand.defaultTimeout))
+  }
+
+  private func load(_ file: TestFile, _ subject: Subject, _ log: Log) throws -> Policy {
     var options = PolicyOptions()
     options.arguments = settings.arguments.merging(file.arguments) { $1 }
     options.libraries = settings.libraries
     options.isTested = true
+    if case .audit(let setup) = subject { options.audited = setup.configuration }
     // What runs is what coverage counts.
     options.remembersVerdicts = false
     options.coversLines = settings.coversLines
@@ -126,7 +165,8 @@ struct TestRunner {
       try TestPipeline.frame(descriptor, path, number)
     }
     do throws(PolicyError) {
-      let policy = try Policy(path: file.policy, host: 0, inventory: inventory, bpf: compiler, options: options)
+      let policy = try Policy(
+        path: file.policy, host: 0, inventory: subject.inventory, bpf: compiler, options: options)
       try policy.loadTests(path: file.path)
       return policy
     } catch {
@@ -146,13 +186,17 @@ struct TestRunner {
 
   private mutating func inventory(of file: TestFile) throws -> Inventory {
     guard let path = file.inventory ?? settings.inventory ?? file.inventoryBeside else {
-      throw Problem(
-        place: file.path, code: "test.inventory", sentence: "no inventory is named",
-        hint: "a line -- inventory: FILE at its head, inventory.json beside it, or --inventory FILE")
+      throw Self.noInventory(file)
     }
     if let known = inventories[path] { return known }
     let inventory = try Inventory.read(path)
     inventories[path] = inventory
     return inventory
+  }
+
+  private static func noInventory(_ file: TestFile) -> Problem {
+    Problem(
+      place: file.path, code: "test.inventory", sentence: "no inventory is named",
+      hint: "a line -- inventory: FILE at its head, inventory.json beside it, or --inventory FILE")
   }
 }

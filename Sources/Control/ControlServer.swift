@@ -1,0 +1,111 @@
+internal import Foundation
+public import JSONText
+internal import Synchronization
+
+/// Who answers what clients ask. Called on the server's thread, one request at a time.
+public protocol RequestAnswering: AnyObject, Sendable {
+  func answer(_ request: JSONValue, from client: Int) -> ControlReply
+  /// A request that came while the answer to another one is awaited; nil: it must wait its turn, which is an error.
+  func interject(_ request: JSONValue, from client: Int) -> Bool
+  /// The client is gone.
+  func closed(_ client: Int)
+  /// GET of a page.
+  func page(_ path: String, accept: String) -> HTTPAnswer
+}
+
+public enum ControlReply: Sendable {
+  /// - Parameter keeps: the client may say nothing from now on, for as long as it likes.
+  case now(JSONValue, keeps: Bool = false)
+  /// By `ControlServer.send`.
+  case later
+}
+
+/// The door of an engine: answers the clients of a control socket and of a metrics port, on a thread of its own. See
+/// `ServerLoop` for what it bounds.
+public final class ControlServer: Sendable {
+  struct Post {
+    var client: Int
+    var bytes: [UInt8]
+    var isAnswer: Bool
+  }
+
+  let socket: UnixSocket?
+  let web: TCPSocket?
+  let greeting: JSONValue
+  private let posts = Mutex<[Post]>([])
+  private let isStopping = Atomic<Bool>(false)
+  private let finished = DispatchSemaphore(value: 0)
+  private let wakeEnds: (read: Int32, write: Int32)
+
+  /// Where it can be reached.
+  public var path: String? { socket?.path }
+  public var page: String? { web.map { "http://\($0.address)/metrics" } }
+
+  /// - Parameter greeting: what clients of the socket get first.
+  public init(socket: UnixSocket?, web: TCPSocket?, greeting: JSONValue) throws(ControlError) {
+    self.socket = socket
+    self.web = web
+    self.greeting = greeting
+    var ends: [Int32] = [-1, -1]
+    guard unsafe pipe(&ends) == 0, ends[0].makeOwn(), ends[1].makeOwn() else { throw .last("pipe") }
+    wakeEnds = (ends[0], ends[1])
+  }
+
+  deinit {
+    close(wakeEnds.read)
+    close(wakeEnds.write)
+  }
+
+  public func start(_ answering: any RequestAnswering) {
+    let thread = Thread { [self] in
+      ServerLoop(self, answering, wake: wakeEnds.read).run()
+      finished.signal()
+    }
+    thread.name = "control"
+    thread.start()
+  }
+
+  /// Sends to a client, from any thread.
+  ///
+  /// - Parameter isAnswer: it is what the client waits for; more may be asked then.
+  public func send(_ message: JSONValue, to client: Int, isAnswer: Bool) {
+    posts.withLock { $0.append(Post(client: client, bytes: message.line, isAnswer: isAnswer)) }
+    wake()
+  }
+
+  /// Ends the server: what was sent is given a second to be taken.
+  public func stop() {
+    isStopping.store(true, ordering: .releasing)
+    wake()
+    finished.wait()
+    socket?.remove()
+  }
+
+  // MARK: The thread's side
+
+  private func wake() {
+    var byte: UInt8 = 1
+    _ = unsafe write(wakeEnds.write, &byte, 1)
+  }
+
+  var wantsToStop: Bool { isStopping.load(ordering: .acquiring) }
+
+  func takePosts() -> [Post] {
+    var room = [UInt8](repeating: 0, count: 512)
+    while unsafe read(wakeEnds.read, &room, room.count) == room.count {}
+    return posts.withLock { posts in
+      defer { posts = [] }
+      return posts
+    }
+  }
+}
+
+extension JSONValue {
+  /// As it travels: JSON without line breaks, and one behind it.
+  var line: [UInt8] { Array(text().utf8) + [10] }
+
+  /// What a client gets instead of an answer.
+  public static func refusal(code: String, _ sentence: String, hint: String? = nil) -> JSONValue {
+    ["error": ["code": .string(code), "sentence": .string(sentence), "hint": hint.map { .string($0) } ?? .null]]
+  }
+}

@@ -1,0 +1,7 @@
+-- audit: mirror-rules.lua
+-- inventory: configurations/shop.json
+-- mirrors: configurations/mirrors-good.json
+
+test("passes over mirrors that are in order", function()
+  expect(findings()):equals {}
+end)
