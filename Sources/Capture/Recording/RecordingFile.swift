@@ -30,16 +30,16 @@ final class RecordingFile {
         written += count
       } else if errno != EINTR {
         let failure = SystemFailure(errno)
-        count(buffer, from: &offset, to: written)
+        note(buffer, from: &offset, to: written)
         // Takes off the part of a block that had no room; if not, the next attempt writes over it.
         ftruncate(descriptor, off_t(byteCount))
         throw failure
       }
     }
-    count(buffer, from: &offset, to: written)
+    note(buffer, from: &offset, to: written)
   }
 
-  private func count(_ buffer: RecordingBuffer, from offset: inout Int, to written: Int) {
+  private func note(_ buffer: RecordingBuffer, from offset: inout Int, to written: Int) {
     let blocks = buffer.blocks(from: offset, to: written)
     byteCount += UInt64(blocks.end - offset)
     packets += blocks.packets

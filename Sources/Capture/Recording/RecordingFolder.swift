@@ -26,7 +26,8 @@ public final class RecordingFolder: Sendable {
     descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else {
       switch errno {
-      case ENOENT: throw .outputFolder(path: path, what: "is not there; a recording needs a folder that its user may write into")
+      case ENOENT:
+        throw .outputFolder(path: path, what: "is not there; a recording needs a folder that its user may write into")
       case ENOTDIR: throw .outputFolder(path: path, what: "is not a folder")
       case let code: throw .outputFolder(path: path, what: "cannot be opened: \(CaptureError.text(ofErrno: code))")
       }
@@ -34,7 +35,9 @@ public final class RecordingFolder: Sendable {
     do throws(CaptureError) {
       guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
         let code = errno
-        let what = code == EWOULDBLOCK ? "another engine records into it" : "cannot be locked: \(CaptureError.text(ofErrno: code))"
+        let what =
+          code == EWOULDBLOCK
+          ? "another engine records into it" : "cannot be locked: \(CaptureError.text(ofErrno: code))"
         throw .outputFolder(path: path, what: what)
       }
       earlier = try Self.list(descriptor, path)
@@ -50,7 +53,8 @@ public final class RecordingFolder: Sendable {
   public func checkWritable() throws(CaptureError) {
     guard unsafe faccessat(descriptor, ".", W_OK | X_OK, AT_EACCESS) == 0 else {
       let text = CaptureError.text(ofErrno: errno)
-      throw .outputFolder(path: path, what: "user \(geteuid()), as whom the engine records, cannot write into it: \(text)")
+      throw .outputFolder(
+        path: path, what: "user \(geteuid()), as whom the engine records, cannot write into it: \(text)")
     }
   }
 
@@ -67,7 +71,8 @@ public final class RecordingFolder: Sendable {
       }
       guard let name = RecordingName(text) else { continue }
       var status = stat()
-      guard unsafe fstatat(descriptor, text, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      guard unsafe fstatat(descriptor, text, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFREG
+      else {
         continue
       }
       let isPart = text.hasSuffix(RecordingName.partSuffix)

@@ -7,7 +7,11 @@ final class RecordingPipe: Sendable {
   /// nil: no descriptors; errno says why.
   init?() {
     var ends: [Int32] = [-1, -1]
-    guard unsafe pipe2(&ends, O_CLOEXEC | O_NONBLOCK) == 0 else { return nil }
+    guard unsafe pipe(&ends) == 0 else { return nil }
+    for end in ends {
+      _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+      _ = fcntl(end, F_SETFL, O_NONBLOCK)
+    }
     (reading, writing) = (ends[0], ends[1])
   }
 

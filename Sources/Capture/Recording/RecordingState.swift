@@ -96,7 +96,7 @@ struct RecordingState {
     guard frame.captured <= PcapFileHeader.maximumCapturedLength else { return .tooBig }
     let captured = Int(frame.captured)
     let packetOptions = unsafe packetOptions[Int(copy.route)]
-    let count = PacketBlock.byteCount(captured: captured, optionsByteCount: packetOptions.count)
+    let count = WrittenBlock.byteCount(captured: captured, optionsByteCount: packetOptions.count)
     if isFull(count, now) { endFile() }
     guard let buffer = buffer(withRoom: count + Self.headRoom + Self.slack, now) else {
       return trouble?.loss ?? .queueFull
@@ -104,8 +104,8 @@ struct RecordingState {
     if file == nil { beginFile(in: buffer, now) }
     let interface = number(copy.origin, linkType, in: buffer)
     let block = unsafe buffer.base + buffer.used
-    unsafe (block + PacketBlock.headerByteCount).copyMemory(from: frame.bytes, byteCount: captured)
-    _ = unsafe PacketBlock.finish(
+    unsafe (block + WrittenBlock.headerByteCount).copyMemory(from: frame.bytes, byteCount: captured)
+    _ = unsafe WrittenBlock.finish(
       block, captured, frame.original, frame.time, interface: interface, options: packetOptions.baseAddress!,
       packetOptions.count, isOutbound: copy.isOutbound)
     grow(buffer, by: count)
@@ -189,7 +189,8 @@ struct RecordingState {
     let number = UInt32(file?.named.count ?? 0)
     file?.named[interface] = number
     say(
-      PcapngInterface.emit(linkType: linkType, snapLength: PcapFileHeader.maximumCapturedLength, name: name), in: buffer)
+      PcapngInterface.emit(linkType: linkType, snapLength: PcapFileHeader.maximumCapturedLength, name: name), in: buffer
+    )
     return number
   }
 

@@ -72,7 +72,7 @@ extension CaptureFileSink {
       }
       let buffer = unsafe buffers.buffers + channel.pointee.file
       let record = unsafe buffer.pointee.base + buffer.pointee.used
-      let data = unsafe record + (isPcapng ? PacketBlock.headerByteCount : PcapFileHeader.recordHeaderByteCount)
+      let data = unsafe record + (isPcapng ? WrittenBlock.headerByteCount : PcapFileHeader.recordHeaderByteCount)
       var headerCount = 0
       if wraps { unsafe headerCount = emitOuterHeaders(data, body, copy, index) }
       unsafe memcpy(data + headerCount, body.bytes, body.captured)
@@ -82,7 +82,7 @@ extension CaptureFileSink {
       let time = unsafe frame.pointee.time
       let end =
         unsafe isPcapng
-        ? PacketBlock.finish(
+        ? WrittenBlock.finish(
           record, captured, original, time, interface: channel.pointee.interface, options: channel.pointee.options,
           channel.pointee.optionsByteCount, isOutbound: copy.isOutbound)
         : finishPcapRecord(record, captured, original, time)

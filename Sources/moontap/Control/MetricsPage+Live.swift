@@ -10,6 +10,7 @@ extension MetricsPage {
     addInterfaces(&text)
     addOutlets(&text)
     addShed(&text)
+    addRecording(&text)
   }
 
   private func addInterfaces(_ text: inout MetricsText) {
@@ -77,7 +78,9 @@ extension MetricsPage {
   private func addShed(_ text: inout MetricsText) {
     text.family(
       "moontap_shed_copies", .counter,
-      help: "Copies that a budget had no room for: sent with headers only, or left out by samples, priority, or as too many.")
+      help:
+        "Copies that a budget had no room for: sent with headers only, or left out by samples, priority, or as too many."
+    )
     for mirror in summary.live?.mirrors ?? [] {
       let ways = [
         ("headers", mirror.shed.headersOnly), ("sample", mirror.shed.sampled), ("priority", mirror.shed.byPriority),

@@ -20,7 +20,7 @@ final class LiveSink: FrameSink {
     drop: (Int, DeliveryDrop) -> Void
   ) throws(LiveError) {
     unsafe sender?.deliver(copies, count: count, frames: frames, interfaces: interfaces, drop: drop)
-    let isAlone = sender == nil
+    let isAlone = !sends
     unsafe recording?.append(copies, count: count, frames: frames, interfaces: interfaces) { copy, loss in
       if isAlone { drop(copy, loss == .tooBig ? .tooBig : .queueFull) }
     }
@@ -31,8 +31,8 @@ final class LiveSink: FrameSink {
     recording?.adopt(plan)
   }
 
-  /// The part of a plan whose receivers are looked after.
-  func receivers(of plan: SinkPlan) -> SinkPlan { sender == nil ? SinkPlan(routes: [], origins: []) : plan }
+  /// Whether receivers get copies.
+  var sends: Bool { sender != nil }
 
   func lookAfterRoutes() { sender?.lookAfterRoutes() }
 
@@ -48,4 +48,9 @@ final class LiveSink: FrameSink {
   func shed(_ count: Int) -> [LiveReport.Shed] {
     sender?.shed ?? [LiveReport.Shed](repeating: LiveReport.Shed(), count: count)
   }
+}
+
+extension SinkPlan {
+  /// Without receivers.
+  static let none = SinkPlan(routes: [], origins: [])
 }

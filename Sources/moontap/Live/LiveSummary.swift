@@ -78,10 +78,10 @@ struct LiveSummary {
 
   // MARK: JSON
 
-  var json: JSONValue {
+  func json(recording: JSONValue) -> JSONValue {
     [
       "interfaces": .array(report.interfaces.map(json)), "receivers": .array(report.receivers.map(json)),
-      "mirrors": .array(report.mirrors.map(json)),
+      "mirrors": .array(report.mirrors.map(json)), "recording": recording,
     ]
   }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Capture
+import DataPath
 
 /// What a live run that records takes besides `--write`.
 struct RecordOptions: ParsableArguments {
@@ -9,7 +10,8 @@ struct RecordOptions: ParsableArguments {
   var rotateSize: String?
 
   @Option(
-    help: ArgumentHelp("Live, with --write: how long a file takes packets, as in 5m. (default: any)", valueName: "time"))
+    help: ArgumentHelp("Live, with --write: how long a file takes packets, as in 5m. (default: any)", valueName: "time")
+  )
   var rotateTime: String?
 
   @Option(
@@ -21,8 +23,11 @@ struct RecordOptions: ParsableArguments {
   var noSend = false
 
   /// - Parameter folder: of `--write`; nil: nothing is recorded.
-  func check(live: Bool, folder: String?) throws {
-    guard live, folder != nil else {
+  func check(_ live: LiveOptions, folder: String?) throws {
+    if noSend, let name = live.givenForSending {
+      throw ValidationError("\(name) says how copies are sent: with --no-send none are.")
+    }
+    guard live.live, folder != nil else {
       let given = [
         ("--rotate-size", rotateSize != nil), ("--rotate-time", rotateTime != nil), ("--keep", keep != nil),
         ("--no-send", noSend),
@@ -58,7 +63,8 @@ struct RecordOptions: ParsableArguments {
   private static func keep(_ text: String) throws -> RecordingOptions.Keep {
     if let count = UInt64(text), (1...1_000_000).contains(count) { return .files(Int(count)) }
     if UInt64(text) == nil, let size = size(text), size >= sizes.lowerBound { return .bytes(size) }
-    throw ValidationError("--keep is a number of files from 1 to 1000000, as in 24, or a size from 1M, as in 10G, not '\(text)'.")
+    throw ValidationError(
+      "--keep is a number of files from 1 to 1000000, as in 24, or a size from 1M, as in 10G, not '\(text)'.")
   }
 
   /// `100M`: decimal units, as those that are printed.
@@ -76,5 +82,34 @@ struct RecordOptions: ParsableArguments {
     else { return nil }
     let (product, isTooMuch) = number.multipliedReportingOverflow(by: unit)
     return isTooMuch ? nil : product
+  }
+}
+
+/// A recording that was asked for.
+struct Record {
+  var folder: String
+  var options: RecordingOptions
+  /// Receivers get nothing.
+  var isAlone: Bool
+
+  /// Before rights are given up.
+  func openFolder() throws -> RecordingFolder {
+    do throws(CaptureError) {
+      return try RecordingFolder(folder)
+    } catch {
+      throw Problem(error)
+    }
+  }
+
+  /// Once they are: what the folder grants to whom the process is now counts.
+  func begin(
+    in folder: RecordingFolder, _ plan: SinkPlan, tell: @escaping @Sendable (String) -> Void
+  ) throws -> Recording {
+    do throws(CaptureError) {
+      try folder.checkWritable()
+      return try Recording(folder, plan, options: options, tell: tell)
+    } catch {
+      throw Problem(error)
+    }
   }
 }

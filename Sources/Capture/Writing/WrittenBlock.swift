@@ -2,7 +2,7 @@ import Glibc
 import Wire
 
 /// An Enhanced Packet Block, written round a packet that already stands in its place.
-@safe enum PacketBlock {
+@safe enum WrittenBlock {
   /// Where the packet stands.
   static let headerByteCount = 28
 
