@@ -177,9 +177,12 @@ struct RecordingState {
   private mutating func number(_ origin: UInt32, _ linkType: LinkType, in buffer: RecordingBuffer) -> UInt32 {
     let key = UInt64(origin) << 16 | UInt64(linkType.rawValue)
     if let last = file?.last, last.key == key { return last.number }
-    let number = file?.numbers[key] ?? describe(plan.origins[Int(origin)].name, linkType, in: buffer)
+    if let known = file?.numbers[key] {
+      file?.last = (key, known)
+      return known
+    }
+    let number = describe(plan.origins[Int(origin)].name, linkType, in: buffer)
     file?.numbers[key] = number
-    file?.last = (key, number)
     return number
   }
 
