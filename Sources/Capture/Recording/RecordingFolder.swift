@@ -14,7 +14,7 @@ public final class RecordingFolder: Sendable {
   }
 
   public let path: String
-  let descriptor: Int32
+  public let descriptor: Int32
   /// Files of earlier runs, the oldest first.
   let earlier: [Entry]
 
