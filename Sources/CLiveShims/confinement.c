@@ -71,17 +71,19 @@ static size_t describe(int version, ruleset *rules) {
 
 static uint64_t rights(uint8_t access) {
   const uint64_t read = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+  const uint64_t write = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE | TRUNCATE;
   switch (access) {
   case LV_READ: return read;
   case LV_REMOVE: return LANDLOCK_ACCESS_FS_REMOVE_FILE;
-  default:
-    return read | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE | TRUNCATE;
+  case LV_WRITE: return write;
+  default: return read | write;
   }
 }
 
 /* A folder that is not there, or that this user cannot reach, could not be used either way. */
 static bool allow_below(int list, const lv_folder *folder, uint64_t handled, lv_fault *fault) {
-  int descriptor = open(folder->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  int descriptor = folder->descriptor >= 0 ? fcntl(folder->descriptor, F_DUPFD_CLOEXEC, 0)
+                                           : open(folder->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return errno == ENOENT || errno == EACCES || errno == ENOTDIR || fail(fault, "open(O_PATH)");
   struct landlock_path_beneath_attr rule = {rights(folder->access) & handled, descriptor};
   bool is_added = syscall(SYS_landlock_add_rule, list, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
@@ -155,8 +157,8 @@ static const unsigned plain[] = {
     /* files: which, Landlock says; but modes, owners and times are nobody's to change, since it does not look at those */
     SYS_read, SYS_readv, SYS_pread64, SYS_preadv, SYS_write, SYS_writev, SYS_pwrite64, SYS_pwritev, SYS_openat, SYS_close,
     SYS_lseek, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_faccessat, SYS_faccessat2, SYS_readlinkat, SYS_getdents64, SYS_getcwd,
-    SYS_fcntl, SYS_flock, SYS_ftruncate, SYS_fallocate, SYS_fadvise64, SYS_fsync, SYS_fdatasync, SYS_unlinkat, SYS_statfs,
-    SYS_fstatfs, SYS_pipe2, SYS_dup, SYS_dup3,
+    SYS_fcntl, SYS_flock, SYS_ftruncate, SYS_fallocate, SYS_fadvise64, SYS_fsync, SYS_fdatasync, SYS_renameat, SYS_unlinkat,
+    SYS_statfs, SYS_fstatfs, SYS_pipe2, SYS_dup, SYS_dup3,
     /* memory, threads */
     SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk, SYS_membarrier, SYS_gettid, SYS_set_robust_list, SYS_set_tid_address, SYS_rseq,
     SYS_exit, SYS_exit_group, SYS_sched_yield, SYS_sched_getaffinity, SYS_sched_setaffinity, SYS_sched_getparam,

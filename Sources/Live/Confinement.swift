@@ -8,14 +8,18 @@ internal import Glibc
 public enum Confinement {
   /// A folder, and what may be done below it.
   public struct Folder: Sendable, Hashable {
-    public enum Access: Sendable { case read, change, remove }
+    /// `change` is both `read` and `write`; the latter makes, renames and removes files, too.
+    public enum Access: Sendable { case read, change, remove, write }
 
     public var path: String
     public var access: Access
+    /// The folder, if it is open: its path may be out of this user's reach.
+    public var descriptor: Int32?
 
-    public init(_ path: String, _ access: Access) {
+    public init(_ path: String, _ access: Access, descriptor: Int32? = nil) {
       self.path = path
       self.access = access
+      self.descriptor = descriptor
     }
   }
 
@@ -53,7 +57,10 @@ public enum Confinement {
   }
 
   private static func enter(_ version: Int32, _ folders: [Folder], _ fault: inout lv_fault) -> Bool {
-    let list = folders.map { unsafe lv_folder(path: strdup($0.path), access: $0.access.number) }
+    let list = folders.map {
+      unsafe lv_folder(
+        path: strdup($0.path), descriptor: $0.descriptor ?? -1, access: $0.access.number)
+    }
     defer { for folder in list { unsafe free(UnsafeMutableRawPointer(mutating: folder.path)) } }
     return unsafe lv_landlock_enter(version, list, list.count, &fault)
   }
@@ -65,6 +72,7 @@ extension Confinement.Folder.Access {
     case .read: UInt8(LV_READ)
     case .change: UInt8(LV_CHANGE)
     case .remove: UInt8(LV_REMOVE)
+    case .write: UInt8(LV_WRITE)
     }
   }
 }

@@ -122,6 +122,8 @@ public struct LiveReport: Sendable {
     /// It is going on.
     public var isNow = false
 
+    public init() {}
+
     static func + (a: Shed, b: Shed) -> Shed {
       var sum = a
       sum.headersOnly += b.headersOnly

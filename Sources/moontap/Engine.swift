@@ -36,6 +36,8 @@ final class Engine {
   private var start = ContinuousClock.now
   /// What a live run knows besides.
   var live: (() -> LiveReport)?
+  /// What it records.
+  var recording: (() -> RecordingReport?)?
 
   /// - Parameters:
   ///   - hangup: where SIGHUP is heard.
@@ -83,7 +85,8 @@ final class Engine {
     Summary(
       plan: configuration.plan, report: try pipeline.report(), seconds: (ContinuousClock.now - start).seconds,
       faults: configuration.faults, metrics: configuration.metrics, failures: configuration.failures,
-      scripts: configuration.scripts, reloads: reloads, isInterrupted: isInterrupted, files: files, live: live?())
+      scripts: configuration.scripts, reloads: reloads, isInterrupted: isInterrupted, files: files, live: live?(),
+      recording: recording?())
   }
 
   // MARK: Between two batches

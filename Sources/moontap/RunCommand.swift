@@ -15,6 +15,7 @@ struct RunCommand: ParsableCommand {
         tcpdump -w - | moontap run policy.lua --inventory shop.json --read - --write out --as encapsulated
         moontap run policy.lua --inventory shop.json --eni eni-web1=web1.pcap --eni eni-db1=db1.pcap
         sudo moontap run policy.lua --inventory shop.json --live
+        sudo moontap run policy.lua --inventory shop.json --live --write /var/captures --rotate-time 5m --keep 288
 
       SIGHUP has inventory, mirrors and policies read again while the run goes on; what is wrong is refused, and nothing
       changes. A mirror that stays, by VPC and name, keeps its counters and its conversations their receivers.
@@ -26,9 +27,13 @@ struct RunCommand: ParsableCommand {
   @OptionGroup var input: InputOptions
   @OptionGroup var traffic: TrafficOptions
   @OptionGroup var live: LiveOptions
+  @OptionGroup var record: RecordOptions
   @OptionGroup var control: ControlOptions
 
-  @Option(help: ArgumentHelp("Write one capture per receiver into this folder.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp(
+      "Write one capture per receiver into this folder; live: record the copies in it, see --rotate-size.",
+      valueName: "folder"))
   var write: String?
 
   @Option(
@@ -47,12 +52,16 @@ struct RunCommand: ParsableCommand {
 
   func validate() throws {
     if live.live {
-      guard try traffic.recorded.captures().isEmpty, write == nil else {
-        throw ValidationError("--live takes its traffic from interfaces and sends copies: no --read, --eni, --write.")
+      guard try traffic.recorded.captures().isEmpty else {
+        throw ValidationError("--live takes its traffic from interfaces: no --read, no --eni.")
+      }
+      guard content == nil, format == nil else {
+        throw ValidationError("Live, packets are recorded as they were captured, as pcapng: no --as, no --format.")
       }
     } else if try traffic.recorded.captures().isEmpty {
       throw ValidationError("No traffic: --read CAPTURE names what to judge, --live takes that of the interfaces.")
     }
+    try record.check(live, folder: write)
     if write == nil, content != nil || format != nil {
       throw ValidationError("--as and --format say how captures are written: --write FOLDER says where.")
     }
@@ -62,7 +71,7 @@ struct RunCommand: ParsableCommand {
     try finish {
       let hangup = try Hangup.catchSignal()
       // Not yet on another thread: rights are given up thread by thread.
-      let liveRun = live.live ? try LiveRun(input, traffic, live, control) : nil
+      let liveRun = live.live ? try LiveRun(input, traffic, live, control, record: try recorded) : nil
       return try onScriptStack {
         let outcome = try liveRun?.carryOut(hangup: hangup) ?? offline(hangup)
         let summary = outcome.summary
@@ -75,6 +84,10 @@ struct RunCommand: ParsableCommand {
 
   private func offline(_ hangup: Int32) throws -> OfflineRun.Outcome {
     try OfflineRun(input, traffic, output: output, control: control, hangup: hangup).carryOut()
+  }
+
+  private var recorded: Record? {
+    get throws { try write.map { Record(folder: $0, options: try record.options(), isAlone: record.noSend) } }
   }
 
   private var output: OfflineRun.Output? {

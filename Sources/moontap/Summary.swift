@@ -1,3 +1,4 @@
+import Capture
 import DataPath
 import Inventory
 import JSONText
@@ -24,6 +25,7 @@ struct Summary: Sendable {
   let files: [String]
   /// Of a live run: what interfaces and receivers say.
   var live: LiveReport?
+  var recording: RecordingReport?
 
   /// What one policy counted by itself.
   struct Metrics: Sendable {
@@ -45,7 +47,8 @@ struct Summary: Sendable {
     for (index, mirror) in plan.mirrors.enumerated() where !mirror.isEnabled && !told.contains(index) {
       text += Words.pad(mirror.name, width) + " " + Terminal.dim("disabled: judges nothing") + "\n"
     }
-    let live = live.map { LiveSummary(report: $0).text } ?? ""
+    let live =
+      (live.map { LiveSummary(report: $0).text } ?? "") + (recording.map { RecordingSummary(report: $0).text } ?? "")
     return text + apart + live + metrics.map(line).joined() + written + pace
   }
 
@@ -157,7 +160,8 @@ struct Summary: Sendable {
 
   var json: JSONValue {
     guard let live, case .object(let members) = common.content else { return common }
-    return JSONValue.object(members + [JSONMember("live", LiveSummary(report: live).json)])
+    let recording = recording.map { RecordingSummary(report: $0).json } ?? .null
+    return JSONValue.object(members + [JSONMember("live", LiveSummary(report: live).json(recording: recording))])
   }
 
   private var common: JSONValue {

@@ -46,28 +46,43 @@ func deliver(
 ) throws(CaptureError) -> [Int: DeliveryDrop] {
   var drops: [Int: DeliveryDrop] = [:]
   for start in stride(from: 0, to: copies.count, by: FrameBatch.capacity) {
-    let part = copies[start..<min(copies.count, start + FrameBatch.capacity)]
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: part.map(\.frame.bytes.count).reduce(1, +), alignment: 1)
-    defer { unsafe memory.deallocate() }
-    var (frames, notes, used): ([Frame], [Copy], Int) = ([], [], 0)
-    for (position, copy) in part.enumerated() {
+    let batch = MadeBatch(copies[start..<min(copies.count, start + FrameBatch.capacity)])
+    try unsafe sink.deliver(batch.copies, count: batch.copies.count, frames: batch.frames, interfaces: interfaces) {
+      drops[start + $0] = $1
+    }
+  }
+  return drops
+}
+
+/// Copies in memory of their own.
+@safe final class MadeBatch {
+  private let memory: UnsafeMutableRawPointer
+  let frames: UnsafeMutablePointer<Frame>
+  private(set) var copies: [Copy] = []
+
+  init(_ made: ArraySlice<MadeCopy>) {
+    unsafe memory = .allocate(byteCount: made.map(\.frame.bytes.count).reduce(1, +), alignment: 1)
+    unsafe frames = .allocate(capacity: max(1, made.count))
+    var used = 0
+    for (position, copy) in made.enumerated() {
       let bytes = copy.frame.bytes
       unsafe (memory + used).copyMemory(from: bytes, byteCount: bytes.count)
-      unsafe frames.append(
-        Frame(
+      unsafe (frames + position).initialize(
+        to: Frame(
           bytes: memory + used, time: copy.frame.time, captured: UInt32(bytes.count), original: copy.frame.original,
           interface: copy.frame.interface, direction: copy.frame.direction))
-      notes.append(
+      copies.append(
         Copy(
           frame: UInt32(position), route: UInt32(copy.route), origin: UInt32(copy.origin),
           isOutbound: copy.isOutbound, sourcePort: 49152 + UInt16(position)))
       used += bytes.count
     }
-    try unsafe sink.deliver(notes, count: notes.count, frames: frames, interfaces: interfaces) {
-      drops[start + $0] = $1
-    }
   }
-  return drops
+
+  deinit {
+    unsafe memory.deallocate()
+    unsafe frames.deallocate()
+  }
 }
 
 /// Every frame of a capture as a copy, from alternating ENIs and in alternating directions.

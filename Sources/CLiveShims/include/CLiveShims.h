@@ -170,11 +170,14 @@ bool lv_drop_privileges(int64_t user, int64_t group, lv_fault *fault);
 
 /* ---- confinement: for this thread and those that it makes, for ever; after no_new_privs ---- */
 
-/* What may be done below a folder: read files and lists of names; that, write, make and remove files; remove files only. */
-enum { LV_READ, LV_CHANGE, LV_REMOVE };
+/* What may be done below a folder: read files and lists of names; that, write, make and remove files; remove files only; write, make,
+   rename and remove files, but not read them. */
+enum { LV_READ, LV_CHANGE, LV_REMOVE, LV_WRITE };
 
 typedef struct __attribute__((swift_attr("@safe"))) lv_folder {
   const char *path;
+  /* The folder, if it is open; else -1. */
+  int descriptor;
   uint8_t access;
 } lv_folder;
 

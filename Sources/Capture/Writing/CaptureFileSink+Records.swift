@@ -72,7 +72,7 @@ extension CaptureFileSink {
       }
       let buffer = unsafe buffers.buffers + channel.pointee.file
       let record = unsafe buffer.pointee.base + buffer.pointee.used
-      let data = unsafe record + (isPcapng ? 28 : PcapFileHeader.recordHeaderByteCount)
+      let data = unsafe record + (isPcapng ? WrittenBlock.headerByteCount : PcapFileHeader.recordHeaderByteCount)
       var headerCount = 0
       if wraps { unsafe headerCount = emitOuterHeaders(data, body, copy, index) }
       unsafe memcpy(data + headerCount, body.bytes, body.captured)
@@ -82,7 +82,9 @@ extension CaptureFileSink {
       let time = unsafe frame.pointee.time
       let end =
         unsafe isPcapng
-        ? finishPacketBlock(record, captured, original, time, channel, copy.isOutbound)
+        ? WrittenBlock.finish(
+          record, captured, original, time, interface: channel.pointee.interface, options: channel.pointee.options,
+          channel.pointee.optionsByteCount, isOutbound: copy.isOutbound)
         : finishPcapRecord(record, captured, original, time)
       let used = unsafe end - buffer.pointee.base
       unsafe buffer.pointee.used = used
@@ -157,34 +159,6 @@ extension CaptureFileSink {
     unsafe record.storeBytes(of: UInt32(truncatingIfNeeded: captured), toByteOffset: 8, as: UInt32.self)
     unsafe record.storeBytes(of: original, toByteOffset: 12, as: UInt32.self)
     return unsafe record + (PcapFileHeader.recordHeaderByteCount &+ captured)
-  }
-
-  /// pcapng: an Enhanced Packet Block round the packet, with direction and the mirror's name behind it.
-  ///
-  /// - Returns: the end of the block.
-  @inline(__always)
-  private func finishPacketBlock(
-    _ block: UnsafeMutableRawPointer, _ captured: Int, _ original: UInt32, _ time: Int64,
-    _ channel: UnsafeMutablePointer<CopyChannel>, _ isOutbound: Bool
-  ) -> UnsafeMutableRawPointer {
-    let time = UInt64(clamping: time)
-    let options = unsafe block + (28 &+ (captured &+ 3) & ~3)
-    let optionsByteCount = unsafe channel.pointee.optionsByteCount
-    let end = unsafe options + optionsByteCount
-    let total = unsafe UInt32(truncatingIfNeeded: end - block &+ 4)
-    unsafe block.storeBytes(of: PcapngBlockType.enhancedPacket, as: UInt32.self)
-    unsafe block.storeBytes(of: total, toByteOffset: 4, as: UInt32.self)
-    unsafe block.storeBytes(of: channel.pointee.interface, toByteOffset: 8, as: UInt32.self)
-    unsafe block.storeBytes(of: UInt32(truncatingIfNeeded: time >> 32), toByteOffset: 12, as: UInt32.self)
-    unsafe block.storeBytes(of: UInt32(truncatingIfNeeded: time), toByteOffset: 16, as: UInt32.self)
-    unsafe block.storeBytes(of: UInt32(truncatingIfNeeded: captured), toByteOffset: 20, as: UInt32.self)
-    unsafe block.storeBytes(of: original, toByteOffset: 24, as: UInt32.self)
-    // The padding: up to three bytes of these four.
-    unsafe block.storeBytes(of: 0, toByteOffset: 28 &+ captured, as: UInt32.self)
-    unsafe memcpy(options, channel.pointee.options, optionsByteCount)
-    unsafe options.storeBytes(of: isOutbound ? 2 : 1, toByteOffset: 4, as: UInt32.self)
-    unsafe end.storeBytes(of: total, as: UInt32.self)
-    return unsafe end + 4
   }
 }
 

@@ -10,6 +10,7 @@ extension MetricsPage {
     addInterfaces(&text)
     addOutlets(&text)
     addShed(&text)
+    addRecording(&text)
   }
 
   private func addInterfaces(_ text: inout MetricsText) {

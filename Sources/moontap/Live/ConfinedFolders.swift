@@ -1,9 +1,10 @@
+import Capture
 import Control
 import Foundation
 import Live
 
 /// The folders that a live run uses after it has opened everything: those of the files that a reload reads, of the store, of the
-/// control socket. Folders, since whoever saves a file makes a new one under its name.
+/// control socket, of the recording. Folders, since whoever saves a file makes a new one under its name.
 struct ConfinedFolders: Sendable {
   /// A file of the command line, or a folder of `--lib`.
   private struct Input: Sendable {
@@ -28,8 +29,10 @@ struct ConfinedFolders: Sendable {
   let list: [Confinement.Folder]
   private let numbers: Set<FolderNumber>
 
-  /// - Parameter socket: the control socket, which goes at the end.
-  init(_ input: InputOptions, socket: String?) {
+  /// - Parameters:
+  ///   - socket: the control socket, which goes at the end.
+  ///   - recording: whose files are made, written, renamed and removed.
+  init(_ input: InputOptions, socket: String?, recording: RecordingFolder?) {
     var inputs = input.policies.map { Input(path: $0, what: "policy") }
     inputs += input.mirrors.map { Input(path: $0, what: "mirrors file") }
     inputs += input.scripts.lib.map { Input(path: $0, what: "library", isFolder: true) }
@@ -43,9 +46,12 @@ struct ConfinedFolders: Sendable {
       return ([folder] + named).map { Confinement.Folder($0, input.access) }
     }
     if let socket { list.append(Confinement.Folder(Self.folder(of: socket), .remove)) }
+    if let recording {
+      list.append(Confinement.Folder(recording.path, .write, descriptor: recording.descriptor))
+    }
     self.inputs = inputs
     self.list = list
-    numbers = Set(list.filter { $0.access != .remove }.compactMap { FolderNumber($0.path) })
+    numbers = Set(list.filter { $0.access == .read || $0.access == .change }.compactMap { FolderNumber($0.path) })
   }
 
   private static func folder(of path: String) -> String {

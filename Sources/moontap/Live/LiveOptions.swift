@@ -90,6 +90,12 @@ struct LiveOptions: ParsableArguments {
     ]
   }
 
+  /// An option that has a meaning only when copies are sent.
+  var givenForSending: String? {
+    let others: Set = ["--snap-length", "--ring", "--capture-wait", "--user"]
+    return given.first { $0.isGiven && !others.contains($0.name) }?.name
+  }
+
   private func check(_ name: String, _ value: Int?, _ range: ClosedRange<Int>) throws {
     guard let value, !range.contains(value) else { return }
     throw ValidationError("\(name) is from \(range.lowerBound) to \(range.upperBound), not \(value).")

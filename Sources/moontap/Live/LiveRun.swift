@@ -18,7 +18,8 @@ final class LiveRun {
   private let live: LiveOptions
   private let configuration: Configuration
   private let source: LiveSource
-  private let sink: CopySender
+  private let sink: LiveSink
+  private let recording: Recording?
   private let door: ControlDoor
   private let folders: ConfinedFolders
   private let confinement: Confinement.Report
@@ -34,21 +35,28 @@ final class LiveRun {
   private var lastLook = ContinuousClock.now
 
   /// Called on the one thread there is: rights are given up thread by thread.
-  init(_ input: InputOptions, _ traffic: TrafficOptions, _ live: LiveOptions, _ control: ControlOptions) throws {
+  ///
+  /// - Parameter record: what is recorded, and where; nil: nothing.
+  init(
+    _ input: InputOptions, _ traffic: TrafficOptions, _ live: LiveOptions, _ control: ControlOptions, record: Record?
+  ) throws {
     (self.input, self.traffic, self.live) = (input, traffic, live)
     let user = try Self.user(live.user)
     // Policies are loaded with all rights, as every file is: they could not be read again where that matters.
     configuration = try onScriptStack { try Configuration(input, traffic, changesStore: true) }
     configuration.warnings.complain()
+    let folder = try record?.openFolder()
     door = try control.open(isDefault: true, owner: user.map { (uid_t($0.id), gid_t($0.group)) })
-    folders = ConfinedFolders(input, socket: door.socket?.path)
+    folders = ConfinedFolders(input, socket: door.socket?.path, recording: folder)
+    let plan = configuration.plan.sinkPlan
+    let sender: CopySender?
     do throws(LiveError) {
       source = try LiveSource(
         configuration.plan, options: live.capture, compiler: configuration.compiler,
         tell: { [Problem($0, isWarning: true)].complain() })
       guard source.openCount > 0 else { throw .noInterface(configuration.plan) }
-      sink = try CopySender(configuration.plan.sinkPlan, options: live.send)
-      watch = try ReceiverWatch(configuration.plan.sinkPlan, options: live.health) { line in
+      sender = record?.isAlone == true ? nil : try CopySender(plan, options: live.send)
+      watch = try ReceiverWatch(sender == nil ? SinkPlan.none : plan, options: live.health) { line in
         Terminal.complain("live: \(line.cleanLine())\n")
       }
       try Privileges.drop(to: user)
@@ -57,6 +65,8 @@ final class LiveRun {
       throw Problem(error)
     }
     confinement.missing.map { Problem(code: "live.confinement", sentence: $0, isWarning: true) }.complain()
+    recording = try folder.map { [watch] folder in try record!.begin(in: folder, plan) { watch.say($0) } }
+    sink = LiveSink(sender, recording)
   }
 
   private static func user(_ name: String?) throws -> Privileges.User? {
@@ -91,13 +101,14 @@ final class LiveRun {
     engine.live = { [source, sink, watch, confinement, unowned engine] in
       LiveReport(
         interfaces: source.report(), receivers: sink.report(watch.health), plan: engine.configuration.plan,
-        loops: sink.loops, shed: sink.shed, confinement: confinement)
+        loops: sink.loops, shed: sink.shed(engine.configuration.plan.enabled.count), confinement: confinement)
     }
+    engine.recording = { [recording] in recording?.report }
     source.wake = engine.requests.wake
     Interrupt.catchSignals()
     return try door.whileOpen(to: engine, isLive: true) {
       announce()
-      lookAfterReceivers()
+      startThreads()
       defer { watch.stop() }
       engine.begin()
       try judgeAll(engine)
@@ -117,16 +128,24 @@ final class LiveRun {
     Terminal.complain("live: capturing on \(interfaces)\n")
   }
 
-  private func lookAfterReceivers() {
-    let watch = watch
-    let thread = Thread { watch.run() }
-    thread.name = "receivers"
+  private func startThreads() {
+    let (watch, recording) = (watch, recording)
+    start("receivers") { watch.run() }
+    if let recording { start("recording") { recording.run() } }
+  }
+
+  private func start(_ name: String, _ work: @escaping @Sendable () -> Void) {
+    let thread = Thread(block: work)
+    thread.name = name
     thread.start()
   }
 
   private func judgeAll(_ engine: Engine) throws {
     let batch = FrameBatch()
-    defer { engine.stop(sink) }
+    defer {
+      engine.stop(sink)
+      recording?.finish()
+    }
     var isStopping = false
     while true {
       if Interrupt.isRequested, !isStopping {
@@ -149,7 +168,7 @@ final class LiveRun {
     if engine.plans > followed {
       followed = engine.plans
       source.adopt(engine.configuration.plan)
-      watch.adopt(engine.configuration.plan.sinkPlan)
+      if sink.sends { watch.adopt(engine.configuration.plan.sinkPlan) }
     }
     guard ContinuousClock.now - lastLook > .seconds(1) else { return }
     lastLook = ContinuousClock.now
@@ -161,7 +180,7 @@ final class LiveRun {
 
   /// That it sheds, once a minute for a mirror: how much is in the summary.
   private func tellShedding(_ plan: MirrorPlan) {
-    for (entry, shed) in sink.shed.enumerated() where shed.isNow {
+    for (entry, shed) in sink.shed(plan.enabled.count).enumerated() where shed.isNow {
       let name = plan.identity(plan.enabled[entry])
       if let last = toldShedding[name], ContinuousClock.now - last < .seconds(60) { continue }
       toldShedding[name] = .now

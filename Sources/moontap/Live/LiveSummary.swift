@@ -84,10 +84,10 @@ struct LiveSummary {
 
   // MARK: JSON
 
-  var json: JSONValue {
+  func json(recording: JSONValue) -> JSONValue {
     [
       "interfaces": .array(report.interfaces.map(json)), "receivers": .array(report.receivers.map(json)),
-      "mirrors": .array(report.mirrors.map(json)),
+      "mirrors": .array(report.mirrors.map(json)), "recording": recording,
       "confinement": [
         "seccomp": .bool(report.confinement.isFiltered),
         "landlock": report.confinement.landlock.map { .integer($0) } ?? .null,

@@ -8,7 +8,7 @@ import ctypes, errno, os, re, struct, sys
 
 NUMBERS = dict(getpid=39, openat=257, close=3, socket=41, setsockopt=54, ioctl=16, execve=59, ptrace=101, process_vm_readv=310,
                bpf=321, mount=165, unshare=272, setns=308, keyctl=250, mmap=9, mprotect=10, clone=56, clone3=435, kill=62, tgkill=234,
-               fchmodat=268, fchmod=91, fchown=93, chown=92, unlink=87, rename=82, mkdir=83, symlink=88, truncate=76, link=86, init_module=175,
+               fchmodat=268, fchmod=91, fchown=93, chown=92, unlink=87, rename=82, renameat=264, mkdir=83, symlink=88, truncate=76, link=86, init_module=175,
                perf_event_open=298, userfaultfd=323, io_uring_setup=425, prctl=157, seccomp=317, setuid=105, prlimit64=302,
                bind=49, listen=50, pidfd_getfd=438, memfd_create=319, personality=135, reboot=169, fork=57, vfork=58,
                execveat=322, capset=126, socketpair=53, connect=42, write=1)

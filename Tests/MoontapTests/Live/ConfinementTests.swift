@@ -25,7 +25,9 @@ struct ConfinementTests {
   ]
 
   /// A call, and what the kernel must answer; without confinement each would be answered otherwise, for root or for everybody.
-  private func expected(_ folder: TemporaryFolder) -> [(call: String, answer: String)] {
+  ///
+  /// - Parameter recordings: where the run records.
+  private func expected(_ folder: TemporaryFolder, _ recordings: TemporaryFolder) -> [(call: String, answer: String)] {
     let policy = folder.path("policy.lua")
     return [
       // Files.
@@ -33,6 +35,11 @@ struct ConfinementTests {
       ("openat -100 '/proc/self/mem' 2", "EACCES"), ("openat -100 '/tmp/moontap-escape' 0x41 384", "EACCES"),
       ("openat -100 '\(folder.path("new"))' 0x41 384", "EACCES"), ("openat -100 '\(policy)' 1", "EACCES"),
       ("unlink '\(policy)'", "EACCES"), ("rename '\(policy)' '\(policy).old'", "EPERM"),
+      ("renameat -100 '\(policy)' -100 '\(policy).old'", "EACCES"),
+      ("renameat -100 '\(policy)' -100 '\(recordings.path("policy.lua"))'", "EACCES"),
+      ("openat -100 '\(recordings.path("earlier.pcapng"))' 0", "EACCES"),
+      ("openat -100 '\(recordings.url.path)' 0x10000", "EACCES"),
+      ("openat -100 '\(recordings.path("new"))' 0x42 384", "EACCES"),
       ("truncate '\(policy)' 0", "EPERM"),
       ("fchmod @2 0x1ff", "EPERM"), ("fchown @2 65534 65534", "EPERM"), ("fchmodat -100 '\(policy)' 0x1ff", "EPERM"),
       ("mkdir '\(folder.path("new"))' 0x1ff", "EPERM"),
@@ -70,11 +77,14 @@ struct ConfinementTests {
   func forbidsAllButItsWork(isNobody: Bool) throws {
     let laboratory = try Laboratory()
     let policy = try laboratory.policy(#"source.eni("eni-web1")"#)
+    let recordings = try TemporaryFolder()
+    try recordings.write("", to: "earlier.pcapng")
     // What modes forbid nobody is no proof.
-    try laboratory.shell("chmod -R a+rwX \(laboratory.folder.url.path)")
-    let moontap = try laboratory.moontap(policy, as: isNobody ? Self.nobody : [])
+    try laboratory.shell("chmod -R a+rwX \(laboratory.folder.url.path) \(recordings.url.path)")
+    let moontap = try laboratory.moontap(
+      policy, ["--write", recordings.url.path, "--rotate-time", "1s", "--keep", "1"], as: isNobody ? Self.nobody : [])
     try laboratory.ping("-c 5 -i 0.005")
-    let (allowed, expected) = (allowed(laboratory.folder), expected(laboratory.folder))
+    let (allowed, expected) = (allowed(laboratory.folder), expected(laboratory.folder, recordings))
     let calls = (allowed + expected.map(\.call)).joined(separator: "\n") + "\n"
     let inject = Shell.root.appending(path: "Tests/Fixtures/live/inject.py").path
     let injected = try Shell.run(
@@ -88,6 +98,10 @@ struct ConfinementTests {
     try laboratory.ping("-c 5 -i 0.005")
     usleep(200_000)
     let summary = try moontap.stop().json()
+    let recording = try #require(summary["live"]?["recording"])
+    #expect(recording["packets"]?.integer == summary.mirror("m")?["collected"]?.packets)
+    #expect(recording["trouble"] == .null && recording["inUse"] == .null)
+    #expect(recording["removed"]?.integer == (recording["files"]?.integer ?? 0) - 1)
     #expect(summary.mirror("m")?["receivers"]?.array?.first?["delivered"]?.packets ?? 0 >= 20)
     #expect(summary["live"]?["confinement"]?["seccomp"]?.bool == true)
     #expect(summary["live"]?["confinement"]?["landlock"]?.integer ?? 0 >= 1)
