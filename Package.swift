@@ -92,7 +92,7 @@ let package = Package(
     .target(
       name: "CLuaShims", dependencies: ["CLua"],
       cSettings: [.treatAllWarnings(as: .error)]),
-    // C: packet rings, raw sockets, capabilities
+    // C: packet rings, raw sockets, capabilities, confinement
     .target(name: "CLiveShims", cSettings: [.treatAllWarnings(as: .error)]),
     .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
     .systemLibrary(name: "CPcap", providers: [.apt(["libpcap-dev"])]),

@@ -2,7 +2,7 @@ public import DataPath
 internal import Mirroring
 public import Wire
 
-/// What a live run counted of interfaces and receivers; a snapshot.
+/// What a live run counted of interfaces and receivers, and how it is confined; a snapshot.
 public struct LiveReport: Sendable {
   public struct Interface: Sendable {
     public struct Counts: Sendable, Hashable {
@@ -155,12 +155,17 @@ public struct LiveReport: Sendable {
 
   public var interfaces: [Interface]
   public var receivers: [Receiver]
+  public var confinement: Confinement.Report
   /// Those of the plan in force, in its order.
   public var mirrors: [Mirror]
 
-  public init(interfaces: [Interface], receivers: [Receiver], plan: MirrorPlan, loops: [Int: Loop], shed: [Shed]) {
+  public init(
+    interfaces: [Interface], receivers: [Receiver], plan: MirrorPlan, loops: [Int: Loop], shed: [Shed],
+    confinement: Confinement.Report
+  ) {
     self.interfaces = interfaces
     self.receivers = receivers
+    self.confinement = confinement
     var first = 0
     mirrors = plan.enabled.enumerated().map { entry, number in
       let count = plan.mirrors[number].receivers.count

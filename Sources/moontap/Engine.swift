@@ -39,17 +39,21 @@ final class Engine {
 
   /// - Parameters:
   ///   - hangup: where SIGHUP is heard.
+  ///   - mayReload: throws when a reload could not read its files.
   ///   - check: throws when a plan cannot be served.
   init(
     _ configuration: Configuration, _ input: InputOptions, _ traffic: TrafficOptions, hangup: Int32,
-    check: @escaping (MirrorPlan) throws -> Void
+    mayReload: @escaping @Sendable () throws -> Void = {}, check: @escaping (MirrorPlan) throws -> Void
   ) throws {
     try check(configuration.plan)
     self.configuration = configuration
     self.check = check
     requests = try EngineRequests()
     pipeline = try configuration.makePipeline(traffic)
-    make = { reload in try Configuration(input, traffic, reload: reload) }
+    make = { reload in
+      try mayReload()
+      return try Configuration(input, traffic, reload: reload)
+    }
     // What policies share is the same in all configurations of a run.
     let (make, shared) = (make, configuration.reload)
     reloader = Reloader(listeningTo: hangup) { try make(shared) }

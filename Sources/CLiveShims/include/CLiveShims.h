@@ -168,6 +168,26 @@ bool lv_has_capability(int capability);
    `user` is not -1. To be called before there are other threads. */
 bool lv_drop_privileges(int64_t user, int64_t group, lv_fault *fault);
 
+/* ---- confinement: for this thread and those that it makes, for ever; after no_new_privs ---- */
+
+/* What may be done below a folder: read files and lists of names; that, write, make and remove files; remove files only. */
+enum { LV_READ, LV_CHANGE, LV_REMOVE };
+
+typedef struct __attribute__((swift_attr("@safe"))) lv_folder {
+  const char *path;
+  uint8_t access;
+} lv_folder;
+
+/* Of the kernel's Landlock; 0 and a fault: there is none. */
+int lv_landlock_version(lv_fault *fault);
+/* Forbids every use of files but below the folders, listening at TCP ports, signals and abstract sockets of others, as far as the
+   version knows. Folders that cannot be reached are left out. */
+bool lv_landlock_enter(int version, const lv_folder *folders, size_t count, lv_fault *fault);
+
+bool lv_seccomp_is_known(lv_fault *fault);
+/* Only system calls of a run that has opened everything; others are EPERM. Other threads there are, too. */
+bool lv_seccomp_enter(lv_fault *fault);
+
 #pragma clang assume_nonnull end
 
 #endif

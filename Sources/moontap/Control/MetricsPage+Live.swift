@@ -77,7 +77,7 @@ extension MetricsPage {
   private func addShed(_ text: inout MetricsText) {
     text.family(
       "moontap_shed_copies", .counter,
-      help: "Copies that a budget had no room for: sent with headers only, or left out by samples, priority, or as too many.")
+      help: "Copies that a budget had no room for: cut to their headers, or left out, by the way of it.")
     for mirror in summary.live?.mirrors ?? [] {
       let ways = [
         ("headers", mirror.shed.headersOnly), ("sample", mirror.shed.sampled), ("priority", mirror.shed.byPriority),

@@ -1,4 +1,5 @@
 import Capture
+import Control
 import DataPath
 import Foundation
 import Inventory
@@ -9,8 +10,8 @@ import Policy
 
 /// The main job, live: frames of interfaces in, copies to receivers out.
 ///
-/// The way of a run: load and check everything -> open interfaces and sockets -> give up all rights but one -> judge, until
-/// SIGTERM or Ctrl-C -> close the interfaces, judge what still waits -> the summary.
+/// The way of a run: load and check everything -> open interfaces and sockets -> give up all rights but one, confine it
+/// -> judge, until SIGTERM or Ctrl-C -> close the interfaces, judge what still waits -> the summary.
 final class LiveRun {
   private let input: InputOptions
   private let traffic: TrafficOptions
@@ -19,6 +20,8 @@ final class LiveRun {
   private let source: LiveSource
   private let sink: CopySender
   private let door: ControlDoor
+  private let folders: ConfinedFolders
+  private let confinement: Confinement.Report
   private let watch: ReceiverWatch
   /// The last change of receivers' health that the pipeline knows.
   private var known = 0
@@ -38,6 +41,7 @@ final class LiveRun {
     configuration = try onScriptStack { try Configuration(input, traffic, changesStore: true) }
     configuration.warnings.complain()
     door = try control.open(isDefault: true, owner: user.map { (uid_t($0.id), gid_t($0.group)) })
+    folders = ConfinedFolders(input, socket: door.socket?.path)
     do throws(LiveError) {
       source = try LiveSource(
         configuration.plan, options: live.capture, compiler: configuration.compiler,
@@ -48,9 +52,11 @@ final class LiveRun {
         Terminal.complain("live: \(line.cleanLine())\n")
       }
       try Privileges.drop(to: user)
+      confinement = try Confinement.enter(folders.list)
     } catch {
       throw Problem(error)
     }
+    confinement.missing.map { Problem(code: "live.confinement", sentence: $0, isWarning: true) }.complain()
   }
 
   private static func user(_ name: String?) throws -> Privileges.User? {
@@ -75,12 +81,17 @@ final class LiveRun {
 
   /// - Parameter hangup: where SIGHUP is heard, see `Hangup`.
   func carryOut(hangup: Int32) throws -> OfflineRun.Outcome {
-    let engine = try Engine(configuration, input, traffic, hangup: hangup, check: checkInjection)
+    let mayReload: @Sendable () throws -> Void = { [folders, confinement] in
+      // Without Landlock a reload reads what the user may read.
+      if confinement.landlock != nil { try folders.check() }
+    }
+    let engine = try Engine(
+      configuration, input, traffic, hangup: hangup, mayReload: mayReload, check: checkInjection)
     engine.pipeline.leavesOutForeignCopies = true
-    engine.live = { [source, sink, watch, unowned engine] in
+    engine.live = { [source, sink, watch, confinement, unowned engine] in
       LiveReport(
         interfaces: source.report(), receivers: sink.report(watch.health), plan: engine.configuration.plan,
-        loops: sink.loops, shed: sink.shed)
+        loops: sink.loops, shed: sink.shed, confinement: confinement)
     }
     source.wake = engine.requests.wake
     Interrupt.catchSignals()

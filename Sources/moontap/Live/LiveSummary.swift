@@ -4,7 +4,7 @@ import Live
 import Mirroring
 import Wire
 
-/// What a summary says of the interfaces and receivers of a live run.
+/// What a summary says of the interfaces and receivers of a live run, and of its confinement.
 struct LiveSummary {
   let report: LiveReport
 
@@ -14,6 +14,12 @@ struct LiveSummary {
     let width =
       (report.interfaces.map(\.name.count) + report.receivers.map(\.destination.receiver.description.count)).max() ?? 0
     return report.interfaces.map { line($0, width) }.joined() + report.receivers.map { line($0, width) }.joined()
+      + "confinement: \(Self.words(report.confinement))\n"
+  }
+
+  private static func words(_ confinement: Confinement.Report) -> String {
+    (confinement.isFiltered ? "seccomp" : "no seccomp") + " · "
+      + (confinement.landlock.map { "Landlock ABI \($0)" } ?? "no Landlock")
   }
 
   private func line(_ interface: LiveReport.Interface, _ width: Int) -> String {
@@ -82,6 +88,10 @@ struct LiveSummary {
     [
       "interfaces": .array(report.interfaces.map(json)), "receivers": .array(report.receivers.map(json)),
       "mirrors": .array(report.mirrors.map(json)),
+      "confinement": [
+        "seccomp": .bool(report.confinement.isFiltered),
+        "landlock": report.confinement.landlock.map { .integer($0) } ?? .null,
+      ],
     ]
   }
 
