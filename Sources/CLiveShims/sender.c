@@ -103,13 +103,12 @@ size_t lv_send(int descriptor, const lv_end *end, const lv_datagram *datagrams, 
   struct mmsghdr messages[LV_SEND_LIMIT];
   struct iovec parts[LV_SEND_LIMIT][2];
   struct sockaddr_storage address;
-  bool is_bound = end->family == 0;
-  socklen_t size = is_bound ? 0 : address_of(end, &address);
+  socklen_t size = end ? address_of(end, &address) : 0;
   if (count > LV_SEND_LIMIT) count = LV_SEND_LIMIT;
   for (size_t i = 0; i < count; i++) {
     parts[i][0] = (struct iovec){(void *)datagrams[i].header, datagrams[i].header_length};
     parts[i][1] = (struct iovec){(void *)datagrams[i].body, datagrams[i].body_length};
-    messages[i].msg_hdr = (struct msghdr){is_bound ? NULL : &address, size, parts[i], 2, NULL, 0, 0};
+    messages[i].msg_hdr = (struct msghdr){end ? &address : NULL, size, parts[i], 2, NULL, 0, 0};
     messages[i].msg_len = 0;
   }
   *code = 0;

@@ -17,6 +17,8 @@ internal import Wire
   let name: SinkPlan.Destination
   private var end: lv_end
   private var descriptor: Int32 = -1
+  /// The socket is connected or bound, and need not be told with each copy where it goes.
+  private var knowsEnd = false
   private let options: SendOptions
   /// `none`: the interface's index.
   private var interface: Int32 = 0
@@ -58,7 +60,7 @@ internal import Wire
     let opened = unsafe lv_injector_open(found.index, Int32(clamping: options.queueByteCount), &fault)
     guard opened >= 0 else { throw LiveError("sending out of \(place.name)", fault) }
     if descriptor >= 0 { close(descriptor) }
-    (descriptor, interface) = (opened, found.index)
+    (descriptor, interface, knowsEnd) = (opened, found.index, true)
   }
 
   /// Asks anew for the route and its MTU.
@@ -66,8 +68,8 @@ internal import Wire
     // One that has gone may come back.
     if name.kind == .none { return (try? inject()) ?? () }
     // Each time: a route that went leaves the MTU of nothing behind.
-    let isRouted = unsafe lv_sender_connect(descriptor, &end)
-    let mtu = isRouted ? unsafe lv_sender_path_mtu(descriptor, &end) : 0
+    knowsEnd = unsafe lv_sender_connect(descriptor, &end)
+    let mtu = knowsEnd ? unsafe lv_sender_path_mtu(descriptor, &end) : 0
     pathMTU = mtu > 0 ? Int(mtu) : .max
   }
 
@@ -85,7 +87,9 @@ internal import Wire
     var hardErrors = 0
     while position < count {
       var code: Int32 = 0
-      let now = unsafe Int(lv_send(descriptor, &end, datagrams + position, count - position, &code))
+      let now = unsafe withUnsafePointer(to: end) { end in
+        unsafe Int(lv_send(descriptor, knowsEnd ? nil : end, datagrams + position, count - position, &code))
+      }
       counts.sent += UInt64(now)
       position += now
       guard position < count, code != 0 else { continue }

@@ -3,7 +3,9 @@ internal import Wire
 
 /// The headers of a route's copies. The kernel makes the outer IP header: what templates hold in front of the tunnel's is
 /// left out.
-struct Wrapping {
+///
+/// A class: looked up for every copy, it must not be copied.
+final class Wrapping: Sendable {
   /// For frames with an Ethernet header, and for those that are given one.
   let plain: EncapsulationTemplate
   let dressed: EncapsulationTemplate

@@ -104,7 +104,7 @@ void lv_wait(const int *descriptors, size_t count, int timeout_ms);
 /* ---- sending ---- */
 
 typedef struct lv_end {
-  uint8_t family; /* 4 or 6; 0: wherever the socket is bound to */
+  uint8_t family; /* 4 or 6 */
   uint8_t address[16];
 } lv_end;
 
@@ -127,8 +127,8 @@ typedef struct __attribute__((swift_attr("@safe"))) lv_datagram {
 /* Datagrams in one call of lv_send at most. */
 enum { LV_SEND_LIMIT = 128 };
 
-/* sendmmsg(2), which does not wait. Returns how many went; `code` is the errno that stopped it, 0 if all went. */
-size_t lv_send(int descriptor, const lv_end *end, const lv_datagram *datagrams, size_t count, int *code);
+/* sendmmsg(2), which does not wait. Without an end: to whom the socket is connected or bound. Returns how many went; `code` is the errno that stopped it, 0 if all went. */
+size_t lv_send(int descriptor, const lv_end *_Nullable end, const lv_datagram *datagrams, size_t count, int *code);
 
 /* ---- health of receivers ---- */
 
