@@ -4,7 +4,8 @@ import Foundation
 import Testing
 
 /// Network namespaces: a host with a bridge and the interfaces tap-web1 and tap-web2, behind which stand web1 (10.20.1.11) and
-/// web2 (10.20.1.12); a receiver (10.20.9.10) with a `vxlan` device for VNI 7. Gone with the last reference.
+/// web2 (10.20.1.12); a receiver (10.20.9.10) with a `vxlan` device for VNI 7. The bridge sends nothing of its own (IGMP). Gone with
+/// the last reference.
 final class Laboratory {
   /// Why there can be none here; nil: there can.
   static let missing: String? = {
@@ -36,7 +37,7 @@ final class Laboratory {
         ip netns add $n; ip -n $n link set lo up
         ip netns exec $n sh -c 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6'
       done
-      ip -n \(host) link add br0 type bridge; ip -n \(host) link set br0 up
+      ip -n \(host) link add br0 type bridge mcast_snooping 0; ip -n \(host) link set br0 up
       """)
     for web in [1, 2] { try plug(web) }
     try shell(
