@@ -15,7 +15,10 @@ import Testing
     try folder.write(
       #"{"format": "moontap.waivers/1", "waivers": [{"id": "TLS-001", "key": "version*", "reason": "goes in March"}]}"#,
       to: "w.json")
-    let captures = Shell.root.appending(path: "examples/audits/captures").path
+    // By the longest of paths, whose names have no place to break: it must not make the page wider.
+    let captures = folder.path(String(repeating: "long", count: 40))
+    let originals = Shell.root.appending(path: "examples/audits/captures").path
+    try FileManager.default.copyItem(atPath: originals, toPath: captures)
     let finished = try Shell.moontap(
       [
         "audit", "examples/audits", folder.path("f.lua"), "--inventory", "examples/audits/configurations/shop.json",

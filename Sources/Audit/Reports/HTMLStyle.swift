@@ -8,7 +8,7 @@ enum HTMLStyle {
       --good: #6cc596; } }
     * { box-sizing: border-box; }
     body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
-    main { max-width: 62rem; margin: 0 auto; padding: 1rem; }
+    main { max-width: 62rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
     h1 { font-size: 1.5rem; margin: .5rem 0; }
     h2 { font-size: 1.15rem; margin: 2rem 0 .6rem; }
     h3 { font-size: 1rem; margin: 0 0 .2rem; font-weight: 600; overflow-wrap: anywhere; }
@@ -49,7 +49,7 @@ enum HTMLStyle {
     dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; }
     summary { cursor: pointer; overflow-wrap: anywhere; } .packets { padding-left: 1.1rem; }
     .packets summary { text-indent: -1.1rem; }
-    .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .9rem; }
+    .wide { overflow-x: auto; } table { overflow-wrap: normal; border-collapse: collapse; width: 100%; font-size: .9rem; }
     th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
     .number { text-align: right; font-variant-numeric: tabular-nums; }
     tr.error td { color: var(--high); } tr.pass td:nth-child(3) { color: var(--good); } tr.skipped td { color: var(--dim); }
