@@ -136,11 +136,19 @@ final class Configuration {
 
   func makePipeline(_ traffic: TrafficOptions) throws -> Pipeline {
     let bindings = try traffic.recorded.bindings().map { ($0.file, $0.eni) }
-    return makePipeline(boundENIs: Dictionary(bindings, uniquingKeysWith: { first, _ in first }))
+    return try makePipeline(boundENIs: Dictionary(bindings, uniquingKeysWith: { first, _ in first }))
   }
 
-  func makePipeline(boundENIs: [String: String]) -> Pipeline {
-    let pipeline = Pipeline(plan: plan, scripts: policies, compiler: compiler, boundENIs: boundENIs)
+  func makePipeline(boundENIs: [String: String]) throws -> Pipeline {
+    let pipeline: Pipeline
+    do throws(OutOfMemory) {
+      pipeline = try Pipeline(plan: plan, scripts: policies, compiler: compiler, boundENIs: boundENIs)
+    } catch {
+      throw Problem(
+        code: "memory", sentence: "\(error)",
+        hint: "\(options.conversationLimit) conversations may be remembered: --conversations takes fewer", exit: .failed
+      )
+    }
     begin(in: pipeline)
     return pipeline
   }

@@ -135,18 +135,16 @@ final class LiveRun {
   }
 
   private func makeCrew() throws -> Crew {
-    do throws(LiveError) {
-      var workers: [Worker] = []
-      for (index, other) in configuration.others.enumerated() {
-        workers.append(
-          try Worker(
-            other, other.makePipeline(boundENIs: [:]), otherSinks[index], source.readers[index + 1],
-            Lookout(watch, board, worker: index + 1)))
+    let workers = try configuration.others.enumerated().map { index, other in
+      let pipeline = try other.makePipeline(boundENIs: [:])
+      let lookout = Lookout(watch, board, worker: index + 1)
+      do throws(LiveError) {
+        return try Worker(other, pipeline, otherSinks[index], source.readers[index + 1], lookout)
+      } catch {
+        throw Problem(error)
       }
-      return Crew(workers)
-    } catch {
-      throw Problem(error)
     }
+    return Crew(workers)
   }
 
   /// Called while no other worker judges.
