@@ -123,7 +123,6 @@ final class LiveRun {
       startThreads()
       defer { watch.stop() }
       engine.begin()
-      engine.crew.start { [requests = engine.requests] in requests.nudge() }
       try judgeAll(engine)
       let isInterrupted = Interrupt.isRequested && Interrupt.ending == .interrupted
       let summary = try engine.summary(isInterrupted: isInterrupted)
@@ -193,6 +192,7 @@ final class LiveRun {
       engine.stop(sink)
       recording?.finish()
     }
+    try engine.crew.start { [requests = engine.requests] in requests.nudge() }
     var isStopping = false
     while true {
       if Interrupt.isRequested, !isStopping {
