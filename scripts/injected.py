@@ -1,8 +1,9 @@
-"""System calls that fail: each of several on its 1st to 20th call after the program has begun its work, by `strace -e inject`,
-in an offline run and in a live one. For scripts/faults --inject.
+"""System calls that fail: each of several on its 1st to 20th call, by `strace -e inject`, in an offline run and in a live one. For
+scripts/faults --inject.
 
-What the loader and the C library do before the program opens its first file is left out: those faults are theirs. Where a run makes a call less often than that,
-or never, there is nothing to inject. The n-th call is counted for each thread by itself, as strace does.
+The program waits for its inventory, which comes through a FIFO, until strace has attached itself: what the loader and the C library did
+before is left out, since those faults are theirs. Where a run makes a call less often than that, or never, there is nothing to inject.
+The n-th call is counted for each thread by itself, as strace does.
 
 A fault is well met if the run ends by itself, without a signal, and: with 0 only if the output is whole (offline: byte for byte that
 of a run without a fault; live: everything adds up, up to what the sender sent and the receiver got); else the error is told.
@@ -45,24 +46,92 @@ MOST = 20
 
 
 class Way:
-    """A run of one kind. `run(wrapper)` gives its exit code and what is wrong with its result."""
+    """A run of one kind. `run(options)` gives its exit code and what is wrong with its result; options are strace's, nil for none."""
 
-    def __init__(self, laboratory):
+    def __init__(self, laboratory, inventory):
         self.laboratory = laboratory
+        self.trace = laboratory.path("trace")
+        self.fifo = laboratory.path("inventory.fifo")
+        with open(inventory, encoding="utf-8") as file:
+            self.inventory = file.read()
+        self.tracer = None
+
+    def make_fifo(self):
+        for path in (self.fifo, self.trace):
+            if os.path.exists(path):
+                os.remove(path)
+        os.mkfifo(self.fifo)
+
+    def begun(self, child, options):
+        """Attaches strace, then gives the program its inventory."""
+        if options is not None:
+            # It stands before its inventory, with all that the loader does behind it.
+            wait(lambda: child.poll() is not None or "inventory.fifo" in opening(child.pid))
+            self.tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", self.trace, *options, "-p", str(child.pid)])
+            wait(lambda: child.poll() is not None or is_traced(child.pid))
+        try:
+            wait(lambda: child.poll() is not None or self.feed())
+        except BrokenPipeError:
+            pass
+
+    def feed(self):
+        try:
+            descriptor = os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return False
+        os.set_blocking(descriptor, True)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(self.inventory)
+        return True
+
+    def ended(self):
+        if self.tracer:
+            self.tracer.wait(10)
+            self.tracer = None
+
+
+def wait(condition, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.005)
+
+
+def opening(pid):
+    """The path that a thread of the process waits to open, as far as it can be seen: openat's second argument is one in its memory."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{thread}/syscall", encoding="ascii") as file:
+                words = file.read().split()
+            if len(words) > 3 and words[0] in ("257", "56"):  # openat of x86-64, of ARM64
+                with open(f"/proc/{pid}/mem", "rb") as memory:
+                    memory.seek(int(words[2], 16))
+                    return memory.read(256).split(b"\0")[0].decode(errors="replace")
+        except (OSError, ValueError):
+            continue
+    return ""
+
+
+def is_traced(pid):
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+        return all("TracerPid:\t0\n" not in open(f"/proc/{pid}/task/{task}/status", encoding="utf-8").read() for task in tasks)
+    except OSError:
+        return False
 
 
 class Offline(Way):
     name = "offline"
 
-    def prepare(self):
+    def __init__(self, laboratory):
         examples = os.path.join(ROOT, "examples")
+        super().__init__(laboratory, f"{examples}/inventories/campus.json")
         self.command = [
-            self.laboratory.moontap, "run", f"{examples}/policies/web-to-ids.lua", "--inventory",
-            f"{examples}/inventories/campus.json", "--read", f"{examples}/captures/campus.pcap", "--write",
-            self.laboratory.path("copies"),
+            laboratory.moontap, "run", f"{examples}/policies/web-to-ids.lua", "--inventory", self.fifo,
+            "--read", f"{examples}/captures/campus.pcap", "--write", laboratory.path("copies"),
         ]
-        self.first = "web-to-ids.lua"
-        status, _ = self.run([])
+
+    def prepare(self):
+        status, _ = self.run(None)
         assert status == 0
         self.whole = self.digest()
 
@@ -71,13 +140,20 @@ class Offline(Way):
         names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
         return [(name, hashlib.sha256(open(os.path.join(folder, name), "rb").read()).hexdigest()) for name in names]
 
-    def run(self, wrapper):
+    def run(self, options):
         shutil.rmtree(self.laboratory.path("copies"), ignore_errors=True)
+        self.make_fifo()
         with open(self.laboratory.path("said"), "w") as said, open(self.laboratory.path("summary"), "w") as summary:
+            child = subprocess.Popen(self.command, stdout=summary, stderr=said)
+            self.begun(child, options)
             try:
-                status = subprocess.run(wrapper + self.command, stdout=summary, stderr=said, timeout=20).returncode
+                status = child.wait(20)
             except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
                 return None, ["does not end"]
+            finally:
+                self.ended()
         wrong = []
         if status == 0 and hasattr(self, "whole"):
             if self.digest() != self.whole:
@@ -89,16 +165,27 @@ class Offline(Way):
 
 class Live(Way):
     name = "live"
-    first = "policy.lua"
+
+    def __init__(self, laboratory):
+        super().__init__(laboratory, laboratory.path("inventory.json"))
 
     def prepare(self):
-        status, wrong = self.run([])
+        status, wrong = self.run(None)
         assert status == 0 and not wrong, wrong
 
-    def run(self, wrapper):
+    def run(self, options):
+        try:
+            return self.run_once(options)
+        finally:
+            self.ended()
+
+    def run_once(self, options):
         lab = self.laboratory
         before = lab.counter("w1", "eth0", "tx_packets"), lab.counter("r", "vx0", "rx_packets")
-        engine = lab.engine("--capture-wait", "1", "--recovery", "1", "--probe", "icmp", wrapper=wrapper)
+        self.make_fifo()
+        engine = lab.engine(
+            "--capture-wait", "1", "--recovery", "1", "--probe", "icmp", inventory="inventory.fifo",
+            begun=lambda child: self.begun(child, options))
         if lab.is_ready:
             run(*lab.inside("w1", "ping", "-q", "-c", "30", "-i", "0.02", "-W", "1", "10.20.1.12"))
             time.sleep(0.1)
@@ -127,45 +214,26 @@ class Live(Way):
         return status, wrong
 
 
-def calls(way, trace):
-    """Of the thread that makes a call most often: how often before the program's work begins, and how often then."""
-    wrapper = ["strace", "-D", "-f", "-qq", "-o", trace, "-e", "trace=" + ",".join("?" + call for call in CALLS)]
-    way.run(wrapper)
-    time.sleep(0.2)
-    before, after = {}, {}
-    has_begun = False
-    for line in open(trace):
+def calls(way):
+    """How often the thread that makes a call most often makes it."""
+    way.run(["-e", "trace=" + ",".join("?" + call for call in CALLS)])
+    counts = {}
+    for line in open(way.trace):
         found = re.match(r"(\d+) +(\w+)\(", line)
-        if not found:
-            continue
-        thread, call = found.groups()
-        if call == "openat" and way.first in line:
-            has_begun = True
-        counts = after if has_begun else before
-        counts.setdefault(call, Counter())[thread] += 1
-    busiest = {call: threads.most_common(1)[0] for call, threads in after.items()}
-    return {call: (before.get(call, Counter())[thread], count) for call, (thread, count) in busiest.items()}
+        if found:
+            counts.setdefault(found.group(2), Counter())[found.group(1)] += 1
+    return {call: max(threads.values()) for call, threads in counts.items()}
 
 
-def faults(way, trace):
-    counts = calls(way, trace)
+def faults(way):
+    counts = calls(way)
     plan = {}
     for call, errors in CALLS.items():
-        before, after = counts.get(call, (0, 0))
-        for number in range(1, min(MOST, after) + 1):
+        for number in range(1, min(MOST, counts.get(call, 0)) + 1):
             # Two errors each, in turn, and every error on the first call.
             chosen = errors if number == 1 else [errors[number % len(errors)], errors[(number + 1) % len(errors)]]
-            plan |= {(call, error, before + number): None for error in chosen}
+            plan |= {(call, error, number): None for error in chosen}
     return list(plan)
-
-
-def is_reached(way, trace):
-    """The fault was injected, and not into the loader."""
-    if not os.path.exists(trace):
-        return False
-    text = open(trace).read()
-    injected = text.find("(INJECTED)")
-    return injected >= 0 and way.first in text[:injected]
 
 
 def verdict(way, status, wrong):
@@ -177,25 +245,19 @@ def verdict(way, status, wrong):
 
 
 def inject(laboratory, sample):
-    trace = laboratory.path("trace")
     table, failures, total = {}, [], 0
     ways = [Offline(laboratory), Live(laboratory)]
     plans = []
     for way in ways:
         way.prepare()
-        plans += [(way, *fault) for fault in faults(way, trace)]
+        plans += [(way, *fault) for fault in faults(way)]
     if sample:
         plans = plans[:: max(1, len(plans) // sample)][:sample]
     print(f"{len(plans)} faults", flush=True)
     for way, call, error, number in plans:
-        if os.path.exists(trace):
-            os.remove(trace)
-        rule = f"inject={call}:error={error}:when={number}"
-        status, wrong = way.run(
-            ["strace", "-D", "-f", "-qq", "-o", trace, "-e", f"trace={call},openat", "-e", rule])
-        time.sleep(0.02)
+        status, wrong = way.run(["-e", "trace=" + call, "-e", f"inject={call}:error={error}:when={number}"])
         row = table.setdefault((way.name, call), Counter())
-        if not is_reached(way, trace):
+        if not os.path.exists(way.trace) or "(INJECTED)" not in open(way.trace).read():
             row["not reached"] += 1
             continue
         total += 1

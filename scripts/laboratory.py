@@ -144,10 +144,13 @@ class Laboratory:
             time.sleep(0.01)
         return True
 
-    def engine(self, *more, wrapper=()):
+    def engine(self, *more, inventory="inventory.json", begun=None):
+        """A live engine; `begun` is called with it before it is waited for."""
         child = self.start(
-            "h", *wrapper, self.moontap, "run", self.path("policy.lua"), "--inventory", self.path("inventory.json"),
+            "h", self.moontap, "run", self.path("policy.lua"), "--inventory", self.path(inventory),
             "--live", "--json", *more, out="summary", err="said")
+        if begun:
+            begun(child)
         self.is_ready = self.await_text(child, "said", "capturing on")
         return child
 
