@@ -70,6 +70,11 @@ internal import Wire
   public var leavesOutForeignCopies = false
   var recordNumber: UInt64 = 0
 
+  /// Nanoseconds of scripts by mirror, as far as their `ScriptTime` was told; nil: nothing yet of this plan.
+  private var scriptTimeTold: [UInt64]?
+  /// Set by a plan that wants them told.
+  private var timesScripts: Bool
+
   /// What goes with answers that scripts' hosts remember, see Pipeline+Recall.swift.
   var recall = RecallState()
 
@@ -100,6 +105,7 @@ internal import Wire
     self.compiler = compiler
     judge = Judge(plan: plan)
     wantsFlowHash = !plan.program.thresholds.isEmpty
+    timesScripts = false
     cells = CounterCells(
       mirrors: plan.entries.count, origins: plan.inventory.enis.count + plan.inventory.subnets.count)
     conversations = ConversationTable(
@@ -117,6 +123,7 @@ internal import Wire
     self.boundENIs = Self.boundENIs(boundENIs, plan)
     capturedENIs = Set(self.boundENIs.values)
     beginRecalling()
+    beginTimingScripts()
   }
 
   // MARK: Interfaces
@@ -181,11 +188,29 @@ internal import Wire
     } else {
       unsafe judge(batch.frames, batch.count, wantsCopies: false)
     }
+    if timesScripts { tellScriptTime() }
     if copies.count > 0, let sink { try deliver(batch, interfaces, sink) }
     copies.removeAll()
   }
 
   // MARK: Delivery
+
+  private func tellScriptTime() {
+    let mirrors = plan.sinkPlan.mirrors
+    let now = mirrors.indices.map { mirror in scripts.reduce(0) { $0 + $1.nanoseconds(mirror: mirror) } }
+    // What hosts took before the plan was told then.
+    let told = scriptTimeTold ?? now
+    for (mirror, known) in mirrors.enumerated() where now[mirror] > told[mirror] {
+      known.scriptTime?.add(now[mirror] - told[mirror])
+    }
+    scriptTimeTold = zip(told, now).map(max)
+  }
+
+  /// Of the plan in force.
+  func beginTimingScripts() {
+    timesScripts = plan.sinkPlan.mirrors.contains { $0.scriptTime != nil }
+    scriptTimeTold = nil
+  }
 
   private func deliver(_ batch: FrameBatch, _ interfaces: [CaptureInterface], _ sink: any FrameSink) throws {
     try unsafe sink.deliver(copies.base, count: copies.count, frames: batch.frames, interfaces: interfaces) {

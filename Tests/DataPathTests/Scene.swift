@@ -162,6 +162,10 @@ final class FakeScriptHost: ScriptHost {
   private(set) var timersRun: [Int64] = []
   var timerEvery: Int64 = 0
   private(set) var nextTimer = Int64.max
+  /// Nanoseconds by mirror.
+  var taken: [Int: UInt64] = [:]
+
+  func nanoseconds(mirror: Int) -> UInt64 { taken[mirror, default: 0] }
 
   func judge(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptAnswer {
     unsafe note(packet.pointee.flow)

@@ -201,4 +201,26 @@ struct LiveSendingTests {
     let reasons = ["sampled", "byPriority", "overBudget"].compactMap { shed[$0]?.integer }
     #expect(reasons.reduce(0, +) == throttled && mirror["collected"]?.packets ?? 0 >= 3000)
   }
+
+  @Test func aMirrorOverItsShareOfAProcessorShedsAndNoOther() throws {
+    let laboratory = try Laboratory()
+    let mirrors = [("m", "budget = { cpu = 1 },"), ("free", "")].map {
+      """
+      mirror { name = "\($0)", vpc = "vpc-shop", source = source.eni("eni-web1"), direction = "out", \($1)
+        filter = filter.quintuple { protocol = "icmp" },
+        target = target.receivers("10.20.9.10", { encapsulation = { vni = 7 } }) }
+      """
+    }
+    let policy = try laboratory.folder.write(mirrors.joined(separator: "\n"), to: "policy.lua")
+    let moontap = try laboratory.moontap(policy)
+    try laboratory.ping("-f -c 20000")
+    try moontap.hear("mirror m: over a budget")
+    let summary = try moontap.stop().json()
+    func throttled(_ name: String) -> Int? {
+      summary.mirror(name)?["receivers"]?.array?.first?["drops"]?["throttled"]?.packets
+    }
+    #expect(throttled("m") ?? 0 > 5000 && throttled("free") == 0)
+    let states = summary["live"]?["mirrors"]?.array?.compactMap { $0["overBudget"]?.integer }
+    #expect(states?.count == 2 && states?.last == 0)
+  }
 }

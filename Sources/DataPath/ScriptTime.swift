@@ -1,0 +1,13 @@
+internal import Synchronization
+
+/// Processor time that scripts take for one mirror: pipelines add, who keeps its budget takes.
+public final class ScriptTime: Sendable {
+  private let nanoseconds = Atomic<UInt64>(0)
+
+  public init() {}
+
+  func add(_ taken: UInt64) { nanoseconds.wrappingAdd(taken, ordering: .relaxed) }
+
+  /// What was added since it was asked last.
+  public func take() -> UInt64 { nanoseconds.exchange(0, ordering: .relaxed) }
+}

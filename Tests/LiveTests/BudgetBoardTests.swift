@@ -1,0 +1,294 @@
+import Dispatch
+import Mirroring
+import SeededRandom
+import Synchronization
+import Testing
+
+@testable import DataPath
+@testable import Live
+
+/// What was sent in the window at hand, by the rule that a window begins at the first look 100 ms or more after the last
+/// one's beginning, whoever looks.
+private struct Windows {
+  private let mirrors: [SinkPlan.Mirror]
+  private let host: MirrorBudget
+  private var begun: Int64?
+  private var sent: [Load]
+  private(set) var passed = 0
+  /// Windows that had more than their budget, in words.
+  private(set) var broken: [String] = []
+
+  init(_ mirrors: [SinkPlan.Mirror], _ host: MirrorBudget) {
+    (self.mirrors, self.host) = (mirrors, host)
+    sent = mirrors.map { _ in Load() }
+  }
+
+  mutating func look(_ time: Int64) {
+    if let begun, time - begun < 100_000_000 { return }
+    if begun != nil { passed += 1 }
+    begun = time
+    sent = mirrors.map { _ in Load() }
+  }
+
+  mutating func send(_ mirror: Int, _ load: Load) {
+    sent[mirror] += load
+    check("mirror \(mirror)", sent[mirror], mirrors[mirror].budget)
+    check("host", sent.reduce(into: Load()) { $0 += $1 }, host)
+  }
+
+  private mutating func check(_ who: String, _ load: Load, _ budget: MirrorBudget?) {
+    let isOver =
+      load.packets > (budget?.packets ?? .max) / 10 || load.bits > (budget?.bits ?? .max) / 10
+      || load.nanoseconds > (budget?.cpu ?? 1 << 30) * 1_000_000
+    if isOver { broken.append("\(who) in window \(passed): \(load)") }
+  }
+}
+
+/// Several workers at one board.
+private struct Workers {
+  let board: BudgetBoard
+  var throttles: [Throttle]
+  var sent = 0
+  var offered = 0
+
+  init(_ count: Int, _ plan: SinkPlan, _ host: HostBudget = HostBudget(), taken: TakenTime = TakenTime()) {
+    let board = BudgetBoard(host, taken: taken.take)
+    self.board = board
+    throttles = (0..<count).map { _ in Throttle(plan, board) }
+  }
+
+  /// Copies of one worker, in one batch, to the first mirror.
+  mutating func batch(_ worker: Int, at time: Int64, copies: Int, _ random: inout SeededGenerator) {
+    throttles[worker].begin(at: time)
+    for _ in 0..<copies {
+      let key = UInt16(random.below(1 << 16))
+      let answer = throttles[worker].judge(mirror: 0, key: key, bits: 8000, headerBits: 1600)
+      if answer != .leave { sent += 1 }
+    }
+    throttles[worker].end()
+    offered += copies
+  }
+}
+
+@Suite struct BudgetBoardTests {
+  private static func plan(_ mirrors: SinkPlan.Mirror...) -> SinkPlan {
+    SinkPlan(routes: [], origins: [], mirrors: mirrors)
+  }
+
+  private static func randomBudget(_ random: inout SeededGenerator, cpu: Bool = true) -> MirrorBudget {
+    MirrorBudget(
+      bits: random.chance(60) ? UInt64(10_000 * (1 + random.below(3000))) : nil,
+      packets: random.chance(60) ? UInt64(10 * (1 + random.below(300))) : nil,
+      cpu: cpu && random.chance(40) ? UInt64(1 + random.below(40)) : nil)
+  }
+
+  /// Traffic of any kind, batches in any order, workers that are some milliseconds behind, plans that come into force, go back
+  /// and come again.
+  @Test(arguments: 1...40 as ClosedRange<UInt64>)
+  func noWindowOfAllWorkersTogetherSendsMoreThanItsBudget(_ seed: UInt64) {
+    var random = SeededGenerator(seed: seed)
+    let mirrors = (0..<3).map { _ in
+      SinkPlan.Mirror(
+        budget: random.chance(70) ? Self.randomBudget(&random) : nil, priority: random.below(3) * 40,
+        scriptTime: ScriptTime())
+    }
+    var host = HostBudget()
+    host.limits = Self.randomBudget(&random, cpu: false)
+    if random.chance(30) { host.cpuShare = 0.2 }
+    let taken = TakenTime()
+    var workers = Workers(1 + random.below(5), Self.plan(mirrors[0], mirrors[1], mirrors[2]), host, taken: taken)
+    var windows = Windows(mirrors, host.limits)
+    var levels: [UInt64: [ShedLevel]] = [:]
+    var counts = (offered: [0, 0, 0], sent: [0, 0, 0], left: [0, 0, 0] as [UInt64])
+    func close(_ worker: Int) {
+      for (mirror, shed) in workers.throttles[worker].shed.enumerated() {
+        counts.left[mirror] += shed.sampled + shed.overBudget + shed.byPriority
+      }
+    }
+    var time: Int64 = 5_000_000_000
+    for _ in 0..<4000 {
+      time += Int64(random.below(random.chance(1) ? 400_000_000 : 4_000_000))
+      if random.chance(1) {
+        let isLess = random.chance(50)
+        for worker in workers.throttles.indices {
+          close(worker)
+          let plan = isLess ? Self.plan(mirrors[0]) : Self.plan(mirrors[0], mirrors[1], mirrors[2])
+          if random.chance(50) { workers.throttles[worker] = Throttle(plan, workers.board) }
+          workers.throttles[worker] = Throttle(
+            Self.plan(mirrors[0], mirrors[1], mirrors[2]), workers.board)
+        }
+      }
+      let worker = random.below(workers.throttles.count)
+      let seen = time - Int64(random.below(5_000_000))
+      windows.look(seen)
+      workers.throttles[worker].begin(at: seen)
+      let number = workers.board.windows
+      levels[number] = levels[number] ?? workers.throttles[worker].levels
+      #expect(workers.throttles[worker].levels == levels[number])
+      for _ in 0..<random.below(60) {
+        let mirror = random.below(3)
+        let bits = UInt64(100 + random.below(12_000))
+        let cost = UInt64(random.below(5000))
+        counts.offered[mirror] += 1
+        let answer = workers.throttles[worker].judge(
+          mirror: mirror, key: UInt16(random.below(1 << 16)), bits: bits, headerBits: bits / 5, cost: cost)
+        taken.add(300)
+        guard answer != .leave else { continue }
+        taken.add(cost)
+        counts.sent[mirror] += 1
+        windows.send(mirror, Load(packets: 1, bits: answer == .headers ? bits / 5 : bits, nanoseconds: cost))
+      }
+      workers.throttles[worker].end()
+    }
+    for worker in workers.throttles.indices { close(worker) }
+    #expect(windows.broken == [] && windows.passed > 30)
+    for mirror in 0..<3 { #expect(counts.offered[mirror] == counts.sent[mirror] + Int(counts.left[mirror])) }
+  }
+
+  /// - Returns: what was sent of 5,000 packets/s in 10 s, by whoever is told to send.
+  private func sent(workers count: Int, _ worker: (Int) -> Int) -> Int {
+    var random = SeededGenerator(seed: 4)
+    var workers = Workers(count, Self.plan(SinkPlan.Mirror(budget: MirrorBudget(packets: 1300))))
+    for millisecond in 0..<10_000 {
+      workers.batch(worker(millisecond), at: 1_000_000 * Int64(millisecond + 1), copies: 5, &random)
+    }
+    #expect(workers.offered == 50_000)
+    return workers.sent
+  }
+
+  @Test func itIsAllTheSameWhichWorkerHasTheTraffic() {
+    // One conversation in four is 1,250 packets/s.
+    let alone = sent(workers: 1) { _ in 0 }
+    #expect((11_500...13_000).contains(alone))
+    #expect(sent(workers: 4) { _ in 2 } == alone)
+    #expect(sent(workers: 4) { $0 % 4 } == alone)
+    #expect(sent(workers: 4) { $0 / 1000 % 4 } == alone)
+  }
+
+  @Test func sheddingIsToldAsLongAsItGoesOn() {
+    var random = SeededGenerator(seed: 5)
+    var workers = Workers(2, Self.plan(SinkPlan.Mirror(budget: MirrorBudget(packets: 100))))
+    func isNow() -> [Bool] { workers.throttles.map { $0.shed[0].isNow } }
+    for millisecond in 0..<500 { workers.batch(0, at: 1_000_000 * Int64(millisecond + 1), copies: 5, &random) }
+    #expect(isNow() == [true, false])
+    // The first has no copies any more, and cannot say that it is over.
+    for millisecond in 5..<20 { workers.batch(1, at: 100_000_000 * Int64(millisecond + 1), copies: 1, &random) }
+    #expect(isNow() == [false, false])
+    let sum = workers.throttles.map { $0.shed[0] }.reduce(LiveReport.Shed(), +)
+    #expect(sum.sampled + sum.overBudget == UInt64(workers.offered - workers.sent))
+  }
+
+  @Test func aPlanThatComesIntoForceGivesNobodyTwiceItsBudget() {
+    var random = SeededGenerator(seed: 6)
+    let mirror = SinkPlan.Mirror(budget: MirrorBudget(packets: 100))
+    var workers = Workers(2, Self.plan(mirror))
+    for round in 0..<40 {
+      let plan = round % 2 == 0 ? Self.plan(mirror, SinkPlan.Mirror(priority: 3)) : Self.plan(mirror)
+      for worker in 0..<2 { workers.throttles[worker] = Throttle(plan, workers.board) }
+      workers.batch(round % 2, at: 1_000_000_000 + 1_000_000 * Int64(round), copies: 20, &random)
+    }
+    #expect(workers.sent == 10)
+    // The second sender cannot serve a plan, so the first goes back to the one that the second still has.
+    workers.throttles[0] = Throttle(Self.plan(SinkPlan.Mirror(priority: 3)), workers.board)
+    workers.throttles[0] = Throttle(Self.plan(mirror), workers.board)
+    for worker in 0..<2 { workers.batch(worker, at: 1_050_000_000, copies: 20, &random) }
+    #expect(workers.sent == 10)
+  }
+
+  // MARK: Threads
+
+  @Test func threadsKeepABudgetTogether() {
+    let (threads, batches, perBatch) = (4, 1500, 20)
+    let plan = Self.plan(SinkPlan.Mirror(budget: MirrorBudget(bits: 20_000_000, packets: 1000, cpu: 90)))
+    var host = HostBudget()
+    host.limits.packets = 800
+    let board = BudgetBoard(host)
+    let clock = Atomic<Int64>(1_000_000_000)
+    let sent = Atomic<UInt64>(0)
+    let left = Atomic<UInt64>(0)
+    let isOver = Atomic<UInt64>(0)
+    DispatchQueue.concurrentPerform(iterations: threads) { thread in
+      var random = SeededGenerator(seed: UInt64(thread))
+      var throttle = Throttle(plan, board)
+      for _ in 0..<batches {
+        throttle.begin(at: clock.wrappingAdd(1_000_000, ordering: .sequentiallyConsistent).newValue)
+        for _ in 0..<perBatch {
+          let key = UInt16(random.below(1 << 16))
+          let answer = throttle.judge(mirror: 0, key: key, bits: 8000, headerBits: 1000, cost: 1000)
+          if answer != .leave { sent.wrappingAdd(1, ordering: .sequentiallyConsistent) }
+        }
+        throttle.end()
+        // No more windows have been closed than have passed; what was sent is looked at first, since both go on.
+        let soFar = sent.load(ordering: .sequentiallyConsistent)
+        let passed = UInt64(clock.load(ordering: .sequentiallyConsistent) - 1_000_000_000) / 100_000_000
+        if soFar > 80 * (passed + 1) { isOver.wrappingAdd(1, ordering: .relaxed) }
+      }
+      let shed = throttle.shed[0]
+      left.wrappingAdd(shed.sampled + shed.overBudget + shed.byPriority, ordering: .relaxed)
+    }
+    #expect(isOver.load(ordering: .relaxed) == 0 && sent.load(ordering: .relaxed) > 80)
+    let all = sent.load(ordering: .relaxed) + left.load(ordering: .relaxed)
+    #expect(all == UInt64(threads * batches * perBatch))
+  }
+
+  @Test func threadsTakeNoMoreThanThereIs() {
+    let allowance = Allowances(limit: 1000)
+    let taken = Atomic<UInt64>(0)
+    DispatchQueue.concurrentPerform(iterations: 4) { thread in
+      for turn in 0..<20_000 {
+        let amount = UInt64(1 + turn % 7)
+        if allowance.only.take(amount) { taken.wrappingAdd(amount, ordering: .relaxed) }
+        if thread == 0, turn % 100 == 99 { allowance.only.begin(1000) }
+      }
+    }
+    // 200 windows after the first.
+    #expect(taken.load(ordering: .relaxed) <= 201 * 1000 && taken.load(ordering: .relaxed) > 1000)
+  }
+
+  /// A thread's time counts from when it has joined; one that has ended is forgotten.
+  @Test func theTimeOfThreadsIsReadFromAnyThread() {
+    let clocks = Mutex(ThreadClocks())
+    DispatchQueue.concurrentPerform(iterations: 2) { _ in
+      clocks.withLock { $0.join() }
+      clocks.withLock { $0.join() }
+      let start = KernelClock.thread()
+      while KernelClock.thread() - start < 20_000_000 {}
+    }
+    let taken = clocks.withLock { $0.taken() }
+    // The work may have been done by one thread.
+    #expect((20_000_000...2_000_000_000).contains(taken))
+    #expect(clocks.withLock { $0.taken() } < 20_000_000)
+  }
+}
+
+/// An allowance that closures may share.
+private final class Allowances: Sendable {
+  let only: Allowance
+
+  init(limit: UInt64) { only = Allowance(limit, isLimited: true) }
+}
+
+@Suite struct ProcessorTimeTests {
+  @Test func aCopyCostsWhatThoseThatWereTimedDid() {
+    var cost = SendCost()
+    #expect(cost.perCopy == 0)
+    cost.add(0, copies: 5)
+    cost.add(1000, copies: 0)
+    #expect(cost.perCopy == 0)
+    cost.add(3000, copies: 2)
+    cost.add(1500, copies: 1)
+    #expect(cost.perCopy == 1500)
+    // What it was once is forgotten.
+    for _ in 0..<100 { cost.add(128 * 4000, copies: 128) }
+    #expect((3990...4000).contains(cost.perCopy))
+  }
+
+  @Test func theRestIsSharedByCopies() {
+    let shares = TimeShares(taken: 10_000, scripts: [1000, 0, 0], sends: [2000, 3000, 0], copies: [300, 100, 0])
+    #expect(shares.fixed == [1000 + 3000, 1000, 0])
+    // More than was taken cannot have been: estimates may be.
+    #expect(TimeShares(taken: 100, scripts: [900, 10], sends: [50, 50], copies: [1, 1]).fixed == [100, 10])
+    #expect(TimeShares(taken: 100, scripts: [0], sends: [0], copies: [0]).fixed == [0])
+    #expect(TimeShares(taken: 0, scripts: [], sends: [], copies: []).fixed == [])
+  }
+}
