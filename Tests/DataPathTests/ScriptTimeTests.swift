@@ -1,6 +1,7 @@
 // What a pipeline tells of the time that scripts take.
 
 import Testing
+import Wire
 
 @testable import DataPath
 @testable import Mirroring
