@@ -70,10 +70,10 @@ internal import Wire
   public var leavesOutForeignCopies = false
   var recordNumber: UInt64 = 0
 
-  /// Nanoseconds of scripts by mirror, as far as their `ScriptTime` was told; nil: nothing yet of this plan.
+  /// Set by a plan that wants to be told what scripts take; what it was told of each mirror, nil: nothing yet; and when.
+  private var timesScripts = false
   private var scriptTimeTold: [UInt64]?
-  /// Set by a plan that wants them told.
-  private var timesScripts: Bool
+  private var lastTold = Int64.min
 
   /// What goes with answers that scripts' hosts remember, see Pipeline+Recall.swift.
   var recall = RecallState()
@@ -105,7 +105,6 @@ internal import Wire
     self.compiler = compiler
     judge = Judge(plan: plan)
     wantsFlowHash = !plan.program.thresholds.isEmpty
-    timesScripts = false
     cells = CounterCells(
       mirrors: plan.entries.count, origins: plan.inventory.enis.count + plan.inventory.subnets.count)
     conversations = ConversationTable(
@@ -188,14 +187,18 @@ internal import Wire
     } else {
       unsafe judge(batch.frames, batch.count, wantsCopies: false)
     }
-    if timesScripts { tellScriptTime() }
+    if timesScripts, clock.time >= lastTold &+ Self.tellingInterval { tellScriptTime() }
     if copies.count > 0, let sink { try deliver(batch, interfaces, sink) }
     copies.removeAll()
   }
 
   // MARK: Delivery
 
+  /// Nanoseconds of the engine's clock between two times that scripts' time is told.
+  private static let tellingInterval: Int64 = 10_000_000
+
   private func tellScriptTime() {
+    lastTold = clock.time
     let mirrors = plan.sinkPlan.mirrors
     let now = mirrors.indices.map { mirror in scripts.reduce(0) { $0 + $1.nanoseconds(mirror: mirror) } }
     // What hosts took before the plan was told then.

@@ -25,9 +25,6 @@ public final class CopySender: FrameSink {
   private var growth = GrowthDetector()
   private let budgets: BudgetBoard
   private var throttle: Throttle
-  /// Batches so far: of those with budgets of processor time, one in `timedEvery` is timed.
-  private var batches: UInt64 = 0
-  private static let timedEvery: UInt64 = 16
   /// By route.
   private var oversize: [OversizePolicy] = []
   /// What was shed under plans that are gone, by mirror.
@@ -90,16 +87,16 @@ public final class CopySender: FrameSink {
   ) {
     growth.beginBatch(at: unsafe frames[Int(copies[0].frame)].time)
     if throttle.isLimited { throttle.begin(at: KernelClock.monotonic()) }
-    batches &+= 1
-    let isTimed = throttle.timesCopies && batches % Self.timedEvery == 1
     room.sort(count: count, outlets: outlets.count) { unsafe outletOfRoute[Int(copies[$0].route)] }
     var position = 0
     while position < count {
-      let outlet = room.outlet(position)
-      let end = min(room.end(of: outlet), position + Int(LV_SEND_LIMIT))
+      let number = room.outlet(position)
+      let end = min(room.end(of: number), position + Int(LV_SEND_LIMIT))
+      let outlet = outlets[number]
+      let isTimed = throttle.timesCopies && outlet.cost.isDue()
       let start = isTimed ? KernelClock.thread() : 0
-      unsafe deliver(position..<end, to: outlets[outlet], copies, frames, interfaces, drop)
-      if isTimed { outlets[outlet].cost.add(KernelClock.thread() - start, copies: room.count) }
+      unsafe deliver(position..<end, to: outlet, copies, frames, interfaces, drop)
+      if isTimed { outlet.cost.add(KernelClock.thread() - start, copies: room.count) }
       position = end
     }
     if throttle.isLimited { throttle.end() }
@@ -173,7 +170,7 @@ public final class CopySender: FrameSink {
 
   /// By mirror of the plan, in its order: what it shed in the whole run.
   public var shed: [LiveReport.Shed] {
-    names.enumerated().map { number, name in throttle.shed[number] + (shedEarlier[name] ?? LiveReport.Shed()) }
+    zip(names, throttle.shed).map { name, shed in shed + (shedEarlier[name] ?? LiveReport.Shed()) }
   }
 
   private var names: [MirrorName] {

@@ -271,6 +271,7 @@ private final class Allowances: Sendable {
 @Suite struct ProcessorTimeTests {
   @Test func aCopyCostsWhatThoseThatWereTimedDid() {
     var cost = SendCost()
+    #expect((0..<33).filter { _ in cost.isDue() } == [0, 16, 32])
     #expect(cost.perCopy == 0)
     cost.add(0, copies: 5)
     cost.add(1000, copies: 0)

@@ -44,10 +44,19 @@ struct ThreadClocks {
 
 /// What a copy costs to send, by those that were timed, the last ones above all.
 struct SendCost {
+  private static let timedEvery: UInt64 = 16
+
+  private var calls: UInt64 = 0
   private var nanoseconds: UInt64 = 0
   private var copies: UInt64 = 0
   /// Nanoseconds; 0: none was timed.
   private(set) var perCopy: UInt64 = 0
+
+  /// Whether the next call is to be timed: the first one is, and one in 16.
+  mutating func isDue() -> Bool {
+    calls &+= 1
+    return calls % Self.timedEvery == 1
+  }
 
   mutating func add(_ taken: Int64, copies count: Int) {
     guard count > 0, taken > 0 else { return }

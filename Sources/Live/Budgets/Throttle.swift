@@ -30,6 +30,8 @@ struct Throttle {
   private let scriptTimes: [ScriptTime?]
   private let meters: [Meter]
   private var pending: [Pending]
+  /// Mirrors that something is pending of.
+  private var offeredTo: [Int] = []
   private var counts: [LiveReport.Shed]
   /// The board knows the thread, where its time matters.
   private var hasJoined: Bool
@@ -81,12 +83,13 @@ struct Throttle {
 
   /// Behind the copies of a batch.
   mutating func end() {
-    for mirror in pending.indices where pending[mirror].offered.packets > 0 {
+    for mirror in offeredTo {
       meters[mirror].offered.add(pending[mirror].offered)
       meters[mirror].passed.add(pending[mirror].passed)
       if timesCopies { meters[mirror].sends.wrappingAdd(pending[mirror].sends, ordering: .relaxed) }
       pending[mirror] = Pending()
     }
+    offeredTo.removeAll(keepingCapacity: true)
     guard timesCopies else { return }
     for mirror in meters.indices {
       guard let taken = scriptTimes[mirror]?.take(), taken > 0 else { continue }
@@ -101,6 +104,7 @@ struct Throttle {
   ///   - bits: of the outer packet, whole and with headers only.
   ///   - cost: nanoseconds of processor time to send it.
   mutating func judge(mirror: Int, key: UInt16, bits: UInt64, headerBits: UInt64, cost: UInt64 = 0) -> Answer {
+    if pending[mirror].offered.packets == 0 { offeredTo.append(mirror) }
     pending[mirror].offered += Load(packets: 1, bits: bits, headerBits: headerBits, nanoseconds: cost)
     let own = levels[mirror]
     guard Self.isKept(key, own.shift) else { return leave(mirror, \.sampled) }
@@ -110,7 +114,9 @@ struct Throttle {
     guard priorities[mirror] >= leastPriority else { return leave(mirror, \.byPriority) }
     guard Self.isKept(key, max(own.shift, hostLevel.shift)) else { return leave(mirror, \.sampled) }
     let isCut = (own.headersOnly || hostLevel.headersOnly) && headerBits < bits
-    guard board.host.takes(bits: isCut ? headerBits : wanted, nanoseconds: 0) else { return leave(mirror, \.overBudget) }
+    guard board.host.takes(bits: isCut ? headerBits : wanted, nanoseconds: 0) else {
+      return leave(mirror, \.overBudget)
+    }
     pending[mirror].sends += cost
     guard isCut else { return .whole }
     counts[mirror].headersOnly += 1
