@@ -8,7 +8,8 @@ internal import DataPath
 internal import Mirroring
 internal import Synchronization
 
-struct Throttle {
+/// Safe because: meters that are not counted are held by `meters` and `board` beside them.
+@safe struct Throttle {
   /// Bytes of a frame that are its headers: what is left when payload is shed.
   static let headerLength = 128
 
@@ -29,6 +30,9 @@ struct Throttle {
   private let priorities: [Int]
   private let scriptTimes: [ScriptTime?]
   private let meters: [Meter]
+  /// Not counted: a count that all threads change with each copy costs more than the meters.
+  private let uncounted: [Unmanaged<Meter>]
+  private let uncountedHost: Unmanaged<Meter>
   private var pending: [Pending]
   /// Mirrors that something is pending of.
   private var offeredTo: [Int] = []
@@ -50,6 +54,8 @@ struct Throttle {
     priorities = plan.mirrors.map(\.priority)
     scriptTimes = plan.mirrors.map(\.scriptTime)
     meters = board.adopt(plan)
+    unsafe uncounted = meters.map { unsafe Unmanaged.passUnretained($0) }
+    unsafe uncountedHost = Unmanaged.passUnretained(board.host)
     pending = plan.mirrors.map { _ in Pending() }
     counts = plan.mirrors.map { _ in LiveReport.Shed() }
     levels = plan.mirrors.map { _ in .none }
@@ -109,12 +115,15 @@ struct Throttle {
     let own = levels[mirror]
     guard Self.isKept(key, own.shift) else { return leave(mirror, \.sampled) }
     let wanted = own.headersOnly ? headerBits : bits
-    guard meters[mirror].takes(bits: wanted, nanoseconds: cost) else { return leave(mirror, \.overBudget) }
+    guard unsafe uncounted[mirror]._withUnsafeGuaranteedRef({ $0.takes(bits: wanted, nanoseconds: cost) }) else {
+      return leave(mirror, \.overBudget)
+    }
     pending[mirror].passed += Load(packets: 1, bits: wanted, headerBits: headerBits, nanoseconds: cost)
     guard priorities[mirror] >= leastPriority else { return leave(mirror, \.byPriority) }
     guard Self.isKept(key, max(own.shift, hostLevel.shift)) else { return leave(mirror, \.sampled) }
     let isCut = (own.headersOnly || hostLevel.headersOnly) && headerBits < bits
-    guard board.host.takes(bits: isCut ? headerBits : wanted, nanoseconds: 0) else {
+    let final = isCut ? headerBits : wanted
+    guard unsafe uncountedHost._withUnsafeGuaranteedRef({ $0.takes(bits: final, nanoseconds: 0) }) else {
       return leave(mirror, \.overBudget)
     }
     pending[mirror].sends += cost
