@@ -231,7 +231,26 @@ private struct Workers {
     #expect(all == UInt64(threads * batches * perBatch))
   }
 
-  @Test func threadsTakeNoMoreThanThereIs() {
+  /// Takes by four threads until there is nothing left.
+  @Test func threadsTakeAllThereIsAndNoMore() {
+    let allowance = Allowances(limit: 500_000)
+    let taken = Atomic<UInt64>(0)
+    func empty() {
+      DispatchQueue.concurrentPerform(iterations: 4) { _ in
+        var mine: UInt64 = 0
+        while allowance.only.take(1) { mine += 1 }
+        taken.wrappingAdd(mine, ordering: .relaxed)
+      }
+    }
+    empty()
+    #expect(taken.load(ordering: .relaxed) == 500_000 && allowance.only.spentInWindow == 500_000)
+    allowance.only.begin(1000)
+    empty()
+    #expect(taken.load(ordering: .relaxed) == 501_000 && allowance.only.spentInWindow == 1000)
+  }
+
+  /// One of them begins windows meanwhile.
+  @Test func windowsThatBeginMeanwhileGiveNobodyMore() {
     let allowance = Allowances(limit: 1000)
     let taken = Atomic<UInt64>(0)
     DispatchQueue.concurrentPerform(iterations: 4) { thread in
