@@ -1,4 +1,4 @@
-import Dispatch
+import Foundation
 import Mirroring
 import SeededRandom
 import Synchronization
@@ -203,81 +203,111 @@ private struct Workers {
     var host = HostBudget()
     host.limits.packets = 800
     let board = BudgetBoard(host)
-    let clock = Atomic<Int64>(1_000_000_000)
-    let sent = Atomic<UInt64>(0)
-    let left = Atomic<UInt64>(0)
-    let isOver = Atomic<UInt64>(0)
-    DispatchQueue.concurrentPerform(iterations: threads) { thread in
+    let clock = Count(1_000_000_000)
+    let (sent, left, isOver) = (Count(0), Count(0), Count(0))
+    onThreads(threads) { thread in
       var random = SeededGenerator(seed: UInt64(thread))
       var throttle = Throttle(plan, board)
       for _ in 0..<batches {
-        throttle.begin(at: clock.wrappingAdd(1_000_000, ordering: .sequentiallyConsistent).newValue)
+        throttle.begin(at: clock.add(1_000_000))
         for _ in 0..<perBatch {
           let key = UInt16(random.below(1 << 16))
           let answer = throttle.judge(mirror: 0, key: key, bits: 8000, headerBits: 1000, cost: 1000)
-          if answer != .leave { sent.wrappingAdd(1, ordering: .sequentiallyConsistent) }
+          if answer != .leave { sent.add(1) }
         }
         throttle.end()
         // No more windows have been closed than have passed; what was sent is looked at first, since both go on.
-        let soFar = sent.load(ordering: .sequentiallyConsistent)
-        let passed = UInt64(clock.load(ordering: .sequentiallyConsistent) - 1_000_000_000) / 100_000_000
-        if soFar > 80 * (passed + 1) { isOver.wrappingAdd(1, ordering: .relaxed) }
+        let soFar = sent.now
+        let passed = (clock.now - 1_000_000_000) / 100_000_000
+        if soFar > 80 * (passed + 1) { isOver.add(1) }
       }
       let shed = throttle.shed[0]
-      left.wrappingAdd(shed.sampled + shed.overBudget + shed.byPriority, ordering: .relaxed)
+      left.add(Int64(shed.sampled + shed.overBudget + shed.byPriority))
     }
-    #expect(isOver.load(ordering: .relaxed) == 0 && sent.load(ordering: .relaxed) > 80)
-    let all = sent.load(ordering: .relaxed) + left.load(ordering: .relaxed)
-    #expect(all == UInt64(threads * batches * perBatch))
+    #expect(isOver.now == 0 && sent.now > 80)
+    #expect(sent.now + left.now == Int64(threads * batches * perBatch))
   }
 
   /// Takes by four threads until there is nothing left.
   @Test func threadsTakeAllThereIsAndNoMore() {
     let allowance = Allowances(limit: 500_000)
-    let taken = Atomic<UInt64>(0)
+    let taken = Count(0)
     func empty() {
-      DispatchQueue.concurrentPerform(iterations: 4) { _ in
-        var mine: UInt64 = 0
+      onThreads(4) { _ in
+        var mine: Int64 = 0
         while allowance.only.take(1) { mine += 1 }
-        taken.wrappingAdd(mine, ordering: .relaxed)
+        taken.add(mine)
       }
     }
     empty()
-    #expect(taken.load(ordering: .relaxed) == 500_000 && allowance.only.spentInWindow == 500_000)
+    #expect(taken.now == 500_000 && allowance.only.spentInWindow == 500_000)
     allowance.only.begin(1000)
     empty()
-    #expect(taken.load(ordering: .relaxed) == 501_000 && allowance.only.spentInWindow == 1000)
+    #expect(taken.now == 501_000 && allowance.only.spentInWindow == 1000)
   }
 
   /// One of them begins windows meanwhile.
   @Test func windowsThatBeginMeanwhileGiveNobodyMore() {
     let allowance = Allowances(limit: 1000)
-    let taken = Atomic<UInt64>(0)
-    DispatchQueue.concurrentPerform(iterations: 4) { thread in
+    let taken = Count(0)
+    onThreads(4) { thread in
       for turn in 0..<20_000 {
         let amount = UInt64(1 + turn % 7)
-        if allowance.only.take(amount) { taken.wrappingAdd(amount, ordering: .relaxed) }
+        if allowance.only.take(amount) { taken.add(Int64(amount)) }
         if thread == 0, turn % 100 == 99 { allowance.only.begin(1000) }
       }
     }
     // 200 windows after the first.
-    #expect(taken.load(ordering: .relaxed) <= 201 * 1000 && taken.load(ordering: .relaxed) > 1000)
+    #expect(taken.now <= 201 * 1000 && taken.now > 1000)
   }
 
-  /// A thread's time counts from when it has joined; one that has ended is forgotten.
+  /// A thread's time counts once it has joined, however often; one that has ended is forgotten.
   @Test func theTimeOfThreadsIsReadFromAnyThread() {
     let clocks = Mutex(ThreadClocks())
-    DispatchQueue.concurrentPerform(iterations: 2) { _ in
-      clocks.withLock { $0.join() }
-      clocks.withLock { $0.join() }
+    let (worked, mayEnd) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    let ended = DispatchGroup()
+    start(2, ended) { _ in
+      for _ in 0..<2 { clocks.withLock { $0.join() } }
       let start = KernelClock.thread()
       while KernelClock.thread() - start < 20_000_000 {}
+      worked.signal()
+      mayEnd.wait()
     }
-    let taken = clocks.withLock { $0.taken() }
-    // The work may have been done by one thread.
-    #expect((20_000_000...2_000_000_000).contains(taken))
+    for _ in 0..<2 { worked.wait() }
+    #expect((40_000_000..<60_000_000).contains(clocks.withLock { $0.taken() }))
+    for _ in 0..<2 { mayEnd.signal() }
+    ended.wait()
     #expect(clocks.withLock { $0.taken() } < 20_000_000)
   }
+}
+
+/// Threads of their own: those of a pool may be one after the other.
+private func start(_ count: Int, _ group: DispatchGroup, _ body: @escaping @Sendable (Int) -> Void) {
+  for number in 0..<count {
+    group.enter()
+    Thread {
+      body(number)
+      group.leave()
+    }.start()
+  }
+}
+
+private func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+  let group = DispatchGroup()
+  start(count, group, body)
+  group.wait()
+}
+
+/// A number that threads share.
+private final class Count: Sendable {
+  private let number: Atomic<Int64>
+
+  init(_ number: Int64) { self.number = Atomic(number) }
+
+  @discardableResult
+  func add(_ more: Int64) -> Int64 { number.wrappingAdd(more, ordering: .sequentiallyConsistent).newValue }
+
+  var now: Int64 { number.load(ordering: .sequentiallyConsistent) }
 }
 
 /// An allowance that closures may share.
