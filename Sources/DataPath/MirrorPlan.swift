@@ -82,14 +82,11 @@ public struct MirrorPlan: Sendable {
       return Group(vpc: group.vpc, first: first, count: group.entries.count)
     }
     receiverENIs = builder.receiverENIs()
-    let timesScripts = enabled.contains { mirrors[$0].budget?.cpu != nil }
     sinkPlan = SinkPlan(
       routes: builder.routes(), origins: builder.origins(),
       mirrors: enabled.map { index in
         let mirror = mirrors[index]
-        return SinkPlan.Mirror(
-          oversize: mirror.oversize, budget: mirror.budget, priority: mirror.priority,
-          scriptTime: timesScripts ? ScriptTime() : nil)
+        return SinkPlan.Mirror(oversize: mirror.oversize, budget: mirror.budget, priority: mirror.priority)
       })
   }
 }

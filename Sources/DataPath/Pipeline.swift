@@ -70,9 +70,9 @@ internal import Wire
   public var leavesOutForeignCopies = false
   var recordNumber: UInt64 = 0
 
-  /// Set by a plan that wants to be told what scripts take; what it was told of each mirror, nil: nothing yet; and when.
+  /// A mirror has a budget of processor time; what the sink was told of scripts, by mirror, nil: nothing yet; and when.
   private var timesScripts = false
-  private var scriptTimeTold: [UInt64]?
+  private var scriptTimesTold: [UInt64]?
   private var lastTold = Int64.min
 
   /// What goes with answers that scripts' hosts remember, see Pipeline+Recall.swift.
@@ -96,10 +96,11 @@ internal import Wire
   ///   - scripts: the hosts that the plan's script functions name by index.
   ///   - compiler: compiles pcap-filter expressions; needed if the plan has any.
   ///   - boundENIs: ENI ids by the name of a capture (its path), from `--eni`: the capture is that ENI's.
+  /// - Throws: when there is no memory for as many conversations as the plan wants to remember.
   public init(
     plan: MirrorPlan, scripts: [any ScriptHost] = [], compiler: (any BPFCompiler)? = nil,
     boundENIs: [String: String] = [:]
-  ) {
+  ) throws(OutOfMemory) {
     self.plan = plan
     self.scripts = scripts
     self.compiler = compiler
@@ -107,7 +108,7 @@ internal import Wire
     wantsFlowHash = !plan.program.thresholds.isEmpty
     cells = CounterCells(
       mirrors: plan.entries.count, origins: plan.inventory.enis.count + plan.inventory.subnets.count)
-    conversations = ConversationTable(
+    conversations = try ConversationTable(
       limit: plan.options.conversationLimit, idle: plan.options.conversationIdle, seed: .random())
     conversations.watch(!scripts.isEmpty, at: .min)
     classes = VerdictClasses(plan)
@@ -187,7 +188,7 @@ internal import Wire
     } else {
       unsafe judge(batch.frames, batch.count, wantsCopies: false)
     }
-    if timesScripts, clock.time >= lastTold &+ Self.tellingInterval { tellScriptTime() }
+    if timesScripts, let sink, clock.time >= lastTold &+ Self.tellingInterval { tellScriptTimes(sink) }
     if copies.count > 0, let sink { try deliver(batch, interfaces, sink) }
     copies.removeAll()
   }
@@ -197,22 +198,19 @@ internal import Wire
   /// Nanoseconds of the engine's clock between two times that scripts' time is told.
   private static let tellingInterval: Int64 = 10_000_000
 
-  private func tellScriptTime() {
+  private func tellScriptTimes(_ sink: any FrameSink) {
     lastTold = clock.time
-    let mirrors = plan.sinkPlan.mirrors
-    let now = mirrors.indices.map { mirror in scripts.reduce(0) { $0 + $1.nanoseconds(mirror: mirror) } }
+    let now = plan.entries.indices.map { mirror in scripts.reduce(0) { $0 + $1.nanoseconds(mirror: mirror) } }
     // What hosts took before the plan was told then.
-    let told = scriptTimeTold ?? now
-    for (mirror, known) in mirrors.enumerated() where now[mirror] > told[mirror] {
-      known.scriptTime?.add(now[mirror] - told[mirror])
-    }
-    scriptTimeTold = zip(told, now).map(max)
+    let told = scriptTimesTold ?? now
+    sink.note(scriptTimes: zip(now, told).map { $0 > $1 ? $0 - $1 : 0 })
+    scriptTimesTold = zip(told, now).map(max)
   }
 
   /// Of the plan in force.
   func beginTimingScripts() {
-    timesScripts = plan.sinkPlan.mirrors.contains { $0.scriptTime != nil }
-    scriptTimeTold = nil
+    timesScripts = plan.sinkPlan.mirrors.contains { $0.budget?.cpu != nil }
+    scriptTimesTold = nil
   }
 
   private func deliver(_ batch: FrameBatch, _ interfaces: [CaptureInterface], _ sink: any FrameSink) throws {

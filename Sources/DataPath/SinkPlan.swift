@@ -70,16 +70,11 @@ public struct SinkPlan: Sendable {
     public var oversize: OversizePolicy?
     public var budget: MirrorBudget?
     public var priority: Int
-    /// Where a mirror's scripts are timed: some mirror of the plan has a budget of processor time.
-    public var scriptTime: ScriptTime?
 
-    public init(
-      oversize: OversizePolicy? = nil, budget: MirrorBudget? = nil, priority: Int = 50, scriptTime: ScriptTime? = nil
-    ) {
+    public init(oversize: OversizePolicy? = nil, budget: MirrorBudget? = nil, priority: Int = 50) {
       self.oversize = oversize
       self.budget = budget
       self.priority = priority
-      self.scriptTime = scriptTime
     }
   }
 

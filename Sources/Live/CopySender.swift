@@ -14,6 +14,7 @@ public final class CopySender: FrameSink {
   public typealias Failure = LiveError
 
   private let options: SendOptions
+  private let sequences: SequenceNumbers
   private var outlets: [Outlet] = []
   /// Those of receivers that a later plan has not: for the report.
   private var former: [Outlet] = []
@@ -30,10 +31,15 @@ public final class CopySender: FrameSink {
   /// What was shed under plans that are gone, by mirror.
   private var shedEarlier: [MirrorName: LiveReport.Shed] = [:]
 
-  /// - Parameter budgets: what all senders of an engine share, in place of a board of its own with the budget of `options`.
+  /// - Parameters:
+  ///   - sequences: shared by the senders of all workers.
+  ///   - budgets: the same, in place of a board of its own with the budget of `options`.
   /// - Throws: when a receiver cannot be served.
-  public init(_ plan: SinkPlan, options: SendOptions, budgets: BudgetBoard? = nil) throws(LiveError) {
+  public init(
+    _ plan: SinkPlan, options: SendOptions, sequences: SequenceNumbers = SequenceNumbers(), budgets: BudgetBoard? = nil
+  ) throws(LiveError) {
     self.options = options
+    self.sequences = sequences
     self.budgets = budgets ?? BudgetBoard(options.budget)
     throttle = Throttle(plan, self.budgets)
     try adopt(plan)
@@ -52,7 +58,7 @@ public final class CopySender: FrameSink {
       if let known = (outlets + former).first(where: { $0.name == name }) {
         kept.append(known)
       } else {
-        kept.append(try Outlet(name, options))
+        kept.append(try Outlet(name, options, sequences.counter(name)))
       }
     }
     former = (outlets + former).filter { outlet in !kept.contains { $0 === outlet } }
@@ -66,6 +72,8 @@ public final class CopySender: FrameSink {
     growth = GrowthDetector()
     self.wrappings = wrappings
   }
+
+  public func note(scriptTimes: [UInt64]) { throttle.note(scriptTimes: scriptTimes) }
 
   /// Routes change, and their MTUs.
   public func lookAfterRoutes() { for outlet in outlets { outlet.lookAfter() } }
@@ -217,11 +225,10 @@ public final class CopySender: FrameSink {
       case .drop: return false
       }
     }
-    outlet.sequence &+= 1
     outlet.counts.bytes += UInt64(headers + captured)
     let packet = unsafe TunnelPacket(
       body: body, captured: captured, original: captured, etherType: etherType, sourcePort: copy.sourcePort,
-      sequence: outlet.sequence, isOutbound: copy.isOutbound)
+      sequence: outlet.nextSequence, isOutbound: copy.isOutbound)
     room.append(
       number, packet, isDressed ? wrapping.dressed : wrapping.plain, skipping: wrapping.outerLength, port: copy.origin)
     return true

@@ -33,7 +33,7 @@ struct Scene {
   func pipeline(
     scripts: [any ScriptHost] = [FakeScriptHost()], compiler: (any BPFCompiler)? = nil
   ) -> Pipeline {
-    Pipeline(
+    try! Pipeline(
       plan: MirrorPlan(inventory: inventory, mirrors: mirrors, options: options), scripts: scripts, compiler: compiler,
       boundENIs: boundENIs)
   }
@@ -61,11 +61,15 @@ final class CollectingSink: FrameSink {
   var dropsEvery = 0
   private(set) var dropped: [(route: Int, reason: DeliveryDrop)] = []
   private(set) var calls = 0
+  /// What it was told of scripts.
+  private(set) var scriptTimes: [[UInt64]] = []
   /// Of the plans that it was given while the run went on.
   private(set) var adopted: [SinkPlan] = []
   private var seen = 0
 
   func adopt(_ plan: SinkPlan) throws(Never) { adopted.append(plan) }
+
+  func note(scriptTimes: [UInt64]) { self.scriptTimes.append(scriptTimes) }
 
   func deliver(
     _ copies: UnsafePointer<Copy>, count: Int, frames: UnsafePointer<Frame>, interfaces: [CaptureInterface],

@@ -1,10 +1,10 @@
+import DataPath
 import Foundation
 import Mirroring
 import SeededRandom
 import Synchronization
 import Testing
 
-@testable import DataPath
 @testable import Live
 
 /// What was sent in the window at hand, by the rule that a window begins at the first look 100 ms or more after the last
@@ -89,8 +89,7 @@ private struct Workers {
     var random = SeededGenerator(seed: seed)
     let mirrors = (0..<3).map { _ in
       SinkPlan.Mirror(
-        budget: random.chance(70) ? Self.randomBudget(&random) : nil, priority: random.below(3) * 40,
-        scriptTime: ScriptTime())
+        budget: random.chance(70) ? Self.randomBudget(&random) : nil, priority: random.below(3) * 40)
     }
     var host = HostBudget()
     host.limits = Self.randomBudget(&random, cpu: false)
@@ -133,6 +132,7 @@ private struct Workers {
         let answer = workers.throttles[worker].judge(
           mirror: mirror, key: UInt16(random.below(1 << 16)), bits: bits, headerBits: bits / 5, cost: cost)
         taken.add(300)
+        if random.chance(1) { workers.throttles[worker].note(scriptTimes: [3000, 0, UInt64(random.below(1_000_000))]) }
         guard answer != .leave else { continue }
         taken.add(cost)
         counts.sent[mirror] += 1

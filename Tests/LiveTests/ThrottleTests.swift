@@ -1,8 +1,8 @@
+import DataPath
 import Mirroring
 import Synchronization
 import Testing
 
-@testable import DataPath
 @testable import Live
 
 /// Traffic of mirrors through a throttle, packet by packet, at an even pace.
@@ -28,14 +28,12 @@ private struct Run {
   let taken = TakenTime()
   /// Nanoseconds in a millisecond that the scripts of the first mirror take.
   var scripts: UInt64 = 0
-  private let scriptTime: ScriptTime?
   var sent: [Int: Load] = [:]
   var cut: [Int: Int] = [:]
   private var time: Int64 = 1_000_000_000_000
 
   init(_ mirrors: [SinkPlan.Mirror], host: HostBudget = HostBudget()) {
     let board = BudgetBoard(host, taken: taken.take)
-    scriptTime = mirrors[0].scriptTime
     throttle = Throttle(SinkPlan(routes: [], origins: [], mirrors: mirrors), board)
   }
 
@@ -49,7 +47,7 @@ private struct Run {
     cut = [:]
     for millisecond in 0..<seconds * 1000 {
       time += 1_000_000
-      scriptTime?.add(scripts)
+      if scripts > 0 { throttle.note(scriptTimes: [scripts]) }
       taken.add(scripts)
       throttle.begin(at: time)
       for stream in streams {
@@ -74,11 +72,10 @@ private struct Run {
 
 @Suite struct ThrottleTests {
   private func mirror(
-    bits: UInt64? = nil, packets: UInt64? = nil, cpu: UInt64? = nil, priority: Int = 50, scriptTime: ScriptTime? = nil
+    bits: UInt64? = nil, packets: UInt64? = nil, cpu: UInt64? = nil, priority: Int = 50
   ) -> SinkPlan.Mirror {
     let budget = MirrorBudget(bits: bits, packets: packets, cpu: cpu)
-    return SinkPlan.Mirror(
-      budget: budget == MirrorBudget() ? nil : budget, priority: priority, scriptTime: scriptTime)
+    return SinkPlan.Mirror(budget: budget == MirrorBudget() ? nil : budget, priority: priority)
   }
 
   @Test func anHourWithoutCopiesChangesNoBudget() {
@@ -187,7 +184,7 @@ private struct Run {
     let seconds = Double(run.sent[0]!.packets) * 400e-6 + 25_000 * 100e-6
     #expect((3.5...5.1).contains(seconds), "\(run.sent)")
     // Its scripts take more than all of it: no copy is sent. When they are quiet again, all are.
-    var scripted = Run([mirror(cpu: 10, scriptTime: ScriptTime())])
+    var scripted = Run([mirror(cpu: 10)])
     scripted.scripts = 200_000
     scripted.run([Stream(mirror: 0, packets: 100)], seconds: 1, cpu: 1000)
     scripted.run([Stream(mirror: 0, packets: 100)], seconds: 1, cpu: 1000)

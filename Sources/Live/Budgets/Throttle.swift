@@ -28,7 +28,6 @@ internal import Synchronization
   let timesCopies: Bool
   private let board: BudgetBoard
   private let priorities: [Int]
-  private let scriptTimes: [ScriptTime?]
   private let meters: [Meter]
   /// Not counted: a count that all threads change with each copy costs more than the meters.
   private let uncounted: [Unmanaged<Meter>]
@@ -52,7 +51,6 @@ internal import Synchronization
     hasJoined = !timesCopies && board.budget.cpuShare == nil
     isLimited = board.budget.isLimited || plan.mirrors.contains { $0.budget != nil }
     priorities = plan.mirrors.map(\.priority)
-    scriptTimes = plan.mirrors.map(\.scriptTime)
     meters = board.adopt(plan)
     unsafe uncounted = meters.map { unsafe Unmanaged.passUnretained($0) }
     unsafe uncountedHost = Unmanaged.passUnretained(board.host)
@@ -96,10 +94,12 @@ internal import Synchronization
       pending[mirror] = Pending()
     }
     offeredTo.removeAll(keepingCapacity: true)
-    guard timesCopies else { return }
-    for mirror in meters.indices {
-      guard let taken = scriptTimes[mirror]?.take(), taken > 0 else { continue }
-      meters[mirror].scripts.wrappingAdd(taken, ordering: .relaxed)
+  }
+
+  /// - Parameter scriptTimes: nanoseconds that scripts have taken since it was told last, by mirror.
+  func note(scriptTimes: [UInt64]) {
+    for (meter, taken) in zip(meters, scriptTimes) where taken > 0 {
+      meter.scripts.wrappingAdd(taken, ordering: .relaxed)
     }
   }
 
