@@ -202,6 +202,32 @@ struct LiveSendingTests {
     #expect(reasons.reduce(0, +) == throttled && mirror["collected"]?.packets ?? 0 >= 3000)
   }
 
+  @Test func workersKeepABudgetTogether() throws {
+    let laboratory = try Laboratory()
+    let policy = try laboratory.policy(
+      #"source.eni("eni-web1")"#,
+      more: #"direction = "out", filter = filter.quintuple { protocol = "udp" }, budget = { packets = 100 },"#)
+    let moontap = try laboratory.moontap(policy, ["--workers", "3"])
+    let start = ContinuousClock.now
+    try laboratory.shell(
+      """
+      ip netns exec \(laboratory.web(1)) python3 -c '
+      import socket, time
+      sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(60)]
+      for round in range(100):
+        for s in sockets: s.sendto(round.to_bytes(4, "big"), ("10.20.1.12", 9))
+        time.sleep(0.02)'
+      """)
+    usleep(200_000)
+    let (mirror, _) = try LiveRunTests.checked(moontap.stop())
+    let windows = Int((ContinuousClock.now - start) / .milliseconds(100)) + 1
+    let receiver = try #require(mirror["receivers"]?.array?.first)
+    let throttled = receiver["drops"]?["throttled"]?.packets ?? 0
+    // Each for itself would send up to three times as much.
+    let sent = (receiver["packets"]?.integer ?? 0) - throttled
+    #expect(sent <= 10 * windows && sent >= 10 && throttled > 3000, "\(sent) in \(windows) windows")
+  }
+
   @Test func aMirrorOverItsShareOfAProcessorShedsAndNoOther() throws {
     let laboratory = try Laboratory()
     let mirrors = [("m", "budget = { cpu = 1 },"), ("free", "")].map {
