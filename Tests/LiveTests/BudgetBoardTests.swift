@@ -7,43 +7,6 @@ import Testing
 
 @testable import Live
 
-/// What was sent in the window at hand, by the rule that a window begins at the first look 100 ms or more after the last
-/// one's beginning, whoever looks.
-private struct Windows {
-  private let mirrors: [SinkPlan.Mirror]
-  private let host: MirrorBudget
-  private var begun: Int64?
-  private var sent: [Load]
-  private(set) var passed = 0
-  /// Windows that had more than their budget, in words.
-  private(set) var broken: [String] = []
-
-  init(_ mirrors: [SinkPlan.Mirror], _ host: MirrorBudget) {
-    (self.mirrors, self.host) = (mirrors, host)
-    sent = mirrors.map { _ in Load() }
-  }
-
-  mutating func look(_ time: Int64) {
-    if let begun, time - begun < 100_000_000 { return }
-    if begun != nil { passed += 1 }
-    begun = time
-    sent = mirrors.map { _ in Load() }
-  }
-
-  mutating func send(_ mirror: Int, _ load: Load) {
-    sent[mirror] += load
-    check("mirror \(mirror)", sent[mirror], mirrors[mirror].budget)
-    check("host", sent.reduce(into: Load()) { $0 += $1 }, host)
-  }
-
-  private mutating func check(_ who: String, _ load: Load, _ budget: MirrorBudget?) {
-    let isOver =
-      load.packets > (budget?.packets ?? .max) / 10 || load.bits > (budget?.bits ?? .max) / 10
-      || load.nanoseconds > (budget?.cpu ?? 1 << 30) * 1_000_000
-    if isOver { broken.append("\(who) in window \(passed): \(load)") }
-  }
-}
-
 /// Several workers at one board.
 private struct Workers {
   let board: BudgetBoard
@@ -73,76 +36,6 @@ private struct Workers {
 @Suite struct BudgetBoardTests {
   private static func plan(_ mirrors: SinkPlan.Mirror...) -> SinkPlan {
     SinkPlan(routes: [], origins: [], mirrors: mirrors)
-  }
-
-  private static func randomBudget(_ random: inout SeededGenerator, cpu: Bool = true) -> MirrorBudget {
-    MirrorBudget(
-      bits: random.chance(60) ? UInt64(10_000 * (1 + random.below(3000))) : nil,
-      packets: random.chance(60) ? UInt64(10 * (1 + random.below(300))) : nil,
-      cpu: cpu && random.chance(40) ? UInt64(1 + random.below(40)) : nil)
-  }
-
-  /// Traffic of any kind, batches in any order, workers that are some milliseconds behind, plans that come into force, go back
-  /// and come again.
-  @Test(arguments: 1...40 as ClosedRange<UInt64>)
-  func noWindowOfAllWorkersTogetherSendsMoreThanItsBudget(_ seed: UInt64) {
-    var random = SeededGenerator(seed: seed)
-    let mirrors = (0..<3).map { _ in
-      SinkPlan.Mirror(
-        budget: random.chance(70) ? Self.randomBudget(&random) : nil, priority: random.below(3) * 40)
-    }
-    var host = HostBudget()
-    host.limits = Self.randomBudget(&random, cpu: false)
-    if random.chance(30) { host.cpuShare = 0.2 }
-    let taken = TakenTime()
-    var workers = Workers(1 + random.below(5), Self.plan(mirrors[0], mirrors[1], mirrors[2]), host, taken: taken)
-    var windows = Windows(mirrors, host.limits)
-    var levels: [UInt64: [ShedLevel]] = [:]
-    var counts = (offered: [0, 0, 0], sent: [0, 0, 0], left: [0, 0, 0] as [UInt64])
-    func close(_ worker: Int) {
-      for (mirror, shed) in workers.throttles[worker].shed.enumerated() {
-        counts.left[mirror] += shed.sampled + shed.overBudget + shed.byPriority
-      }
-    }
-    var time: Int64 = 5_000_000_000
-    for _ in 0..<4000 {
-      time += Int64(random.below(random.chance(1) ? 400_000_000 : 4_000_000))
-      if random.chance(1) {
-        let isLess = random.chance(50)
-        for worker in workers.throttles.indices {
-          close(worker)
-          let plan = isLess ? Self.plan(mirrors[0]) : Self.plan(mirrors[0], mirrors[1], mirrors[2])
-          if random.chance(50) { workers.throttles[worker] = Throttle(plan, workers.board) }
-          workers.throttles[worker] = Throttle(
-            Self.plan(mirrors[0], mirrors[1], mirrors[2]), workers.board)
-        }
-      }
-      let worker = random.below(workers.throttles.count)
-      let seen = time - Int64(random.below(5_000_000))
-      windows.look(seen)
-      workers.throttles[worker].begin(at: seen)
-      let number = workers.board.windows
-      levels[number] = levels[number] ?? workers.throttles[worker].levels
-      #expect(workers.throttles[worker].levels == levels[number])
-      for _ in 0..<random.below(60) {
-        let mirror = random.below(3)
-        let bits = UInt64(100 + random.below(12_000))
-        let cost = UInt64(random.below(5000))
-        counts.offered[mirror] += 1
-        let answer = workers.throttles[worker].judge(
-          mirror: mirror, key: UInt16(random.below(1 << 16)), bits: bits, headerBits: bits / 5, cost: cost)
-        taken.add(300)
-        if random.chance(1) { workers.throttles[worker].note(scriptTimes: [3000, 0, UInt64(random.below(1_000_000))]) }
-        guard answer != .leave else { continue }
-        taken.add(cost)
-        counts.sent[mirror] += 1
-        windows.send(mirror, Load(packets: 1, bits: answer == .headers ? bits / 5 : bits, nanoseconds: cost))
-      }
-      workers.throttles[worker].end()
-    }
-    for worker in workers.throttles.indices { close(worker) }
-    #expect(windows.broken == [] && windows.passed > 30)
-    for mirror in 0..<3 { #expect(counts.offered[mirror] == counts.sent[mirror] + Int(counts.left[mirror])) }
   }
 
   /// - Returns: what was sent of 5,000 packets/s in 10 s, by whoever is told to send.

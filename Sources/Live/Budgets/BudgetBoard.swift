@@ -4,8 +4,8 @@
 //   samples (one conversation in 2, 4, 8, ...) -> of the host, mirrors of the lowest priority -> whatever is over all the same is
 //   left
 //
-// 1. In no window all workers together send more than the budget of a window allows (see Meter.swift); not either when a
-//    plan comes into force: the host, and a mirror that is in both plans with the same budget, go on.
+// 1. In no window all workers together send more than the budget of a window allows (see Meter.swift), nor when a plan
+//    comes into force: the host, and a mirror that is in both plans with the same budget, go on.
 // 2. A mirror's own budget comes first; the host's is for what is left of all of them.
 // 3. Nothing waits. A window is closed by whichever worker comes first after its end; if one is at it, the others go on with
 //    what there is. A worker without copies is not missed.

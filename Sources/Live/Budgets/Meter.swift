@@ -1,8 +1,9 @@
 // What a budget has left, kept by all workers together.
 //
 // 1. In no window more is taken than the window allows, whoever takes and in whatever order. `spent` only grows. Whoever takes
-//    compares with `ceiling`, which is the limit above what was spent when some window began: this one, or an earlier one, of
-//    which the ceiling is lower.
+//    compares with `ceiling`, which is the limit above what was spent when some window began: this one, or an earlier one, whose
+//    ceiling is no higher. (Limits that follow from processor time change with each window; a ceiling that was higher may be met
+//    by a copy that was under way.)
 // 2. Nobody waits: a word is loaded, compared and exchanged. Who closes a window changes ceilings and levels while others take.
 
 internal import Mirroring
