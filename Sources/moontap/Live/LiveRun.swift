@@ -124,7 +124,6 @@ final class LiveRun {
       startThreads()
       defer { watch.stop() }
       engine.begin()
-      engine.crew.start { [requests = engine.requests] in requests.nudge() }
       try judgeAll(engine)
       let isInterrupted = Interrupt.isRequested && Interrupt.ending == .interrupted
       let summary = try engine.summary(isInterrupted: isInterrupted)
@@ -194,6 +193,7 @@ final class LiveRun {
       engine.stop(sink)
       recording?.finish()
     }
+    try engine.crew.start { [requests = engine.requests] in requests.nudge() }
     var isStopping = false
     while true {
       if Interrupt.isRequested, !isStopping {

@@ -25,9 +25,12 @@ final class Crew {
   }
 
   /// - Parameter failed: wakes the first worker.
-  func start(failed: @escaping @Sendable () -> Void) {
+  /// - Throws: when the kernel gives no more threads.
+  func start(failed: @escaping @Sendable () -> Void) throws {
+    let begun = DispatchSemaphore(value: 0)
     for (index, worker) in workers.enumerated() {
       let thread = Thread { [gate, hasFailed] in
+        begun.signal()
         worker.run(gate) {
           hasFailed.isRaised.store(true, ordering: .releasing)
           failed()
@@ -37,6 +40,13 @@ final class Crew {
       // Scripts nest C calls.
       thread.stackSize = 8 << 20
       thread.start()
+      // Who never begins would be waited for, for ever.
+      guard begun.wait(timeout: .now() + .seconds(10)) == .success else {
+        for _ in workers[index...] { gate.leave() }
+        throw Problem(
+          code: "workers.start", sentence: "worker \(index + 1) of \(workers.count) did not begin within 10 s",
+          hint: "may this user have so many threads? ulimit -u", exit: .failed)
+      }
     }
   }
 

@@ -22,6 +22,7 @@ struct Lookout {
 
   /// Scripts hear of what other workers count.
   func introduce(_ configuration: Configuration, _ pipeline: Pipeline) {
+    guard board.isRead else { return }
     configuration.colleagues = { [board, number] identity in board.others(besides: number, identity) }
     configuration.begin(in: pipeline)
   }

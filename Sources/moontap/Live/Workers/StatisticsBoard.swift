@@ -7,8 +7,13 @@ import Synchronization
 final class StatisticsBoard: Sendable {
   /// By worker.
   private let sheets: Mutex<[[MirrorIdentity: MirrorStatistics]]>
+  /// There are others to read it.
+  let isRead: Bool
 
-  init(workers: Int) { sheets = Mutex(Array(repeating: [:], count: workers)) }
+  init(workers: Int) {
+    isRead = workers > 1
+    sheets = Mutex(Array(repeating: [:], count: workers))
+  }
 
   /// The sum of what the other workers have counted; nil: nothing as yet.
   func others(besides worker: Int, _ identity: MirrorIdentity) -> MirrorStatistics? {
@@ -29,8 +34,9 @@ final class StatisticsBoard: Sendable {
 
 /// One worker's pen.
 struct StatisticsPublisher {
-  /// How old a number may be.
+  /// How old a number may be, unless writing them all took more than a hundredth of that.
   private static let interval = Duration.milliseconds(100)
+  private static let share = 100
 
   private let board: StatisticsBoard
   private let worker: Int
@@ -43,13 +49,14 @@ struct StatisticsPublisher {
 
   /// Now and then; without scripts nobody reads it.
   mutating func publish(_ configuration: Configuration, _ pipeline: Pipeline) {
-    guard !configuration.policies.isEmpty, ContinuousClock.now >= next else { return }
-    next = .now + Self.interval
+    guard board.isRead, !configuration.policies.isEmpty, ContinuousClock.now >= next else { return }
+    let start = ContinuousClock.now
     let plan = configuration.plan
     var statistics: [MirrorIdentity: MirrorStatistics] = [:]
     for (entry, mirror) in plan.enabled.enumerated() {
       statistics[plan.identity(mirror)] = MirrorStatistics(pipeline.report(entry: entry))
     }
     board.publish(statistics, of: worker)
+    next = .now + max(Self.interval, (ContinuousClock.now - start) * Self.share)
   }
 }
