@@ -116,7 +116,7 @@ let package = Package(
       name: "StoreTests",
       dependencies: ["Store", "Mirroring", "Inventory", "JSONText", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: strict),
-    tests("Live", ["Live", "Capture", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire"]),
+    tests("Live", ["Live", "Capture", "DataPath", "Mirroring", "Inventory", "JSONText", "SeededRandom", "Wire"]),
     tests("Capture", ["Capture", "DataPath", "Mirroring", "SeededRandom", "Wire", "CPcap"]),
     tests(
       "Moontap",

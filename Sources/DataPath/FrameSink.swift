@@ -54,8 +54,18 @@ public protocol FrameSink: AnyObject {
     drop: (Int, DeliveryDrop) -> Void
   ) throws(Failure)
 
+  /// Told now and then, where a mirror has a budget of processor time: what scripts have taken since.
+  ///
+  /// - Parameter scriptTimes: nanoseconds, by position in `SinkPlan.mirrors`; estimated.
+  func note(scriptTimes: [UInt64])
+
   /// From the next `deliver` on, copies index another plan; what was delivered so far stays as it is.
   ///
   /// - Throws: when the plan's receivers cannot be served. Nothing has changed then.
   func adopt(_ plan: SinkPlan) throws(Failure)
+}
+
+/// A sink that keeps no budgets.
+extension FrameSink {
+  public func note(scriptTimes: [UInt64]) {}
 }

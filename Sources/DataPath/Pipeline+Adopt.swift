@@ -53,6 +53,7 @@ extension Pipeline {
       succession.predecessors[entry].map { nextInTurn[$0] % new.entries[entry].receiverCount } ?? 0
     }
     plan = new
+    beginTimingScripts()
     health = RouteHealth(new, down: down)
     judge = Judge(plan: new)
     wantsFlowHash = !new.program.thresholds.isEmpty

@@ -70,6 +70,11 @@ internal import Wire
   public var leavesOutForeignCopies = false
   var recordNumber: UInt64 = 0
 
+  /// A mirror has a budget of processor time; what the sink was told of scripts, by mirror, nil: nothing yet; and when.
+  private var timesScripts = false
+  private var scriptTimesTold: [UInt64]?
+  private var lastTold = Int64.min
+
   /// What goes with answers that scripts' hosts remember, see Pipeline+Recall.swift.
   var recall = RecallState()
 
@@ -118,6 +123,7 @@ internal import Wire
     self.boundENIs = Self.boundENIs(boundENIs, plan)
     capturedENIs = Set(self.boundENIs.values)
     beginRecalling()
+    beginTimingScripts()
   }
 
   // MARK: Interfaces
@@ -182,11 +188,30 @@ internal import Wire
     } else {
       unsafe judge(batch.frames, batch.count, wantsCopies: false)
     }
+    if timesScripts, let sink, clock.time >= lastTold &+ Self.tellingInterval { tellScriptTimes(sink) }
     if copies.count > 0, let sink { try deliver(batch, interfaces, sink) }
     copies.removeAll()
   }
 
   // MARK: Delivery
+
+  /// Nanoseconds of the engine's clock between two times that scripts' time is told.
+  private static let tellingInterval: Int64 = 10_000_000
+
+  private func tellScriptTimes(_ sink: any FrameSink) {
+    lastTold = clock.time
+    let now = plan.entries.indices.map { mirror in scripts.reduce(0) { $0 + $1.nanoseconds(mirror: mirror) } }
+    // What hosts took before the plan was told then.
+    let told = scriptTimesTold ?? now
+    sink.note(scriptTimes: zip(now, told).map { $0 > $1 ? $0 - $1 : 0 })
+    scriptTimesTold = zip(told, now).map(max)
+  }
+
+  /// Of the plan in force.
+  func beginTimingScripts() {
+    timesScripts = plan.sinkPlan.mirrors.contains { $0.budget?.cpu != nil }
+    scriptTimesTold = nil
+  }
 
   private func deliver(_ batch: FrameBatch, _ interfaces: [CaptureInterface], _ sink: any FrameSink) throws {
     try unsafe sink.deliver(copies.base, count: copies.count, frames: batch.frames, interfaces: interfaces) {

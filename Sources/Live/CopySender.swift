@@ -6,7 +6,6 @@
 
 internal import CLiveShims
 public import DataPath
-internal import Glibc
 internal import Mirroring
 internal import Wire
 
@@ -25,19 +24,24 @@ public final class CopySender: FrameSink {
   private let room = SendRoom()
   private var plan = SinkPlan(routes: [], origins: [])
   private var growth = GrowthDetector()
+  private let budgets: BudgetBoard
   private var throttle: Throttle
   /// By route.
   private var oversize: [OversizePolicy] = []
   /// What was shed under plans that are gone, by mirror.
   private var shedEarlier: [MirrorName: LiveReport.Shed] = [:]
 
-  /// - Parameter sequences: shared by the senders of all workers.
+  /// - Parameters:
+  ///   - sequences: shared by the senders of all workers.
+  ///   - budgets: the same, in place of a board of its own with the budget of `options`.
   /// - Throws: when a receiver cannot be served.
-  public init(_ plan: SinkPlan, options: SendOptions, sequences: SequenceNumbers = SequenceNumbers()) throws(LiveError)
-  {
+  public init(
+    _ plan: SinkPlan, options: SendOptions, sequences: SequenceNumbers = SequenceNumbers(), budgets: BudgetBoard? = nil
+  ) throws(LiveError) {
     self.options = options
     self.sequences = sequences
-    throttle = Throttle(plan, host: options.budget)
+    self.budgets = budgets ?? BudgetBoard(options.budget)
+    throttle = Throttle(plan, self.budgets)
     try adopt(plan)
   }
 
@@ -61,13 +65,15 @@ public final class CopySender: FrameSink {
     outlets = kept
     outletOfRoute = names.map { positions[$0]! }
     closeShed()
-    throttle = Throttle(plan, host: options.budget)
+    throttle = Throttle(plan, budgets)
     oversize = plan.routes.map { plan.mirrors[$0.mirror].oversize ?? options.oversize }
     self.plan = plan
     // Mirrors that were paused try again.
     growth = GrowthDetector()
     self.wrappings = wrappings
   }
+
+  public func note(scriptTimes: [UInt64]) { throttle.note(scriptTimes: scriptTimes) }
 
   /// Routes change, and their MTUs.
   public func lookAfterRoutes() { for outlet in outlets { outlet.lookAfter() } }
@@ -87,17 +93,21 @@ public final class CopySender: FrameSink {
     _ copies: UnsafePointer<Copy>, count: Int, frames: UnsafePointer<Frame>, interfaces: [CaptureInterface],
     drop: (Int, DeliveryDrop) -> Void
   ) {
-    let time = unsafe frames[Int(copies[0].frame)].time
-    growth.beginBatch(at: time)
-    if throttle.isLimited { throttle.pass(to: time, cpu: ThreadTime.now) }
+    growth.beginBatch(at: unsafe frames[Int(copies[0].frame)].time)
+    if throttle.isLimited { throttle.begin(at: KernelClock.monotonic()) }
     room.sort(count: count, outlets: outlets.count) { unsafe outletOfRoute[Int(copies[$0].route)] }
     var position = 0
     while position < count {
-      let outlet = room.outlet(position)
-      let end = min(room.end(of: outlet), position + Int(LV_SEND_LIMIT))
-      unsafe deliver(position..<end, to: outlets[outlet], copies, frames, interfaces, drop)
+      let number = room.outlet(position)
+      let end = min(room.end(of: number), position + Int(LV_SEND_LIMIT))
+      let outlet = outlets[number]
+      let isTimed = throttle.timesCopies && outlet.cost.isDue()
+      let start = isTimed ? KernelClock.thread() : 0
+      unsafe deliver(position..<end, to: outlet, copies, frames, interfaces, drop)
+      if isTimed { outlet.cost.add(KernelClock.thread() - start, copies: room.count) }
       position = end
     }
+    if throttle.isLimited { throttle.end() }
   }
 
   /// - Parameter range: of the sorted copies, all to one outlet.
@@ -156,7 +166,7 @@ public final class CopySender: FrameSink {
     let captured = Int(frame.captured)
     let answer = throttle.judge(
       mirror: plan.routes[Int(copy.route)].mirror, key: copy.sourcePort, bits: UInt64(headers + captured) * 8,
-      headerBits: UInt64(headers + min(captured, Throttle.headerLength)) * 8)
+      headerBits: UInt64(headers + min(captured, Throttle.headerLength)) * 8, cost: outlet.cost.perCopy)
     if answer == .headers { limit = Throttle.headerLength }
     return answer != .leave
   }
@@ -168,7 +178,7 @@ public final class CopySender: FrameSink {
 
   /// By mirror of the plan, in its order: what it shed in the whole run.
   public var shed: [LiveReport.Shed] {
-    names.enumerated().map { number, name in throttle.shed[number] + (shedEarlier[name] ?? LiveReport.Shed()) }
+    zip(names, throttle.shed).map { name, shed in shed + (shedEarlier[name] ?? LiveReport.Shed()) }
   }
 
   private var names: [MirrorName] {
@@ -178,7 +188,10 @@ public final class CopySender: FrameSink {
   }
 
   private func closeShed() {
-    for (name, shed) in zip(names, shed) { shedEarlier[name] = shed }
+    for (name, shed) in zip(names, shed) {
+      shedEarlier[name] = shed
+      shedEarlier[name]!.isNow = false
+    }
   }
 
   /// By mirror of the plan: where its copies come back, so that it is paused.
@@ -225,14 +238,5 @@ public final class CopySender: FrameSink {
   private static func undress(_ frame: Frame) -> (UnsafeRawPointer, Int, UInt16) {
     let isV6 = unsafe frame.captured > 0 && frame.bytes.load(as: UInt8.self) >> 4 == 6
     return unsafe (frame.bytes, Int(frame.captured), isV6 ? 0x86dd : 0x0800)
-  }
-}
-
-/// Processor time that this thread has taken.
-enum ThreadTime {
-  static func now() -> Int64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 }

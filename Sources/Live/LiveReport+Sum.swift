@@ -33,11 +33,7 @@ extension LiveReport.Shed {
   /// - Parameter workers: what each worker has shed, by mirror of the same plan.
   public static func sum(_ workers: [[Self]]) -> [Self] {
     workers.dropFirst().reduce(workers.first ?? []) { sums, sheds in
-      zip(sums, sheds).map { a, b in
-        var sum = a + b
-        sum.isNow = a.isNow || b.isNow
-        return sum
-      }
+      zip(sums, sheds).map(+)
     }
   }
 }

@@ -124,12 +124,14 @@ public struct LiveReport: Sendable {
 
     public init() {}
 
-    static func + (a: Shed, b: Shed) -> Shed {
+    /// The same mirror's of two senders, or at two times.
+    public static func + (a: Shed, b: Shed) -> Shed {
       var sum = a
       sum.headersOnly += b.headersOnly
       sum.sampled += b.sampled
       sum.overBudget += b.overBudget
       sum.byPriority += b.byPriority
+      sum.isNow = a.isNow || b.isNow
       return sum
     }
   }

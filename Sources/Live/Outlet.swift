@@ -24,6 +24,8 @@ internal import Wire
   private var interface: Int32 = 0
   /// Bytes of an outer packet that needs no fragments; Int.max: not known.
   private(set) var pathMTU = Int.max
+  /// Of a copy, in processor time.
+  var cost = SendCost()
   var counts = LiveReport.Receiver.Counts()
   private(set) var lastError: Int32 = 0
   private let sequence: SequenceNumbers.Counter

@@ -202,7 +202,8 @@ extension MirrorRule {
           + " the engine is told."),
       MirrorRule(
         "budget.limit", .moontap, .error,
-        "`budget` has `bits` or `packets` or both: whole numbers in a second, from 10 to 1000000000000."),
+        "`budget` has one or more of `bits` and `packets`, whole numbers in a second from 10 to 1000000000000, and `cpu`, a"
+          + " whole number of percent of one processor from 1 to 100."),
       MirrorRule(
         "priority.range", .moontap, .error,
         "`priority` is a whole number from 0 to 100, 50 if absent; over the host's budget the lower is shed first."),

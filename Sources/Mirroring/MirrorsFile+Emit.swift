@@ -58,7 +58,7 @@ extension TrafficMirror {
     var members = members
     if let oversize { members.append(JSONMember("oversize", .string(oversize.rawValue))) }
     if let budget {
-      let limits = [("bits", budget.bits), ("packets", budget.packets)]
+      let limits = [("bits", budget.bits), ("packets", budget.packets), ("cpu", budget.cpu)]
       members.append(
         JSONMember("budget", .object(limits.compactMap { name, limit in limit.map { JSONMember(name, .integer($0)) } }))
       )

@@ -84,6 +84,9 @@ public protocol ScriptHost: AnyObject {
   /// Calls the balancer function `function` of a mirror.
   func choose(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptChoice
 
+  /// Nanoseconds that the functions of a mirror have taken so far, estimated: the next answer may be less.
+  func nanoseconds(mirror: Int) -> UInt64
+
   /// When the next timer is due, in nanoseconds since 1970 of the engine's clock; `Int64.max`: none.
   var nextTimer: Int64 { get }
 
@@ -125,8 +128,9 @@ public protocol ScriptHost: AnyObject {
   func describeMemory(of function: Int) -> String?
 }
 
-/// A host that remembers nothing.
+/// A host that keeps no time and remembers nothing.
 extension ScriptHost {
+  public func nanoseconds(mirror: Int) -> UInt64 { 0 }
   public func recall(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptAnswer? { nil }
   public func recallChoice(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptChoice? { nil }
   public var isRecallable: Bool { false }

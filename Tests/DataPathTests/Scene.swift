@@ -61,11 +61,15 @@ final class CollectingSink: FrameSink {
   var dropsEvery = 0
   private(set) var dropped: [(route: Int, reason: DeliveryDrop)] = []
   private(set) var calls = 0
+  /// What it was told of scripts.
+  private(set) var scriptTimes: [[UInt64]] = []
   /// Of the plans that it was given while the run went on.
   private(set) var adopted: [SinkPlan] = []
   private var seen = 0
 
   func adopt(_ plan: SinkPlan) throws(Never) { adopted.append(plan) }
+
+  func note(scriptTimes: [UInt64]) { self.scriptTimes.append(scriptTimes) }
 
   func deliver(
     _ copies: UnsafePointer<Copy>, count: Int, frames: UnsafePointer<Frame>, interfaces: [CaptureInterface],
@@ -162,6 +166,10 @@ final class FakeScriptHost: ScriptHost {
   private(set) var timersRun: [Int64] = []
   var timerEvery: Int64 = 0
   private(set) var nextTimer = Int64.max
+  /// Nanoseconds by mirror.
+  var taken: [Int: UInt64] = [:]
+
+  func nanoseconds(mirror: Int) -> UInt64 { taken[mirror, default: 0] }
 
   func judge(function: Int, mirror: Int, packet: UnsafePointer<ObservedPacket>) -> ScriptAnswer {
     unsafe note(packet.pointee.flow)

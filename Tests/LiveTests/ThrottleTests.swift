@@ -1,5 +1,6 @@
 import DataPath
 import Mirroring
+import Synchronization
 import Testing
 
 @testable import Live
@@ -14,63 +15,83 @@ private struct Stream {
   var headerBits: UInt64 = 1_600
 }
 
+/// Processor time that is taken, for a board to ask.
+final class TakenTime: Sendable {
+  private let nanoseconds = Atomic<UInt64>(0)
+
+  func add(_ taken: UInt64) { nanoseconds.wrappingAdd(taken, ordering: .relaxed) }
+  func take() -> UInt64 { nanoseconds.exchange(0, ordering: .relaxed) }
+}
+
 private struct Run {
   var throttle: Throttle
+  let taken = TakenTime()
+  /// Nanoseconds in a millisecond that the scripts of the first mirror take.
+  var scripts: UInt64 = 0
   var sent: [Int: Load] = [:]
   var cut: [Int: Int] = [:]
   private var time: Int64 = 1_000_000_000_000
 
   init(_ mirrors: [SinkPlan.Mirror], host: HostBudget = HostBudget()) {
-    throttle = Throttle(SinkPlan(routes: [], origins: [], mirrors: mirrors), host: host)
+    let board = BudgetBoard(host, taken: taken.take)
+    throttle = Throttle(SinkPlan(routes: [], origins: [], mirrors: mirrors), board)
   }
 
-  mutating func setClock(by seconds: Int64) { time += seconds * 1_000_000_000 }
+  mutating func pause(seconds: Int64) { time += seconds * 1_000_000_000 }
 
-  /// - Parameter cpu: nanoseconds that a sent packet takes.
-  mutating func run(_ streams: [Stream], seconds: Int, cpu: Int64 = 0) {
+  /// - Parameters:
+  ///   - cpu: nanoseconds that a sent packet takes.
+  ///   - idle: the same of each packet, sent or not.
+  mutating func run(_ streams: [Stream], seconds: Int, cpu: UInt64 = 0, idle: UInt64 = 0) {
     sent = [:]
     cut = [:]
-    var taken: Int64 = 0
     for millisecond in 0..<seconds * 1000 {
       time += 1_000_000
-      throttle.pass(to: time) { taken }
+      if scripts > 0 { throttle.note(scriptTimes: [scripts]) }
+      taken.add(scripts)
+      throttle.begin(at: time)
       for stream in streams {
         let count = stream.packets * (millisecond + 1) / 1000 - stream.packets * millisecond / 1000
         for number in 0..<count {
           // Many conversations.
           let key = UInt16(truncatingIfNeeded: ((millisecond * 31 + number) &* 40_503) >> 3)
           let answer = throttle.judge(
-            mirror: stream.mirror, key: key, bits: stream.bits, headerBits: stream.headerBits)
+            mirror: stream.mirror, key: key, bits: stream.bits, headerBits: stream.headerBits, cost: cpu)
+          taken.add(idle)
           guard answer != .leave else { continue }
-          taken += cpu
+          taken.add(cpu)
           let bits = answer == .headers ? stream.headerBits : stream.bits
           sent[stream.mirror, default: Load()] += Load(packets: 1, bits: bits)
           if answer == .headers { cut[stream.mirror, default: 0] += 1 }
         }
       }
+      throttle.end()
     }
   }
 }
 
 @Suite struct ThrottleTests {
-  private func mirror(bits: UInt64? = nil, packets: UInt64? = nil, priority: Int = 50) -> SinkPlan.Mirror {
-    let budget = bits == nil && packets == nil ? nil : MirrorBudget(bits: bits, packets: packets)
-    return SinkPlan.Mirror(budget: budget, priority: priority)
+  private func mirror(
+    bits: UInt64? = nil, packets: UInt64? = nil, cpu: UInt64? = nil, priority: Int = 50
+  ) -> SinkPlan.Mirror {
+    let budget = MirrorBudget(bits: bits, packets: packets, cpu: cpu)
+    return SinkPlan.Mirror(budget: budget == MirrorBudget() ? nil : budget, priority: priority)
   }
 
-  @Test(arguments: [-3600, 3600] as [Int64])
-  func aClockThatIsSetChangesNoBudget(_ seconds: Int64) {
+  @Test func anHourWithoutCopiesChangesNoBudget() {
     var run = Run([mirror(packets: 1000)])
     let stream = [Stream(mirror: 0, packets: 500)]
     run.run(stream, seconds: 2)
-    run.setClock(by: seconds)
+    run.pause(seconds: 3600)
     run.run(stream, seconds: 10)
     #expect(run.sent[0]?.packets == 5000)
   }
 
   @Test func whoHasNoBudgetIsAskedNothing() {
-    #expect(!Throttle(SinkPlan(routes: [], origins: [], mirrors: [mirror()]), host: HostBudget()).isLimited)
-    #expect(Throttle(SinkPlan(routes: [], origins: [], mirrors: [mirror(bits: 10)]), host: HostBudget()).isLimited)
+    let board = BudgetBoard(HostBudget())
+    #expect(!Throttle(SinkPlan(routes: [], origins: [], mirrors: [mirror()]), board).isLimited)
+    #expect(Throttle(SinkPlan(routes: [], origins: [], mirrors: [mirror(bits: 10)]), board).isLimited)
+    #expect(Throttle(SinkPlan(routes: [], origins: [], mirrors: [mirror(cpu: 1)]), board).isLimited)
   }
 
   @Test func nothingIsShedUnderTheBudget() {
@@ -142,6 +163,35 @@ private struct Run {
     var idle = Run([mirror()], host: host)
     idle.run([Stream(mirror: 0, packets: 2000)], seconds: 10, cpu: 100_000)
     #expect(idle.sent[0]!.packets == 20_000)
+  }
+
+  @Test func aMirrorKeepsItsShareOfAProcessor() {
+    var run = Run([mirror(cpu: 25), mirror()])
+    // 100 µs a copy: 2,500 take a quarter of a second.
+    run.run([Stream(mirror: 0, packets: 8000), Stream(mirror: 1, packets: 500)], seconds: 10, cpu: 100_000)
+    #expect((18_000...25_100).contains(run.sent[0]!.packets), "\(run.sent)")
+    #expect(run.sent[1]!.packets == 5000 && run.throttle.shed[1] == LiveReport.Shed())
+    #expect(run.throttle.shed[0].isNow && run.throttle.shed[0].sampled > 0 && run.cut.isEmpty)
+    var idle = Run([mirror(cpu: 25)])
+    idle.run([Stream(mirror: 0, packets: 2400)], seconds: 10, cpu: 100_000)
+    #expect(idle.sent[0]!.packets == 24_000 && idle.throttle.shed[0] == LiveReport.Shed())
+  }
+
+  @Test func whatNoSheddingSavesIsTakenFromTheShare() {
+    // Half of the share goes into judging what is shed.
+    var run = Run([mirror(cpu: 50)])
+    run.run([Stream(mirror: 0, packets: 2500)], seconds: 10, cpu: 400_000, idle: 100_000)
+    let seconds = Double(run.sent[0]!.packets) * 400e-6 + 25_000 * 100e-6
+    #expect((3.5...5.1).contains(seconds), "\(run.sent)")
+    // Its scripts take more than all of it: no copy is sent. When they are quiet again, all are.
+    var scripted = Run([mirror(cpu: 10)])
+    scripted.scripts = 200_000
+    scripted.run([Stream(mirror: 0, packets: 100)], seconds: 1, cpu: 1000)
+    scripted.run([Stream(mirror: 0, packets: 100)], seconds: 1, cpu: 1000)
+    #expect(scripted.sent[0] == nil && scripted.throttle.shed[0].isNow)
+    scripted.scripts = 1000
+    scripted.run([Stream(mirror: 0, packets: 100)], seconds: 1, cpu: 1000)
+    #expect(scripted.sent[0]!.packets >= 80 && !scripted.throttle.shed[0].isNow)
   }
 
   @Test func everythingIsSentOrCountedOnce() {

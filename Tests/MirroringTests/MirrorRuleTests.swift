@@ -293,6 +293,10 @@ let ruleCases: [RuleCase] = [
     wrong: ["9", "1000000000001", "\"1G\"", "1.5"].map { definition(["budget": "{\"bits\": \($0)}"]) },
     right: ["10", "1000000000000"].map { definition(["budget": "{\"bits\": \($0), \"packets\": \($0)}"]) }),
   RuleCase(
+    "budget.limit", "mirrors[0].budget.cpu",
+    wrong: ["0", "101", "\"10%\"", "2.5"].map { definition(["budget": "{\"cpu\": \($0)}"]) },
+    right: ["1", "100"].map { definition(["budget": "{\"cpu\": \($0)}"]) }),
+  RuleCase(
     "priority.range", "mirrors[0].priority", wrong: ["-1", "101", "true"].map { definition(["priority": $0]) },
     right: ["0", "100"].map { definition(["priority": $0]) }),
   RuleCase(

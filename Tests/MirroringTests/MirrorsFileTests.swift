@@ -92,6 +92,7 @@ import Wire
     definition(["encapsulation": "{\"type\": \"erspan2\"}", "tags": "{\"b\": \"2\", \"a\": \"\"}"]),
     definition(["encapsulation": "{\"type\": \"none\"}", "receivers": "[]", "enabled": "false"]),
     definition(["oversize": "\"drop\"", "budget": "{\"bits\": 1000000, \"packets\": 500}", "priority": "9"]),
+    definition(["budget": "{\"cpu\": 15}"]),
     definition(["name": "\"Überwachung \\\"öst\\\" 監視\"", "description": "\"tab\\there\""]),
   ])
   func writesWhatReadsBackTheSame(_ text: String) throws {

@@ -111,6 +111,19 @@ private func caching(_ source: String, sourceLocation: SourceLocation = #_source
     }
   }
 
+  @Test func theTimeOfCallsIsKeptByMirror() throws {
+    try withLuaStack {
+      let bench = try Bench(filter("math.random() < 2") + mirror(name: "other"))
+      #expect(bench.policy.nanoseconds(mirror: 0) == 0)
+      _ = bench.judge()
+      let one = bench.policy.nanoseconds(mirror: 0)
+      for _ in 0..<63 { _ = bench.judge() }
+      // One call in 64 is timed, and stands for the others.
+      #expect(one > 0 && bench.policy.nanoseconds(mirror: 0) == 64 * one)
+      #expect(bench.policy.nanoseconds(mirror: 1) == 0 && bench.policy.nanoseconds(mirror: 99) == 0)
+    }
+  }
+
   @Test func asksOncePerValueOfWhatWasRead() throws {
     let packets = [64, 64, 1, 1, 64].map { ttl in TestPacket { $0.ttl = UInt8(ttl) } }
     let (answers, hits, calls) = try asked(filter("packet.ttl == 64"), packets)

@@ -37,7 +37,9 @@ struct MirrorKey: Sendable {
       doc: "live: copies longer than the path takes: `\"fragment\"`, `\"truncate\"` or `\"drop\"`"),
     MirrorKey(
       name: "budget", type: "table<string, integer>", standard: "nil",
-      doc: "live: `{ bits = n, packets = n }`, what it may send in a second"),
+      doc:
+        "live: `{ bits = n, packets = n, cpu = n }`, what it may send in a second, and percent of one processor that it may take"
+    ),
     MirrorKey(
       name: "priority", type: "integer", standard: "50",
       doc: "live: 0 to 100; over the host's budget the lower is shed first"),

@@ -252,6 +252,12 @@ extension Policy {
   }
 }
 
+extension Policy {
+  public func nanoseconds(mirror: Int) -> UInt64 {
+    uses.indices.contains(mirror) ? uses[mirror].reduce(0) { $0 + $1.estimate } : 0
+  }
+}
+
 extension ScriptChoice {
   init(_ code: UInt32) { self = code == RememberedAnswer.none ? .none : .receiver(Int(code)) }
 

@@ -47,6 +47,13 @@ struct DefinitionWords {
 
   var collectTraffic: String { definition["enabled"]?.bool == false ? "off" : "on" }
 
+  /// `1000000 bit/s, 15 % of a processor`; nil: it has none.
+  var budget: String? {
+    let units = [("bits", "bit/s"), ("packets", "packet/s"), ("cpu", "% of a processor")]
+    let limits = units.compactMap { name, unit in definition["budget"]?[name]?.integer.map { "\($0) \(unit)" } }
+    return limits.isEmpty ? nil : limits.joined(separator: ", ")
+  }
+
   /// `tcp, destination port 443`
   private static func condition(_ condition: JSONValue) -> String {
     let names = ["sourcePort": "source port", "destinationPort": "destination port"]

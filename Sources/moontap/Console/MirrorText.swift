@@ -13,6 +13,9 @@ extension StoredMirror {
       ("collection range", words.range), ("direction", words.direction), ("filter", words.filter),
       ("receiving IPs", words.receivers), ("balance", words.balance), ("encapsulation", words.encapsulation),
       ("copies", definition["copies"]?.string ?? "once"), ("on error", definition["onError"]?.string ?? "skip"),
+    ]
+    if let budget = words.budget { lines.append(("budget", budget)) }
+    lines += [
       ("collect traffic", words.collectTraffic), ("tags", words.tags.isEmpty ? "none" : words.tags),
       ("created", created), ("changed", changed), ("number", "\(id)"),
     ]

@@ -60,10 +60,11 @@ final class LiveRun {
         tell: { [Problem($0, isWarning: true)].complain() })
       guard source.openCount > 0 else { throw .noInterface(configuration.plan) }
       let isSending = record?.isAlone != true
-      let sequences = SequenceNumbers()
+      let (sequences, budgets) = (SequenceNumbers(), BudgetBoard(live.send.budget))
       var made: [CopySender?] = []
       for _ in source.readers {
-        made.append(isSending ? try CopySender(plan, options: live.send, sequences: sequences) : nil)
+        made.append(
+          isSending ? try CopySender(plan, options: live.send, sequences: sequences, budgets: budgets) : nil)
       }
       senders = made
       watch = try ReceiverWatch(isSending ? plan : SinkPlan.none, options: live.health) { line in

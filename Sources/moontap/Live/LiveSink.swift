@@ -31,6 +31,8 @@ final class LiveSink: FrameSink {
     recording?.adopt(plan)
   }
 
+  func note(scriptTimes: [UInt64]) { sender?.note(scriptTimes: scriptTimes) }
+
   /// Whether receivers get copies.
   var sends: Bool { sender != nil }
 

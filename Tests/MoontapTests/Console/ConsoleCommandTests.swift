@@ -122,10 +122,15 @@ struct ConsoleCommandTests {
     #expect(
       try scene.create("c", ["--encapsulation": "erspan2", "--vni": "7"], flags: ["--whole-vpc", "--disabled"]).status
         == 0)
+    let burden = try scene.folder.write(
+      #"{"format": "moontap.mirrors/1", "mirrors": [{"budget": {"bits": 1000000, "cpu": 15}}]}"#, to: "burden.json")
+    #expect(try scene.run("mirror", "modify", "c", "--from", burden).status == 0)
     let exported = try scene.run("mirror", "export")
     let file = try scene.folder.write(exported.text, to: "mirrors.json")
     #expect(try other.run("mirror", "import", file).status == 0)
     #expect(try other.definitions() == scene.definitions())
+    let shown = try other.run("mirror", "show", "c").text
+    #expect(shown.contains("budget            1000000 bit/s, 15 % of a processor\n"), "\(shown)")
     let refused = try other.run("mirror", "import", file)
     #expect(refused.status == 3)
     #expect(refused.errors.contains("name.duplicate") && !refused.errors.contains("range.overlap"), "\(refused.errors)")

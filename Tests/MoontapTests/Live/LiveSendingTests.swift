@@ -201,4 +201,52 @@ struct LiveSendingTests {
     let reasons = ["sampled", "byPriority", "overBudget"].compactMap { shed[$0]?.integer }
     #expect(reasons.reduce(0, +) == throttled && mirror["collected"]?.packets ?? 0 >= 3000)
   }
+
+  @Test func workersKeepABudgetTogether() throws {
+    let laboratory = try Laboratory()
+    let policy = try laboratory.policy(
+      #"source.eni("eni-web1")"#,
+      more: #"direction = "out", filter = filter.quintuple { protocol = "udp" }, budget = { packets = 100 },"#)
+    let moontap = try laboratory.moontap(policy, ["--workers", "3"])
+    let start = ContinuousClock.now
+    try laboratory.shell(
+      """
+      ip netns exec \(laboratory.web(1)) python3 -c '
+      import socket, time
+      sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(60)]
+      for round in range(100):
+        for s in sockets: s.sendto(round.to_bytes(4, "big"), ("10.20.1.12", 9))
+        time.sleep(0.02)'
+      """)
+    usleep(200_000)
+    let (mirror, _) = try LiveRunTests.checked(moontap.stop())
+    let windows = Int((ContinuousClock.now - start) / .milliseconds(100)) + 1
+    let receiver = try #require(mirror["receivers"]?.array?.first)
+    let throttled = receiver["drops"]?["throttled"]?.packets ?? 0
+    // Each for itself would send up to three times as much.
+    let sent = (receiver["packets"]?.integer ?? 0) - throttled
+    #expect(sent <= 10 * windows && sent >= 10 && throttled > 3000, "\(sent) in \(windows) windows")
+  }
+
+  @Test func aMirrorOverItsShareOfAProcessorShedsAndNoOther() throws {
+    let laboratory = try Laboratory()
+    let mirrors = [("m", "budget = { cpu = 1 },"), ("free", "")].map {
+      """
+      mirror { name = "\($0)", vpc = "vpc-shop", source = source.eni("eni-web1"), direction = "out", \($1)
+        filter = filter.quintuple { protocol = "icmp" },
+        target = target.receivers("10.20.9.10", { encapsulation = { vni = 7 } }) }
+      """
+    }
+    let policy = try laboratory.folder.write(mirrors.joined(separator: "\n"), to: "policy.lua")
+    let moontap = try laboratory.moontap(policy)
+    try laboratory.ping("-f -c 20000")
+    try moontap.hear("mirror m: over a budget")
+    let summary = try moontap.stop().json()
+    func throttled(_ name: String) -> Int? {
+      summary.mirror(name)?["receivers"]?.array?.first?["drops"]?["throttled"]?.packets
+    }
+    #expect(throttled("m") ?? 0 > 5000 && throttled("free") == 0)
+    let states = summary["live"]?["mirrors"]?.array?.compactMap { $0["overBudget"]?.integer }
+    #expect(states?.count == 2 && states?.last == 0)
+  }
 }
