@@ -103,7 +103,7 @@ let package = Package(
     tests("JSONText", ["JSONText", "SeededRandom"]),
     tests("Inventory", ["Inventory", "JSONText", "SeededRandom", "Wire"]),
     tests("Mirroring", ["Mirroring", "Inventory", "JSONText", "SeededRandom", "Wire"]),
-    tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "SeededRandom", "Wire"]),
+    tests("DataPath", ["DataPath", "Live", "Capture", "Mirroring", "Inventory", "JSONText", "SeededRandom", "Wire"]),
     tests("LuaRuntime", ["LuaRuntime"]),
     tests("Policy", ["Policy", "Capture", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("Audit", ["Audit", "Policy", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),

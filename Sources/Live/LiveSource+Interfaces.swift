@@ -27,7 +27,7 @@ extension LiveSource {
       let now = try? capture.place.enter { () throws(LiveError) in try capture.place.find() }
       capture.mtu = now.map { Int($0.mtu) } ?? capture.mtu
       do throws(LiveError) {
-        try capture.ring?.setFilter(filter(capture.vpc, capture.linkType, mtu: capture.mtu))
+        try capture.ring?.setFilter(filter(capture.place, capture.linkType, mtu: capture.mtu))
       } catch {
         tell(error)
       }
@@ -70,16 +70,16 @@ extension LiveSource {
       }
       let ring = try CaptureRing(
         place.name, interface: interface.index, options: options,
-        filter: filter(vpc, linkType, mtu: Int(interface.mtu)))
+        filter: filter(place, linkType, mtu: Int(interface.mtu)))
       let known = captures.first { $0.place == place && $0.vpc == vpc && $0.linkType == linkType }
       let capture = known ?? add(place, vpc: vpc, interface, linkType)
       (capture.ring, capture.mtu) = (ring, Int(interface.mtu))
     }
   }
 
-  private func filter(_ vpc: Int, _ linkType: LinkType, mtu: Int) -> [BPFInstruction] {
+  private func filter(_ place: InterfacePlace, _ linkType: LinkType, mtu: Int) -> [BPFInstruction] {
     KernelFilter.make(
-      plan, vpc: vpc, linkType: linkType, mtu: mtu, snapLength: options.snapLength, compiler: compiler)
+      plan, interface: place.name, linkType: linkType, mtu: mtu, snapLength: options.snapLength, compiler: compiler)
   }
 
   /// Hears of interfaces in the namespace that the thread is in.
