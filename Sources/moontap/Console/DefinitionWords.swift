@@ -41,6 +41,17 @@ struct DefinitionWords {
     return "\(type) \(vni)" + (port.map { " to port \($0)" } ?? "")
   }
 
+  /// nil: none, as for what follows.
+  var budget: String? {
+    definition["budget"]?.members.map { limits in
+      limits.map { "\(Words.count(Optional($0.value).count)) \($0.name)/s" }.joined(separator: ", ")
+    }
+  }
+
+  var oversize: String? { definition["oversize"]?.string }
+
+  var priority: String? { definition["priority"]?.integer.map(String.init) }
+
   var tags: String {
     (definition["tags"]?.members ?? []).map { "\($0.name)=\($0.value.string ?? "")" }.joined(separator: " ")
   }

@@ -13,6 +13,10 @@ extension StoredMirror {
       ("collection range", words.range), ("direction", words.direction), ("filter", words.filter),
       ("receiving IPs", words.receivers), ("balance", words.balance), ("encapsulation", words.encapsulation),
       ("copies", definition["copies"]?.string ?? "once"), ("on error", definition["onError"]?.string ?? "skip"),
+    ]
+    let given = [("oversize", words.oversize), ("budget", words.budget), ("priority", words.priority)]
+    lines += given.compactMap { label, value in value.map { (label, $0) } }
+    lines += [
       ("collect traffic", words.collectTraffic), ("tags", words.tags.isEmpty ? "none" : words.tags),
       ("created", created), ("changed", changed), ("number", "\(id)"),
     ]
