@@ -1,7 +1,7 @@
 """System calls that fail: each of several on its 1st to 20th call after the program has begun its work, by `strace -e inject`,
 in an offline run and in a live one. For scripts/faults --inject.
 
-What the loader and the C library do before is left out: those faults are theirs. Where a run makes a call less often than that,
+What the loader and the C library do before the program opens its first file is left out: those faults are theirs. Where a run makes a call less often than that,
 or never, there is nothing to inject. The n-th call is counted for each thread by itself, as strace does.
 
 A fault is well met if the run ends by itself, without a signal, and: with 0 only if the output is whole (offline: byte for byte that
@@ -159,6 +159,15 @@ def faults(way, trace):
     return list(plan)
 
 
+def is_reached(way, trace):
+    """The fault was injected, and not into the loader."""
+    if not os.path.exists(trace):
+        return False
+    text = open(trace).read()
+    injected = text.find("(INJECTED)")
+    return injected >= 0 and way.first in text[:injected]
+
+
 def verdict(way, status, wrong):
     if status is not None and (status < 0 or status >= 128):
         return [f"ended by a signal: {status}"]
@@ -182,10 +191,11 @@ def inject(laboratory, sample):
         if os.path.exists(trace):
             os.remove(trace)
         rule = f"inject={call}:error={error}:when={number}"
-        status, wrong = way.run(["strace", "-D", "-f", "-qq", "-o", trace, "-e", "trace=" + call, "-e", rule])
+        status, wrong = way.run(
+            ["strace", "-D", "-f", "-qq", "-o", trace, "-e", f"trace={call},openat", "-e", rule])
         time.sleep(0.02)
         row = table.setdefault((way.name, call), Counter())
-        if not os.path.exists(trace) or "(INJECTED)" not in open(trace).read():
+        if not is_reached(way, trace):
             row["not reached"] += 1
             continue
         total += 1

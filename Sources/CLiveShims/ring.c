@@ -84,6 +84,16 @@ void lv_ring_close(lv_ring *ring) {
   ring->descriptor = -1;
 }
 
+bool lv_ring_join(const lv_ring *ring, int *group, lv_fault *fault) {
+  int type = *group < 0 ? PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_UNIQUEID : PACKET_FANOUT_HASH;
+  uint32_t value = (uint32_t)type << 16 | (*group < 0 ? 0 : (uint32_t)*group & 0xffff);
+  if (!set(ring->descriptor, PACKET_FANOUT, &value, sizeof value, "setsockopt(PACKET_FANOUT)", fault)) return false;
+  socklen_t size = sizeof value;
+  if (getsockopt(ring->descriptor, SOL_PACKET, PACKET_FANOUT, &value, &size) != 0) return fail(fault, "getsockopt(PACKET_FANOUT)");
+  *group = value & 0xffff;
+  return true;
+}
+
 bool lv_ring_filter(const lv_ring *ring, const lv_instruction *filter, size_t length, lv_fault *fault) {
   struct sock_fprog program = {(unsigned short)length, (struct sock_filter *)filter};
   if (length > 0xffff) {

@@ -80,7 +80,7 @@ struct Path {
   let accounts: UnsafeMutablePointer<ConversationAccount>
   private(set) var index: UnsafeMutablePointer<UInt32>
   private let room: [ReservedMemory]
-  private var indexRoom: ReservedMemory
+  private let indexRoom: ReservedMemory
   private(set) var mask: Int
   private(set) var used = 0
   private(set) var live = 0
@@ -107,21 +107,23 @@ struct Path {
   /// - Parameters:
   ///   - limit: conversations kept at most.
   ///   - idle: nanoseconds without a packet after which a conversation is over.
-  init(limit: Int, idle: Int64, seed: HashSeed) {
+  /// - Throws: when there is no address space for that many.
+  init(limit: Int, idle: Int64, seed: HashSeed) throws(OutOfMemory) {
     self.limit = min(max(16, limit), 1 << 30)
     self.seed = seed
     idleTicks = UInt32(clamping: Self.tick(max(0, idle)))
     capacity = min(1024, self.limit)
     room = [
-      ReservedMemory(byteCount: self.limit * MemoryLayout<Conversation>.stride),
-      ReservedMemory(byteCount: self.limit * MemoryLayout<WideKey>.stride),
-      ReservedMemory(byteCount: self.limit * MemoryLayout<ConversationAccount>.stride),
+      try ReservedMemory(byteCount: self.limit * MemoryLayout<Conversation>.stride),
+      try ReservedMemory(byteCount: self.limit * MemoryLayout<WideKey>.stride),
+      try ReservedMemory(byteCount: self.limit * MemoryLayout<ConversationAccount>.stride),
     ]
     unsafe entries = room[0].base.assumingMemoryBound(to: Conversation.self)
     unsafe wideKeys = room[1].base.assumingMemoryBound(to: WideKey.self)
     unsafe accounts = room[2].base.assumingMemoryBound(to: ConversationAccount.self)
     let size = Self.indexSize(capacity)
-    indexRoom = ReservedMemory(byteCount: size * 4)
+    // Each size has its own place, so that growing asks for nothing: all of them are no more than twice the largest.
+    indexRoom = try ReservedMemory(byteCount: 2 * Self.indexSize(self.limit) * 4)
     unsafe index = indexRoom.base.assumingMemoryBound(to: UInt32.self)
     mask = size - 1
   }
@@ -315,9 +317,10 @@ struct Path {
     untilSweep = 0
     let size = Self.indexSize(capacity)
     guard size != mask + 1 else { return }
-    indexRoom = ReservedMemory(byteCount: size * 4)
-    unsafe index = indexRoom.base.assumingMemoryBound(to: UInt32.self)
+    // The smaller ones together end where it begins.
+    unsafe index += mask + 1
     mask = size - 1
+    indexRoom.giveBack(before: unsafe UnsafeRawPointer(index) - UnsafeRawPointer(indexRoom.base))
     for entry in 0..<used { place(hash: hash(of: entry), entry: entry) }
   }
 

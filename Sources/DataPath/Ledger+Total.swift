@@ -1,7 +1,7 @@
 // The whole run: what the plan in force has counted, and what the ledger holds.
 
 /// Names of origins, those of the plan in force first.
-private struct OriginNames {
+struct OriginNames {
   private(set) var names: [String]
   private var positions: [String: Int]
 

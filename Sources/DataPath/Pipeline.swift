@@ -91,10 +91,11 @@ internal import Wire
   ///   - scripts: the hosts that the plan's script functions name by index.
   ///   - compiler: compiles pcap-filter expressions; needed if the plan has any.
   ///   - boundENIs: ENI ids by the name of a capture (its path), from `--eni`: the capture is that ENI's.
+  /// - Throws: when there is no memory for as many conversations as the plan wants to remember.
   public init(
     plan: MirrorPlan, scripts: [any ScriptHost] = [], compiler: (any BPFCompiler)? = nil,
     boundENIs: [String: String] = [:]
-  ) {
+  ) throws(OutOfMemory) {
     self.plan = plan
     self.scripts = scripts
     self.compiler = compiler
@@ -102,7 +103,7 @@ internal import Wire
     wantsFlowHash = !plan.program.thresholds.isEmpty
     cells = CounterCells(
       mirrors: plan.entries.count, origins: plan.inventory.enis.count + plan.inventory.subnets.count)
-    conversations = ConversationTable(
+    conversations = try ConversationTable(
       limit: plan.options.conversationLimit, idle: plan.options.conversationIdle, seed: .random())
     conversations.watch(!scripts.isEmpty, at: .min)
     classes = VerdictClasses(plan)

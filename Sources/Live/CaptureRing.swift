@@ -30,6 +30,16 @@ import Wire
     unsafe ring.deallocate()
   }
 
+  /// Shares the interface's frames with the rings that joined before it.
+  ///
+  /// - Parameter group: of those; nil: this is the first.
+  func join(_ group: inout Int32?) throws(LiveError) {
+    var fault = lv_fault()
+    var number = group ?? -1
+    guard unsafe lv_ring_join(ring, &number, &fault) else { throw LiveError("sharing frames among workers", fault) }
+    group = number
+  }
+
   var descriptor: Int32 { unsafe ring.pointee.descriptor }
 
   @inline(__always)

@@ -15,6 +15,7 @@ public final class CopySender: FrameSink {
   public typealias Failure = LiveError
 
   private let options: SendOptions
+  private let sequences: SequenceNumbers
   private var outlets: [Outlet] = []
   /// Those of receivers that a later plan has not: for the report.
   private var former: [Outlet] = []
@@ -30,9 +31,12 @@ public final class CopySender: FrameSink {
   /// What was shed under plans that are gone, by mirror.
   private var shedEarlier: [MirrorName: LiveReport.Shed] = [:]
 
+  /// - Parameter sequences: shared by the senders of all workers.
   /// - Throws: when a receiver cannot be served.
-  public init(_ plan: SinkPlan, options: SendOptions) throws(LiveError) {
+  public init(_ plan: SinkPlan, options: SendOptions, sequences: SequenceNumbers = SequenceNumbers()) throws(LiveError)
+  {
     self.options = options
+    self.sequences = sequences
     throttle = Throttle(plan, host: options.budget)
     try adopt(plan)
   }
@@ -50,7 +54,7 @@ public final class CopySender: FrameSink {
       if let known = (outlets + former).first(where: { $0.name == name }) {
         kept.append(known)
       } else {
-        kept.append(try Outlet(name, options))
+        kept.append(try Outlet(name, options, sequences.counter(name)))
       }
     }
     former = (outlets + former).filter { outlet in !kept.contains { $0 === outlet } }
@@ -208,11 +212,10 @@ public final class CopySender: FrameSink {
       case .drop: return false
       }
     }
-    outlet.sequence &+= 1
     outlet.counts.bytes += UInt64(headers + captured)
     let packet = unsafe TunnelPacket(
       body: body, captured: captured, original: captured, etherType: etherType, sourcePort: copy.sourcePort,
-      sequence: outlet.sequence, isOutbound: copy.isOutbound)
+      sequence: outlet.nextSequence, isOutbound: copy.isOutbound)
     room.append(
       number, packet, isDressed ? wrapping.dressed : wrapping.plain, skipping: wrapping.outerLength, port: copy.origin)
     return true

@@ -1,48 +1,36 @@
-internal import CLiveShims
-internal import DataPath
 internal import Wire
 
 /// The capture of one interface, which may come and go.
 final class LiveCapture {
   let place: InterfacePlace
-  /// Index into the source's `interfaces`.
-  let number: UInt32
   let vpc: Int
   let linkType: LinkType
-  let isLoopback: Bool
-  let isHostEnd: Bool
-  var ring: CaptureRing?
+  /// One for each worker.
+  let lanes: [RingLane]
   /// When it was asked last.
   var mtu: Int
-  var counts = LiveReport.Interface.Counts()
 
-  init(_ place: InterfacePlace, number: UInt32, vpc: Int, _ interface: lv_interface, linkType: LinkType) {
+  init(_ place: InterfacePlace, vpc: Int, linkType: LinkType, mtu: Int, lanes: [RingLane]) {
     self.place = place
-    self.number = number
     self.vpc = vpc
     self.linkType = linkType
-    mtu = Int(interface.mtu)
-    isLoopback = interface.isLoopback
-    isHostEnd = place.isHostEnd
+    self.mtu = mtu
+    self.lanes = lanes
   }
 
-  /// Which way a frame went, seen from the ENI.
-  @inline(__always)
-  func direction(_ frame: lv_frame) -> CaptureDirection {
-    frame.is_outgoing != isHostEnd ? .outbound : .inbound
+  var isOpen: Bool { lanes[0].ring != nil }
+
+  /// The interface is still there; one of its sockets says it for all.
+  var isBound: Bool { lanes[0].ring?.isBound ?? false }
+
+  func setFilter(_ filter: [BPFInstruction]) throws(LiveError) {
+    for lane in lanes { try lane.ring?.setFilter(filter) }
   }
 
-  /// Adds what the kernel has counted.
-  func settle() {
-    guard let counted = ring?.count() else { return }
-    counts.met += counted.met
-    counts.lost += counted.lost
-  }
+  func close() { for lane in lanes { lane.close() } }
 
-  /// What waits in the ring goes with it, and is lost.
-  func close() {
-    settle()
-    ring = nil
-    counts.lost = max(counts.lost, counts.met &- min(counts.met, counts.read))
+  var counts: LiveReport.Interface.Counts {
+    for lane in lanes { lane.settle() }
+    return lanes.dropFirst().reduce(lanes[0].counts) { $0 + $1.counts }
   }
 }

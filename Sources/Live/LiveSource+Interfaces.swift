@@ -18,7 +18,14 @@ extension LiveSource {
   public func adopt(_ plan: MirrorPlan) {
     self.plan = plan
     want(plan)
-    for capture in captures where capture.ring != nil {
+    whileHeld {
+      adoptFilters()
+      openMissing()
+    }
+  }
+
+  private func adoptFilters() {
+    for capture in captures where capture.isOpen {
       guard wanted.contains(where: { $0.place == capture.place && $0.vpc == capture.vpc }) else {
         capture.close()
         continue
@@ -27,12 +34,11 @@ extension LiveSource {
       let now = try? capture.place.enter { () throws(LiveError) in try capture.place.find() }
       capture.mtu = now.map { Int($0.mtu) } ?? capture.mtu
       do throws(LiveError) {
-        try capture.ring?.setFilter(filter(capture.place, capture.linkType, mtu: capture.mtu))
+        try capture.setFilter(filter(capture.place, capture.linkType, mtu: capture.mtu))
       } catch {
         tell(error)
       }
     }
-    openMissing()
   }
 
   /// Opens what has come, closes what has gone. Called when there is reason to, and now and then.
@@ -41,16 +47,16 @@ extension LiveSource {
   public func lookAfterInterfaces(retries: Bool = false) {
     var hasChanged = false
     for descriptor in watches.values where lv_links_changed(descriptor) { hasChanged = true }
-    for capture in captures {
-      guard let ring = capture.ring, !ring.isBound else { continue }
-      capture.close()
-      hasChanged = true
+    let gone = captures.filter { $0.isOpen && !$0.isBound }
+    guard hasChanged || !gone.isEmpty || (retries && !troubled.isEmpty) else { return }
+    whileHeld {
+      for capture in gone { capture.close() }
+      openMissing()
     }
-    if hasChanged || (retries && !troubled.isEmpty) { openMissing() }
   }
 
   private func openMissing() {
-    for item in wanted where !captures.contains(where: { $0.place == item.place && $0.ring != nil }) {
+    for item in wanted where !captures.contains(where: { $0.place == item.place && $0.isOpen }) {
       do throws(LiveError) {
         try open(item.place, vpc: item.vpc)
         troubled.remove(item.place.name)
@@ -68,13 +74,31 @@ extension LiveSource {
       guard let linkType = interface.linkType else {
         throw .unsupportedLink(interface: place.name, hardware: interface.hardware)
       }
-      let ring = try CaptureRing(
-        place.name, interface: interface.index, options: options,
-        filter: filter(place, linkType, mtu: Int(interface.mtu)))
+      let rings = try openRings(place.name, interface.index, filter(place, linkType, mtu: Int(interface.mtu)))
       let known = captures.first { $0.place == place && $0.vpc == vpc && $0.linkType == linkType }
       let capture = known ?? add(place, vpc: vpc, interface, linkType)
-      (capture.ring, capture.mtu) = (ring, Int(interface.mtu))
+      for (lane, ring) in zip(capture.lanes, rings) { lane.ring = ring }
+      capture.mtu = Int(interface.mtu)
     }
+  }
+
+  /// One for each worker, in their order: it says which flows are whose. None takes a frame before all share them: until then each
+  /// would get all.
+  private func openRings(_ name: String, _ interface: Int32, _ filter: [BPFInstruction]) throws(LiveError)
+    -> [CaptureRing]
+  {
+    guard readers.count > 1 else {
+      return [try CaptureRing(name, interface: interface, options: options, filter: filter)]
+    }
+    var rings: [CaptureRing] = []
+    var group: Int32?
+    for _ in readers {
+      let ring = try CaptureRing(name, interface: interface, options: options, filter: KernelFilter.nothing)
+      try ring.join(&group)
+      rings.append(ring)
+    }
+    for ring in rings { try ring.setFilter(filter) }
+    return rings
   }
 
   private func filter(_ place: InterfacePlace, _ linkType: LinkType, mtu: Int) -> [BPFInstruction] {

@@ -26,12 +26,12 @@ internal import Wire
   private(set) var pathMTU = Int.max
   var counts = LiveReport.Receiver.Counts()
   private(set) var lastError: Int32 = 0
-  /// Numbers copies: ERSPAN.
-  var sequence: UInt32 = 0
+  private let sequence: SequenceNumbers.Counter
 
-  init(_ name: SinkPlan.Destination, _ options: SendOptions) throws(LiveError) {
+  init(_ name: SinkPlan.Destination, _ options: SendOptions, _ sequence: SequenceNumbers.Counter) throws(LiveError) {
     self.name = name
     self.options = options
+    self.sequence = sequence
     guard name.kind != .none else {
       end = lv_end()
       try inject()
@@ -49,6 +49,9 @@ internal import Wire
 
   /// Outer IP header.
   var headerLength: Int { name.kind == .none ? 0 : name.receiver.family == .v4 ? 20 : 40 }
+
+  /// Of the next copy, where copies are numbered.
+  var nextSequence: UInt32 { name.kind == .erspan2 ? sequence.next() : 0 }
 
   /// Opens the way out of the interface, as it is now.
   private func inject() throws(LiveError) {

@@ -8,12 +8,20 @@ public struct MirrorStatistics: Sendable, Hashable {
       self.packets = packets
       self.bytes = bytes
     }
+
+    static func + (a: Tally, b: Tally) -> Tally { Tally(packets: a.packets + b.packets, bytes: a.bytes + b.bytes) }
   }
 
   public var observed: Tally
   public var collected: Tally
   /// By the verdict's name: `filtered`.
   public var reasons: [String: Tally]
+
+  public static func + (a: MirrorStatistics, b: MirrorStatistics) -> MirrorStatistics {
+    MirrorStatistics(
+      observed: a.observed + b.observed, collected: a.collected + b.collected,
+      reasons: a.reasons.merging(b.reasons, uniquingKeysWith: +))
+  }
 
   public init(observed: Tally, collected: Tally, reasons: [String: Tally]) {
     self.observed = observed

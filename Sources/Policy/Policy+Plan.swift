@@ -73,6 +73,10 @@ extension Policy {
     if isEnabled { context.mirrors[mirror].isEnabledAnew = true }
   }
 
+  /// Takes over the mirrors of another state of the same file, as that one has them now; in force with the next `begin`. Its numbers
+  /// of functions and filters are those of this one: both declared the same while they loaded, and nothing since.
+  public func follow(_ other: Policy) { context.mirrors = other.context.mirrors }
+
   /// Undoes what the script changed since `begin`: the engine could not carry it out.
   public func undoChanges() {
     if !context.inForce.isEmpty { context.mirrors = context.inForce }

@@ -20,6 +20,8 @@ public struct PolicyOptions {
   public var libraries: [String] = []
   /// What `shared` is: one store for all workers of a policy.
   public var shared = SharedStore()
+  /// Another worker has the state whose changes count: what this one's timers want of mirrors and reloads is passed over.
+  public var isSecondary = false
   /// What an interactive session has besides; nil: it is a policy of a file.
   package var session: SessionLibrary?
   /// The store that scripts may look at and change; nil: none.

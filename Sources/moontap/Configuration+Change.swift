@@ -67,6 +67,9 @@ extension Configuration {
     begin(in: pipeline)
   }
 
+  /// Mirrors become what they are in the first worker's states; its plan follows by `change`.
+  func follow(_ first: Configuration) { for (policy, other) in zip(policies, first.policies) { policy.follow(other) } }
+
   /// The engine could not carry out what scripts changed.
   func undoChanges() {
     for policy in policies { policy.undoChanges() }
@@ -123,9 +126,9 @@ extension Configuration {
     let byNumber = stored.compactMapValues { positions[$0] }
     let entries = Dictionary(plan.enabled.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
     return StoredRun(
-      statistics: { [weak pipeline] number in
-        guard let pipeline, let entry = byNumber[number].flatMap({ entries[$0] }) else { return nil }
-        return MirrorStatistics(pipeline.report(entry: entry))
+      statistics: { [weak self, weak pipeline] number in
+        guard let self, let pipeline, let entry = byNumber[number].flatMap({ entries[$0] }) else { return nil }
+        return self.statistics(entry, pipeline)
       },
       isFaulted: { [weak self] number in
         guard let self, let owner = byNumber[number].flatMap({ owners[$0] }) else { return false }
@@ -151,6 +154,7 @@ extension Configuration {
     for (origin, policy) in zip(origins, policies) {
       if let old = old[origin] { policy.inherit(from: old) }
     }
+    colleagues = earlier.colleagues
     earlierFailures = earlier.earlierFailures.adding(earlier.policies.flatMap(\.failures))
     pipeline.adopt(plan: plan, scripts: policies, renamed: renamed(since: earlier))
     begin(in: pipeline)

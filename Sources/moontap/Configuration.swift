@@ -30,6 +30,10 @@ final class Configuration {
   var owners: [Owner?]
   let options: PlanOptions
   let compiler: PcapFilterCompiler
+  /// The same for each worker besides the first: states of the policies of its own.
+  private(set) var others: [Configuration] = []
+  /// What other workers have counted of a mirror.
+  var colleagues: (MirrorIdentity) -> MirrorStatistics? = { _ in nil }
   /// Failures of functions that an earlier configuration of this run had.
   var earlierFailures = FailureSum()
 
@@ -45,17 +49,19 @@ final class Configuration {
   }
 
   /// - Parameters:
+  ///   - workers: how many judge; conversations are remembered by all of them together.
   ///   - reload: the run goes on with what is made; nil: it begins with it.
   ///   - changesStore: policies may change the store that the command line names; without it they see it.
   /// - Throws: `Problem` or `Problems`: everything wrong with all of the files.
   convenience init(
-    _ input: InputOptions, _ traffic: TrafficOptions? = nil, reload: Reload? = nil, changesStore: Bool = false
+    _ input: InputOptions, _ traffic: TrafficOptions? = nil, workers: Int = 1, reload: Reload? = nil,
+    changesStore: Bool = false
   ) throws {
     var options = PlanOptions()
     if let traffic {
       options.includesUnlisted = !traffic.noUnlisted
       options.tracksFragments = traffic.fragments == .track
-      options.conversationLimit = traffic.conversations
+      options.conversationLimit = max(1, traffic.conversations / workers)
     }
     let stored = try input.stored()
     let isReload = reload != nil
@@ -63,18 +69,23 @@ final class Configuration {
       try input.inventory.map { try Inventory.read($0, isReload: isReload) } ?? stored!.requiredInventory()
     let desk = changesStore && input.store != nil ? StoreDesk(input.storeOptions) : nil
     try self.init(inventory, input, options, stored, reload, reload?.desk ?? desk)
+    let shared = Reload(shared: shared)
+    others = try (1..<workers).map { _ in
+      let other = try Configuration(inventory, input, options, stored, shared, nil, isSecondary: true)
+      if let name = other.difference(from: self) { throw Self.differs(name) }
+      return other
+    }
     if let traffic { try traffic.recorded.checkBindings(plan.inventory) }
   }
 
   private init(
     _ inventory: Inventory, _ input: InputOptions, _ options: PlanOptions, _ stored: StoredMirrors?, _ reload: Reload?,
-    _ desk: StoreDesk?
+    _ desk: StoreDesk?, isSecondary: Bool = false
   ) throws {
     try input.scripts.checkLibraries()
     var loader = MirrorLoader(
       inventory: inventory, arguments: try input.scripts.arguments(), libraries: input.scripts.lib,
-      isCaching: !input.noCache,
-      reload: reload)
+      isCaching: !input.noCache, isSecondary: isSecondary, reload: reload)
     if let stored { loader.load(plain: stored) }
     for file in input.mirrors { loader.load(mirrors: file) }
     loader.validateDrafts()
@@ -101,15 +112,43 @@ final class Configuration {
     code: "mirrors.none", sentence: "no mirror is declared, so there is nothing to do",
     hint: "a policy declares one with mirror { name = ..., vpc = ..., source = ..., target = ... }")
 
+  /// A mirror that is another one in another worker's states; nil: there is none.
+  private func difference(from first: Configuration) -> String? {
+    func facts(_ plan: MirrorPlan) -> [String] {
+      plan.mirrors.enumerated().map { number, mirror in
+        "\(plan.identity(number)) \(mirror.isEnabled) \(mirror.encapsulation) \(plan.describe(mirror))"
+      }
+    }
+    let (ours, theirs) = (facts(plan), facts(first.plan))
+    guard ours != theirs else { return nil }
+    let number = zip(ours, theirs).enumerated().first { $1.0 != $1.1 }?.offset ?? min(ours.count, theirs.count)
+    return (plan.mirrors + first.plan.mirrors.dropFirst(plan.mirrors.count))[number].name
+  }
+
+  private static func differs(_ mirror: String) -> Problem {
+    Problem(
+      code: "workers.differ",
+      sentence: "mirror \(mirror.quotedForMessage) was another one when the next worker loaded the policies",
+      hint: "each worker loads them for itself, and a file was changed meanwhile: load them again")
+  }
+
   // MARK: The pipeline
 
   func makePipeline(_ traffic: TrafficOptions) throws -> Pipeline {
     let bindings = try traffic.recorded.bindings().map { ($0.file, $0.eni) }
-    return makePipeline(boundENIs: Dictionary(bindings, uniquingKeysWith: { first, _ in first }))
+    return try makePipeline(boundENIs: Dictionary(bindings, uniquingKeysWith: { first, _ in first }))
   }
 
-  func makePipeline(boundENIs: [String: String]) -> Pipeline {
-    let pipeline = Pipeline(plan: plan, scripts: policies, compiler: compiler, boundENIs: boundENIs)
+  func makePipeline(boundENIs: [String: String]) throws -> Pipeline {
+    let pipeline: Pipeline
+    do throws(OutOfMemory) {
+      pipeline = try Pipeline(plan: plan, scripts: policies, compiler: compiler, boundENIs: boundENIs)
+    } catch {
+      throw Problem(
+        code: "memory", sentence: "\(error)",
+        hint: "\(options.conversationLimit) conversations may be remembered: --conversations takes fewer", exit: .failed
+      )
+    }
     begin(in: pipeline)
     return pipeline
   }
@@ -119,13 +158,22 @@ final class Configuration {
     for (index, policy) in policies.enumerated() {
       policy.begin(
         plan: entries(of: index), neighbours: { [weak self] in self?.mirrors(besides: index) ?? [] },
-        statistics: { [weak pipeline] entry in pipeline.map { MirrorStatistics($0.report(entry: entry)) } })
+        statistics: { [weak self, weak pipeline] entry in
+          guard let self, let pipeline else { return nil }
+          return statistics(entry, pipeline)
+        })
       policy.begin(stored: storedRun(pipeline))
       policy.explain { [weak self, weak pipeline] mirror, made throws(TestRefusal) in
         guard let self, let pipeline else { throw TestRefusal("nothing is running") }
         return try explain(Owner(policy: index, mirror: mirror), made, at: pipeline.now)
       }
     }
+  }
+
+  /// What was counted of a mirror, by its place among the enabled ones: here and by all other workers.
+  func statistics(_ entry: Int, _ pipeline: Pipeline) -> MirrorStatistics {
+    let own = MirrorStatistics(pipeline.report(entry: entry))
+    return colleagues(plan.identity(plan.enabled[entry])).map { own + $0 } ?? own
   }
 
   /// Which entries of the plan are mirrors of a policy.
@@ -168,22 +216,14 @@ final class Configuration {
   }
 
   /// Functions that failed: what they were asked was not evaluated.
-  var scriptProblems: [Problem] {
-    failures.map { failure in
-      Problem(
-        code: "script.\(failure.kind.rawValue)",
-        sentence:
-          "\(failure.function) failed \(failure.count == 1 ? "once" : "\(failure.count) times"); the first: \(failure.firstMessage)",
-        hint: failure.hint, exit: .failed)
-    }
-  }
+  var scriptProblems: [Problem] { WorkerSums([self]).problems }
 
-  /// Counters and gauges of the policies, by policy name; policies without any are left out.
-  var metrics: [Summary.Metrics] {
+  /// Counters and gauges of the policies, in their order.
+  var allMetrics: [Summary.Metrics] {
     policies.map {
       Summary.Metrics(
         policy: $0.name, counters: $0.counters, gauges: $0.gauges, forgottenStates: $0.forgottenStates)
-    }.filter { !$0.counters.isEmpty || !$0.gauges.isEmpty || $0.forgottenStates > 0 }
+    }
   }
 
   var failures: [PolicyFailure] { earlierFailures.adding(policies.flatMap(\.failures)).list }
@@ -202,6 +242,8 @@ struct MirrorLoader {
   let libraries: [String]
   let shared: SharedTables
   let isReload: Bool
+  /// For another worker than the first.
+  let isSecondary: Bool
   let compiler = PcapFilterCompiler()
   var drafts: [MirrorDraft] = []
   var mirrors: [TrafficMirror] = []
@@ -213,8 +255,9 @@ struct MirrorLoader {
 
   init(
     inventory: Inventory, arguments: [String: String], libraries: [String], isCaching: Bool,
-    reload: Configuration.Reload?
+    isSecondary: Bool, reload: Configuration.Reload?
   ) {
+    self.isSecondary = isSecondary
     self.inventory = inventory
     self.arguments = arguments
     self.libraries = libraries
@@ -253,9 +296,14 @@ struct MirrorLoader {
     options.remembersVerdicts = isCaching
     options.libraries = libraries
     options.shared = shared[.commandLine(index)]
-    options.store = stored.map { RunStore($0, .commandLine(index), desk) }
-    options.log = { line in Terminal.complain("\(line.place.cleanLine()): \(line.level.rawValue): \(line.text)\n") }
-    options.print = { line in Terminal.complain(line + "\n") }
+    options.store = stored.map { RunStore($0, .commandLine(index), desk, isSilent: isSecondary) }
+    options.isSecondary = isSecondary
+    let voice = PolicyVoice(isHeard: !isSecondary)
+    options.log = { line in
+      voice.say("\(line.place.cleanLine()): \(line.level.rawValue): \(line.text)\n")
+    }
+    options.print = { line in voice.say(line + "\n") }
+    defer { voice.isHeard = true }
     do throws(PolicyError) {
       let policy = try Policy(
         path: file, host: policies.count, inventory: inventory, bpf: compiler, earlier: mirrors, options: options)

@@ -14,8 +14,11 @@ final class Engine {
   /// The same between two changes of mirrors: each looks at every conversation, and scripts may want one every millisecond.
   static let changeInterval: Int64 = 100_000_000
 
+  /// That of the first worker, whose thread the engine's is; it leads: what is asked of it holds for all.
   private(set) var configuration: Configuration
   let pipeline: Pipeline
+  /// The other workers; none offline.
+  var crew = Crew()
   private let reloader: Reloader
   private let storeWatch: StoreWatch?
   private let make: @Sendable (Configuration.Reload) throws -> Configuration
@@ -44,7 +47,7 @@ final class Engine {
   ///   - mayReload: throws when a reload could not read its files.
   ///   - check: throws when a plan cannot be served.
   init(
-    _ configuration: Configuration, _ input: InputOptions, _ traffic: TrafficOptions, hangup: Int32,
+    _ configuration: Configuration, _ input: InputOptions, _ traffic: TrafficOptions, workers: Int = 1, hangup: Int32,
     mayReload: @escaping @Sendable () throws -> Void = {}, check: @escaping (MirrorPlan) throws -> Void
   ) throws {
     try check(configuration.plan)
@@ -54,7 +57,7 @@ final class Engine {
     pipeline = try configuration.makePipeline(traffic)
     make = { reload in
       try mayReload()
-      return try Configuration(input, traffic, reload: reload)
+      return try Configuration(input, traffic, workers: workers, reload: reload)
     }
     // What policies share is the same in all configurations of a run.
     let (make, shared) = (make, configuration.reload)
@@ -80,13 +83,16 @@ final class Engine {
   /// Judging begins: the time counts from here.
   func begin() { start = .now }
 
-  /// What the run has come to so far.
+  /// What the run has come to so far, of all workers.
   func summary(isInterrupted: Bool = false, files: [String] = []) throws -> Summary {
-    Summary(
-      plan: configuration.plan, report: try pipeline.report(), seconds: (ContinuousClock.now - start).seconds,
-      faults: configuration.faults, metrics: configuration.metrics, failures: configuration.failures,
-      scripts: configuration.scripts, reloads: reloads, isInterrupted: isInterrupted, files: files, live: live?(),
-      recording: recording?())
+    try crew.hold {
+      let sums = WorkerSums([configuration] + crew.workers.map(\.configuration))
+      let report = try crew.workers.reduce(try pipeline.report()) { try $0.adding($1.pipeline.report()) }
+      return Summary(
+        plan: configuration.plan, report: report, seconds: (ContinuousClock.now - start).seconds,
+        faults: sums.faults, metrics: sums.metrics, failures: sums.failures, scripts: sums.scripts, reloads: reloads,
+        isInterrupted: isInterrupted, files: files, live: live?(), recording: recording?())
+    }
   }
 
   // MARK: Between two batches
@@ -131,13 +137,18 @@ final class Engine {
   private func carryOutChanges(_ sink: (any FrameSink)?, switched: [MirrorIdentity: Bool] = [:]) throws {
     isChangeWanted = false
     let change = configuration.change(switched)
-    do {
-      try check(change.plan)
-      try adopt(change.plan, sink)
+    try crew.hold {
+      let others = crew.workers.map { $0.follow(configuration, switched) }
+      do {
+        try check(change.plan)
+        try adopt(change.plan, sink)
+      } catch {
+        configuration.undoChanges()
+        for worker in crew.workers { worker.configuration.undoChanges() }
+        throw error
+      }
       configuration.carryOut(change, in: pipeline)
-    } catch {
-      configuration.undoChanges()
-      throw error
+      for (worker, change) in zip(crew.workers, others) { worker.carryOut(change) }
     }
   }
 
@@ -163,14 +174,17 @@ final class Engine {
     let (new, old) = (ready.configuration, configuration)
     let before = old.plan
     do {
-      try check(new.plan)
-      try adopt(new.plan, sink)
+      try crew.hold {
+        try check(new.plan)
+        try adopt(new.plan, sink)
+        new.replace(old, in: pipeline)
+        for (worker, other) in zip(crew.workers, new.others) { worker.replace(other) }
+      }
     } catch {
       Reloader.refuse(error)
       ready.tell(.refused(Problems.list(error)))
       return reloader.retire(new)
     }
-    new.replace(old, in: pipeline)
     old.finishLogs()
     configuration = new
     isChangeWanted = false
@@ -179,13 +193,23 @@ final class Engine {
     ready.tell(.done(before: before, after: new.plan, warnings: new.warnings))
   }
 
+  /// By all sinks, or by none.
   private func adopt(_ plan: MirrorPlan, _ sink: (any FrameSink)?) throws {
+    let sinks = (sink.map { [$0] } ?? []) + crew.workers.map { $0.sink as any FrameSink }
+    var done: [any FrameSink] = []
     do {
-      try sink?.adopt(plan.sinkPlan)
-    } catch let error as CaptureError {
-      throw Problem(error)
-    } catch let error as LiveError {
-      throw Problem(error)
+      for sink in sinks {
+        try sink.adopt(plan.sinkPlan)
+        done.append(sink)
+      }
+    } catch {
+      // What they have is there still: that cannot fail.
+      for sink in done { try? sink.adopt(configuration.plan.sinkPlan) }
+      switch error {
+      case let error as CaptureError: throw Problem(error)
+      case let error as LiveError: throw Problem(error)
+      default: throw error
+      }
     }
     plans += 1
   }

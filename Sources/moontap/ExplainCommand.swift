@@ -150,7 +150,7 @@ extension ExplainCommand {
       _ bytes: [UInt8], _ linkType: LinkType, _ eni: String?, _ configuration: Configuration
     ) throws -> ExplanationText {
       let origin = "--packet"
-      let pipeline = configuration.makePipeline(boundENIs: eni.map { [origin: $0] } ?? [:])
+      let pipeline = try configuration.makePipeline(boundENIs: eni.map { [origin: $0] } ?? [:])
       let interfaces = [CaptureInterface(linkType: linkType, name: nil, origin: origin)]
       let batch = FrameBatch()
       return try unsafe bytes.withUnsafeBytes { buffer in

@@ -18,8 +18,13 @@ struct MirrorExplainer {
     }
     let alone = plan(for: mirror)
     let hosts = policies.map(UncountedHost.init)
-    let pipeline = Pipeline(plan: alone, scripts: hosts, compiler: compiler)
     defer { for host in hosts { host.forget() } }
+    let pipeline: Pipeline
+    do throws(OutOfMemory) {
+      pipeline = try Pipeline(plan: alone, scripts: hosts, compiler: compiler)
+    } catch {
+      throw TestRefusal(error.description)
+    }
     let explanation = try MadeTraffic().explain(made, at: made.time ?? time, in: pipeline)
     let verdict = try MadeTraffic.verdict(of: mirror, made, explanation, alone)
     let text = ExplanationText.stages(of: mirror, explanation, alone)

@@ -34,6 +34,8 @@ struct Summary: Sendable {
     var gauges: [PolicyMetric]
     /// Conversations whose `flow.state` gave way.
     var forgottenStates: Int
+
+    var isEmpty: Bool { counters.isEmpty && gauges.isEmpty && forgottenStates == 0 }
   }
 
   // MARK: Text

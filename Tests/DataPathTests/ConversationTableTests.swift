@@ -15,7 +15,7 @@ private func key(_ number: Int) -> FlowKey {
 private let tick: Int64 = 1 << 24
 
 private func table(limit: Int = 4096, idleTicks: Int64 = 100, seed: HashSeed = .fixed) -> ConversationTable {
-  let table = ConversationTable(limit: limit, idle: idleTicks * tick, seed: seed)
+  let table = try! ConversationTable(limit: limit, idle: idleTicks * tick, seed: seed)
   table.watch(true, at: .min)
   return table
 }
@@ -46,7 +46,7 @@ extension ConversationTable {
 
 @Suite struct ConversationTableTests {
   @Test func keepsReceiversOfMirrorsWhoseNumbersAreLarge() {
-    let table = ConversationTable(limit: 64, idle: 100 * tick, seed: .fixed)
+    let table = try! ConversationTable(limit: 64, idle: 100 * tick, seed: .fixed)
     table.watch(true, at: .min)
     let entry = table.meet(key(1), now: 1)
     #expect(table.receiver(of: entry, mirror: 65_535) == -1)
@@ -57,7 +57,7 @@ extension ConversationTable {
   }
 
   @Test func accountsBeginWhenSomebodyWatches() {
-    let table = ConversationTable(limit: 64, idle: 100 * tick, seed: .fixed)
+    let table = try! ConversationTable(limit: 64, idle: 100 * tick, seed: .fixed)
     let (before, after) = (key(1), key(2))
     table.meet(before, now: 1)
     table.watch(true, at: 7)

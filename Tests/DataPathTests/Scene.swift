@@ -33,7 +33,7 @@ struct Scene {
   func pipeline(
     scripts: [any ScriptHost] = [FakeScriptHost()], compiler: (any BPFCompiler)? = nil
   ) -> Pipeline {
-    Pipeline(
+    try! Pipeline(
       plan: MirrorPlan(inventory: inventory, mirrors: mirrors, options: options), scripts: scripts, compiler: compiler,
       boundENIs: boundENIs)
   }

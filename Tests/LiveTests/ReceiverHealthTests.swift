@@ -12,7 +12,11 @@ private func seconds(_ number: Int64) -> Int64 { number * 1_000_000_000 }
 private final class Patient {
   var health = ReceiverHealth(recovery: seconds(5))
   var isDown: Bool { health.isDown }
-  func note(_ trouble: LiveReport.Trouble, at time: Int64) -> Bool { health.note(trouble, at: time) }
+  /// Tried at once each time.
+  func note(_ trouble: LiveReport.Trouble, at time: Int64) -> Bool {
+    defer { health.attempt(at: time) }
+    return health.note(trouble, at: time)
+  }
   func pass(to time: Int64) -> Bool { health.pass(to: time) }
 }
 
@@ -26,6 +30,18 @@ private final class Patient {
     #expect(health.pass(to: seconds(108)) && !health.isDown)
     #expect(!health.pass(to: seconds(109)))
     #expect(health.health.downs == 1)
+  }
+
+  /// However long nothing was said: a thread that was kept from trying knows nothing.
+  @Test func isNotBackBeforeItWasTried() {
+    let health = Patient()
+    _ = health.health.note(.portUnreachable, at: seconds(100))
+    #expect(!health.pass(to: seconds(200)))
+    health.health.attempt(at: seconds(200))
+    health.health.attempt(at: seconds(201))
+    #expect(!health.pass(to: seconds(200) + 249_000_000) && health.pass(to: seconds(200) + 250_000_000))
+    _ = health.health.note(.portUnreachable, at: seconds(210))
+    #expect(!health.pass(to: seconds(300)))
   }
 
   @Test func theLatestTroubleIsTheReason() {

@@ -57,6 +57,16 @@ struct RunCommandTests {
     #expect(read == collected)
   }
 
+  /// A sanitizer's process has an address space of terabytes, which cannot be limited.
+  @Test(.enabled(if: ProcessInfo.processInfo.environment["MOONTAP_SANITIZED"] == nil, "not under a sanitizer"))
+  func aTableWithoutRoomIsAnError() throws {
+    let words = (Self.base + ["--read", Self.campus, "--conversations", "67000000"]).joined(separator: " ")
+    let finished = try Shell.run("bash", ["-c", "ulimit -v 4000000; exec \(Shell.moontap) \(words)"])
+    #expect(finished.status == 2)
+    #expect(finished.errors.contains("memory: out of memory: there are no "), "\(finished.errors)")
+    #expect(finished.errors.contains("67000000 conversations may be remembered: --conversations takes fewer"))
+  }
+
   @Test func theSameInputGivesTheSameFiles() throws {
     let folder = try TemporaryFolder()
     for name in ["a", "b"] {

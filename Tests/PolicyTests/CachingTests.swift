@@ -146,7 +146,7 @@ struct PolicyRun {
     let plan = MirrorPlan(inventory: inventory, mirrors: policy.mirrors)
     let entries = plan.enabled.enumerated().map { (entry: $0, mirror: $1) }
     policy.begin(plan: entries)
-    let pipeline = Pipeline(plan: plan, scripts: [policy], compiler: compiler)
+    let pipeline = try Pipeline(plan: plan, scripts: [policy], compiler: compiler)
     let sink = CopySink()
     try tape.run(pipeline, sink, batch: batch) {
       guard adoptsAnew else { return }

@@ -87,6 +87,10 @@ bool lv_ring_open(
     lv_ring *ring, int interface, uint32_t block_size, uint32_t block_count, uint32_t timeout_ms,
     const lv_instruction *filter, size_t filter_length, lv_fault *fault);
 void lv_ring_close(lv_ring *ring);
+/* Joins the sockets of an interface among which the kernel spreads its frames (packet(7), PACKET_FANOUT_HASH): both ways of a
+ * flow go to one of them, and all fragments of a datagram. The same on every interface where as many joined, in the same order.
+ * `group`: -1 for the first, which finds one; for the others what the first was given. */
+bool lv_ring_join(const lv_ring *ring, int *group, lv_fault *fault);
 /* Replaces the filter. */
 bool lv_ring_filter(const lv_ring *ring, const lv_instruction *filter, size_t length, lv_fault *fault);
 /* The next frame, or false. */

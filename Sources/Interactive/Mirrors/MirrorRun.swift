@@ -41,7 +41,11 @@ final class MirrorRun {
     trial = MirrorTrial(
       session.policy,
       mirrors: plan.enabled.enumerated().filter { $1 < own.count }.map { (entry: $0, mirror: own[$1]) })
-    pipeline = Pipeline(plan: plan, scripts: [trial], compiler: session.bpf)
+    do throws(OutOfMemory) {
+      pipeline = try Pipeline(plan: plan, scripts: [trial], compiler: session.bpf)
+    } catch {
+      throw HostFailure(error.description)
+    }
   }
 
   /// Judges frames in batches while the script's call waits; ends early when it is interrupted.

@@ -171,6 +171,7 @@ final class ReceiverRounds {
     if patient.health.isDown {
       _ = lookAtWay(of: patient, now)
       patient.destination.nudge()
+      patient.health.attempt(at: now)
     }
     return hasChanged
   }

@@ -21,30 +21,17 @@ public final class ReceiverWatch: Sendable {
   private let changes = Atomic<Int>(0)
   private let plans = Atomic<Int>(1)
   private let isStopping = Atomic<Bool>(false)
-  /// A pipe that wakes the thread.
-  private let (reading, writing): (Int32, Int32)
+  /// Wakes the thread.
+  private let bell: Bell
   private let options: HealthOptions
   private let tell: @Sendable (String) -> Void
 
   /// - Parameter tell: what there is to say, a sentence each; called by the thread.
   public init(_ plan: SinkPlan, options: HealthOptions, tell: @escaping @Sendable (String) -> Void) throws(LiveError) {
-    var ends: [Int32] = [-1, -1]
-    guard unsafe pipe(&ends) == 0 else {
-      throw .system(what: "looking after receivers", call: "pipe", errno: errno)
-    }
-    for end in ends {
-      _ = fcntl(end, F_SETFD, FD_CLOEXEC)
-      _ = fcntl(end, F_SETFL, O_NONBLOCK)
-    }
-    (reading, writing) = (ends[0], ends[1])
+    bell = try Bell(for: "looking after receivers")
     board = Mutex(Board(plan: plan))
     self.options = options
     self.tell = tell
-  }
-
-  deinit {
-    close(reading)
-    close(writing)
   }
 
   // MARK: The packet loop's side
@@ -64,24 +51,18 @@ public final class ReceiverWatch: Sendable {
   public func adopt(_ plan: SinkPlan) {
     board.withLock { $0.plan = plan }
     plans.add(1, ordering: .releasing)
-    wake()
+    bell.ring()
   }
 
   /// Has the thread tell something.
   public func say(_ line: String) {
     board.withLock { $0.lines.append(line) }
-    wake()
+    bell.ring()
   }
 
   public func stop() {
     isStopping.store(true, ordering: .releasing)
-    wake()
-  }
-
-  private func wake() {
-    var byte: UInt8 = 0
-    // A full pipe says enough already.
-    _ = unsafe write(writing, &byte, 1)
+    bell.ring()
   }
 
   // MARK: The thread's side
@@ -98,8 +79,8 @@ public final class ReceiverWatch: Sendable {
       // What is looked after no longer is not down either: it may come back with a later plan.
       if rounds.goRound() || isOther { publish(rounds.health) }
       for line in takeLines() { tell(line) }
-      rounds.wait(orFor: reading)
-      drain()
+      rounds.wait(orFor: bell.descriptor)
+      bell.silence()
     }
   }
 
@@ -108,11 +89,6 @@ public final class ReceiverWatch: Sendable {
       defer { board.lines = [] }
       return board.lines
     }
-  }
-
-  private func drain() {
-    var bytes = [UInt8](repeating: 0, count: 64)
-    while unsafe read(reading, &bytes, bytes.count) > 0 {}
   }
 
   private func publish(_ health: [SinkPlan.Destination: LiveReport.Health]) {

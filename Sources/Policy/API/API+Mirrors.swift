@@ -46,7 +46,7 @@ extension APIEntry {
         return try context.changeStored(position, call, "mirror:enable", .enable)
       }
       try context.change(call, "enabled") { $0.set("enabled", DraftValue(.bool(true))) }
-      context.mirrors[context.mirrorIndex(call)].isEnabledAnew = true
+      if !context.options.isSecondary { context.mirrors[context.mirrorIndex(call)].isEnabledAnew = true }
     },
     method("disable", [], nil, "Stops collecting; the mirror stays.", "mirrors.web:disable()") {
       context, call throws(HostFailure) in

@@ -4,6 +4,9 @@ internal import Mirroring
 
 // What scripts do to mirrors that are there: checked at once by the rules of `mirror{}`, in force between two batches.
 extension PolicyContext {
+  /// What is wanted is what the first worker's state wants, too; or it was by chance that only this one did.
+  private var isPassive: Bool { options.isSecondary && !isLoading }
+
   func mirrorIndex(_ call: HostCall) -> Int { call.handle(0, of: types.handle(.mirror)) ?? 0 }
 
   /// The mirror as the engine has it; before it has, as it is declared.
@@ -22,6 +25,7 @@ extension PolicyContext {
     let index = mirrorIndex(call)
     try refuseDeleted(index)
     if let keeper { return try keep(keeper, index, what) }
+    if isPassive { return }
     var draft = mirrors[index].draft
     edit(&draft)
     draft.location = location(call)
@@ -42,6 +46,7 @@ extension PolicyContext {
   func delete(_ call: HostCall) throws(HostFailure) {
     try refuseDeleted(mirrorIndex(call))
     if keeper != nil { throw HostFailure(MirrorKeeper.refusal) }
+    if isPassive { return }
     mirrors[mirrorIndex(call)].isDeleted = true
     noteChange(call, mirrors[mirrorIndex(call)].mirror, "deleted")
   }
@@ -69,6 +74,6 @@ extension PolicyContext {
           ? "mirrors.reload can be used in timers, not while the policy loads: it would never end"
           : "mirrors.reload can be used in timers, not while a packet is judged")
     }
-    requests.reloads = true
+    if !isPassive { requests.reloads = true }
   }
 }

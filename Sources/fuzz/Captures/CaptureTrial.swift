@@ -19,7 +19,7 @@ struct CaptureTrial {
     } catch {
       return (.refused, 0)
     }
-    let pipeline = plan.makePipeline()
+    let pipeline = try plan.makePipeline()
     let sink = number % 8 == 0 ? try makeSink(number / 8) : nil
     let answer: Answer
     do {

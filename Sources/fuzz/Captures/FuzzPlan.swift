@@ -33,13 +33,13 @@ final class FuzzPlan {
   }
 
   /// A pipeline that has seen nothing.
-  func makePipeline() -> Pipeline {
+  func makePipeline() throws -> Pipeline {
     let first = plan.mirrors.count - policy.mirrors.count
     policy.begin(
       plan: plan.enabled.enumerated().compactMap { entry, mirror in
         mirror < first ? nil : (entry: entry, mirror: mirror - first)
       })
-    return Pipeline(plan: plan, scripts: [policy], compiler: compiler)
+    return try Pipeline(plan: plan, scripts: [policy], compiler: compiler)
   }
 
   struct Problem: Error, CustomStringConvertible {

@@ -47,7 +47,7 @@ struct PolicyBench {
   /// - Throws: when counters do not add up.
   func run(_ policy: Policy, over captures: [String], failing: Failing? = nil) throws -> String {
     let plan = MirrorPlan(inventory: inventory, mirrors: policy.mirrors)
-    let pipeline = Pipeline(plan: plan, scripts: [policy], compiler: compiler)
+    let pipeline = try Pipeline(plan: plan, scripts: [policy], compiler: compiler)
     policy.begin(
       plan: plan.enabled.enumerated().map { (entry: $0, mirror: policy.mirrorNumbers[$1]) },
       statistics: { [weak pipeline] entry in pipeline.map { MirrorStatistics($0.report(entry: entry)) } })

@@ -19,12 +19,15 @@ final class RunStore: ScriptStore {
   /// As the policy wants them, those in force where it wants nothing.
   private var wanted: [StoredMirror]
   private var made: Int64 = 0
-  private var hasSaid = false
+  /// That nothing is done has been said, or is not to be.
+  private var hasSaid: Bool
   /// Orders that the desk could not carry out, as far as they were noticed here.
   private var refusals: Int
   private var changes = 0
 
-  init(_ stored: StoredMirrors, _ origin: PolicyOrigin, _ desk: StoreDesk?) {
+  /// - Parameter isSilent: another worker's policy says the same, to a desk.
+  init(_ stored: StoredMirrors, _ origin: PolicyOrigin, _ desk: StoreDesk?, isSilent: Bool = false) {
+    hasSaid = isSilent
     place = stored.path
     self.stored = stored
     self.origin = origin

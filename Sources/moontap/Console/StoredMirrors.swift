@@ -69,8 +69,11 @@ extension MirrorLoader {
       options.arguments = arguments
       options.shared = shared[.store(mirror.id)]
       options.origin = stored.path
-      options.log = { line in Terminal.complain("\(mirror.name): \(line.level.rawValue): \(line.text)\n") }
-      options.print = { line in Terminal.complain(line + "\n") }
+      options.isSecondary = isSecondary
+      let voice = PolicyVoice(isHeard: !isSecondary)
+      options.log = { line in voice.say("\(mirror.name): \(line.level.rawValue): \(line.text)\n") }
+      options.print = { line in voice.say(line + "\n") }
+      defer { voice.isHeard = true }
       do throws(PolicyError) {
         let policy = try StoredFilter.policy(
           text, mirror.definition, host: policies.count, inventory: inventory, bpf: compiler, earlier: mirrors,

@@ -1,11 +1,10 @@
 import DataPath
 import Foundation
+import Live
 import Synchronization
 
 /// What other threads ask of a run. The engine's thread carries it out between two batches, when nothing is half done; until
 /// then who asks waits, the engine never.
-///
-/// Safe because: the ends of the pipe stay open as long as this object lives.
 final class EngineRequests: Sendable {
   private struct Item {
     var number: Int
@@ -21,25 +20,11 @@ final class EngineRequests: Sendable {
   private let queue = Mutex(Queue())
   /// All that the engine looks at when nobody asks.
   private let isAsked = Atomic<Bool>(false)
-  /// Readable while something is asked: ends the waiting of an engine that no frame wakes.
-  let wake: Int32
-  private let waker: Int32
+  /// Ends the waiting of an engine that no frame wakes.
+  let bell: Bell
 
   init() throws {
-    var ends: [Int32] = [-1, -1]
-    guard unsafe pipe(&ends) == 0 else {
-      throw Problem(code: "control.system", sentence: "no pipe: \(TextFile.reason())", exit: .failed)
-    }
-    for end in ends {
-      _ = fcntl(end, F_SETFD, FD_CLOEXEC)
-      _ = fcntl(end, F_SETFL, O_NONBLOCK)
-    }
-    (wake, waker) = (ends[0], ends[1])
-  }
-
-  deinit {
-    Foundation.close(wake)
-    Foundation.close(waker)
+    do throws(LiveError) { bell = try Bell(for: "answering what is asked of the run") } catch { throw Problem(error) }
   }
 
   // MARK: Who asks
@@ -98,8 +83,7 @@ final class EngineRequests: Sendable {
   /// Ends the engine's waiting for frames.
   func nudge() {
     isAsked.store(true, ordering: .releasing)
-    var byte: UInt8 = 1
-    _ = unsafe write(waker, &byte, 1)
+    bell.ring()
   }
 
   // MARK: The engine
@@ -112,8 +96,7 @@ final class EngineRequests: Sendable {
 
   private func carryOutAll(_ engine: Engine, _ sink: (any FrameSink)?) {
     isAsked.store(false, ordering: .sequentiallyConsistent)
-    var room = [UInt8](repeating: 0, count: 64)
-    while unsafe read(wake, &room, room.count) > 0 {}
+    bell.silence()
     // One after the other, that one which waited too long can still be taken back.
     while let item = queue.withLock({ $0.items.isEmpty ? nil : $0.items.removeFirst() }) { item.work(engine, sink) }
   }

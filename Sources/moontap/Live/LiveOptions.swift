@@ -18,6 +18,12 @@ struct LiveOptions: ParsableArguments {
       "Live: how long a frame may wait for others, 1 is immediate. (default: 10)", valueName: "milliseconds"))
   var captureWait: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Live: threads that share the packets, each with a state of its own of every policy. (default: 1)",
+      valueName: "number"))
+  var workers: Int?
+
   @Option(help: ArgumentHelp("Live: DSCP of the outer packets. (default: 8, CS1)", valueName: "0-63"))
   var dscp: Int?
 
@@ -70,6 +76,7 @@ struct LiveOptions: ParsableArguments {
     try check("--snap-length", snapLength, 64...262_144)
     try check("--ring", ring, 1...4096)
     try check("--capture-wait", captureWait, 1...1000)
+    try check("--workers", workers, 1...64)
     try check("--dscp", dscp, 0...63)
     try check("--queue", queue, 4...1 << 20)
     try check("--recovery", recovery, 1...3600)
@@ -84,7 +91,8 @@ struct LiveOptions: ParsableArguments {
   private var given: [(name: String, isGiven: Bool)] {
     [
       ("--snap-length", snapLength != nil), ("--ring", ring != nil), ("--capture-wait", captureWait != nil),
-      ("--dscp", dscp != nil), ("--oversize", oversize != nil), ("--queue", queue != nil), ("--user", user != nil),
+      ("--workers", workers != nil), ("--dscp", dscp != nil), ("--oversize", oversize != nil),
+      ("--queue", queue != nil), ("--user", user != nil),
       ("--probe", probe != nil), ("--recovery", recovery != nil), ("--budget-bits", budgetBits != nil),
       ("--inject", inject != nil), ("--budget-packets", budgetPackets != nil), ("--budget-cpu", budgetCpu != nil),
     ]
@@ -92,7 +100,7 @@ struct LiveOptions: ParsableArguments {
 
   /// An option that has a meaning only when copies are sent.
   var givenForSending: String? {
-    let others: Set = ["--snap-length", "--ring", "--capture-wait", "--user"]
+    let others: Set = ["--snap-length", "--ring", "--capture-wait", "--workers", "--user"]
     return given.first { $0.isGiven && !others.contains($0.name) }?.name
   }
 
@@ -106,6 +114,8 @@ struct LiveOptions: ParsableArguments {
     guard text.hasPrefix("tcp:"), let port = UInt16(text.dropFirst(4)), port > 0 else { return nil }
     return .tcp(port: port)
   }
+
+  var workerCount: Int { workers ?? 1 }
 
   var health: HealthOptions {
     var options = HealthOptions()
@@ -127,6 +137,7 @@ struct LiveOptions: ParsableArguments {
     if let dscp { options.dscp = UInt8(dscp) }
     if let oversize { options.oversize = OversizePolicy(rawValue: oversize.rawValue)! }
     if let queue { options.queueByteCount = queue << 10 }
+    options.queueByteCount = max(4096, options.queueByteCount / workerCount)
     options.budget.limits = MirrorBudget(bits: budgetBits.map(UInt64.init), packets: budgetPackets.map(UInt64.init))
     options.injection = inject
     options.budget.cpuShare = budgetCpu.map { Double($0) / 100 }

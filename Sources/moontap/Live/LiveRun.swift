@@ -19,13 +19,15 @@ final class LiveRun {
   private let configuration: Configuration
   private let source: LiveSource
   private let sink: LiveSink
+  /// Those of the workers besides the first.
+  private let otherSinks: [LiveSink]
   private let recording: Recording?
   private let door: ControlDoor
   private let folders: ConfinedFolders
   private let confinement: Confinement.Report
   private let watch: ReceiverWatch
-  /// The last change of receivers' health that the pipeline knows.
-  private var known = 0
+  private var lookout: Lookout
+  private let board: StatisticsBoard
   /// Mirrors whose loops were told.
   private var told: Set<Int> = []
   /// When it was told last that a mirror sheds.
@@ -43,20 +45,28 @@ final class LiveRun {
     (self.input, self.traffic, self.live) = (input, traffic, live)
     let user = try Self.user(live.user)
     // Policies are loaded with all rights, as every file is: they could not be read again where that matters.
-    configuration = try onScriptStack { try Configuration(input, traffic, changesStore: true) }
+    configuration = try onScriptStack {
+      try Configuration(input, traffic, workers: live.workerCount, changesStore: true)
+    }
     configuration.warnings.complain()
     let folder = try record?.openFolder()
     door = try control.open(isDefault: true, owner: user.map { (uid_t($0.id), gid_t($0.group)) })
     folders = ConfinedFolders(input, socket: door.socket?.path, recording: folder)
     let plan = configuration.plan.sinkPlan
-    let sender: CopySender?
+    let senders: [CopySender?]
     do throws(LiveError) {
       source = try LiveSource(
-        configuration.plan, options: live.capture, compiler: configuration.compiler,
+        configuration.plan, workers: live.workerCount, options: live.capture, compiler: configuration.compiler,
         tell: { [Problem($0, isWarning: true)].complain() })
       guard source.openCount > 0 else { throw .noInterface(configuration.plan) }
-      sender = record?.isAlone == true ? nil : try CopySender(plan, options: live.send)
-      watch = try ReceiverWatch(sender == nil ? SinkPlan.none : plan, options: live.health) { line in
+      let isSending = record?.isAlone != true
+      let sequences = SequenceNumbers()
+      var made: [CopySender?] = []
+      for _ in source.readers {
+        made.append(isSending ? try CopySender(plan, options: live.send, sequences: sequences) : nil)
+      }
+      senders = made
+      watch = try ReceiverWatch(isSending ? plan : SinkPlan.none, options: live.health) { line in
         Terminal.complain("live: \(line.cleanLine())\n")
       }
       try Privileges.drop(to: user)
@@ -66,7 +76,10 @@ final class LiveRun {
     }
     confinement.missing.map { Problem(code: "live.confinement", sentence: $0, isWarning: true) }.complain()
     recording = try folder.map { [watch] folder in try record!.begin(in: folder, plan) { watch.say($0) } }
-    sink = LiveSink(sender, recording)
+    sink = LiveSink(senders[0], recording)
+    otherSinks = senders.dropFirst().map { LiveSink($0, nil) }
+    board = StatisticsBoard(workers: live.workerCount)
+    lookout = Lookout(watch, board, worker: 0)
   }
 
   private static func user(_ name: String?) throws -> Privileges.User? {
@@ -96,15 +109,14 @@ final class LiveRun {
       if confinement.landlock != nil { try folders.check() }
     }
     let engine = try Engine(
-      configuration, input, traffic, hangup: hangup, mayReload: mayReload, check: checkInjection)
-    engine.pipeline.leavesOutForeignCopies = true
-    engine.live = { [source, sink, watch, confinement, unowned engine] in
-      LiveReport(
-        interfaces: source.report(), receivers: sink.report(watch.health), plan: engine.configuration.plan,
-        loops: sink.loops, shed: sink.shed(engine.configuration.plan.enabled.count), confinement: confinement)
-    }
+      configuration, input, traffic, workers: live.workerCount, hangup: hangup, mayReload: mayReload,
+      check: checkInjection)
+    engine.crew = try makeCrew()
+    for pipeline in [engine.pipeline] + engine.crew.workers.map(\.pipeline) { pipeline.leavesOutForeignCopies = true }
+    engine.live = { [self, unowned engine] in report(engine.configuration.plan) }
     engine.recording = { [recording] in recording?.report }
-    source.wake = engine.requests.wake
+    source.whileHeld = { [unowned engine] body in engine.crew.hold(body) }
+    source.readers[0].bells = [engine.requests.bell.descriptor]
     Interrupt.catchSignals()
     return try door.whileOpen(to: engine, isLive: true) {
       announce()
@@ -114,10 +126,41 @@ final class LiveRun {
       try judgeAll(engine)
       let isInterrupted = Interrupt.isRequested && Interrupt.ending == .interrupted
       let summary = try engine.summary(isInterrupted: isInterrupted)
-      engine.configuration.finishLogs()
-      let problems = engine.configuration.scriptProblems + (engine.configuration.desk?.problems ?? [])
+      let configurations = [engine.configuration] + engine.crew.workers.map(\.configuration)
+      for configuration in configurations { configuration.finishLogs() }
+      let problems = WorkerSums(configurations).problems + (engine.configuration.desk?.problems ?? [])
       return OfflineRun.Outcome(summary: summary, problems: problems, ending: problems.isEmpty ? ending : .failed)
     }
+  }
+
+  private func makeCrew() throws -> Crew {
+    let workers = try configuration.others.enumerated().map { index, other in
+      let pipeline = try other.makePipeline(boundENIs: [:])
+      let lookout = Lookout(watch, board, worker: index + 1)
+      do throws(LiveError) {
+        return try Worker(other, pipeline, otherSinks[index], source.readers[index + 1], lookout)
+      } catch {
+        throw Problem(error)
+      }
+    }
+    return Crew(workers)
+  }
+
+  /// Called while no other worker judges.
+  private func report(_ plan: MirrorPlan) -> LiveReport {
+    let sinks = [sink] + otherSinks
+    return LiveReport(
+      interfaces: source.report(), receivers: LiveReport.Receiver.sum(sinks.map { $0.report(watch.health) }),
+      plan: plan,
+      loops: loops, shed: shed(plan), confinement: confinement)
+  }
+
+  private var loops: [Int: LiveReport.Loop] {
+    otherSinks.reduce(into: sink.loops) { loops, sink in loops.merge(sink.loops) { first, _ in first } }
+  }
+
+  private func shed(_ plan: MirrorPlan) -> [LiveReport.Shed] {
+    LiveReport.Shed.sum(([sink] + otherSinks).map { $0.shed(plan.enabled.count) })
   }
 
   /// SIGTERM is how a live run ends: that is no failure.
@@ -141,46 +184,50 @@ final class LiveRun {
   }
 
   private func judgeAll(_ engine: Engine) throws {
-    let batch = FrameBatch()
+    let (reader, batch) = (source.readers[0], FrameBatch())
+    lookout.introduce(engine.configuration, engine.pipeline)
     defer {
+      source.whileHeld { source.stop() }
+      engine.crew.awaitEnd()
       engine.stop(sink)
       recording?.finish()
     }
+    try engine.crew.start { [requests = engine.requests] in requests.nudge() }
     var isStopping = false
     while true {
       if Interrupt.isRequested, !isStopping {
         isStopping = true
-        source.stop()
+        source.whileHeld { source.stop() }
       }
-      guard source.fill(batch) else { return }
-      if watch.change != known {
-        known = watch.change
-        engine.pipeline.setDown(watch.down)
-      }
-      try engine.process(batch, interfaces: source.interfaces, sink: sink)
-      if batch.count == 0 { engine.pipeline.advance(to: Self.now) }
+      guard reader.fill(batch) else { break }
+      lookout.look(engine.configuration, engine.pipeline, sink)
+      try engine.process(batch, interfaces: reader.interfaces, sink: sink)
+      if batch.count == 0 { engine.pipeline.advance(to: Lookout.time) }
       if !isStopping { lookAfter(engine) }
+      try engine.crew.check()
     }
   }
 
-  /// What is done between two batches, now and then.
+  /// What the first worker does for all between two batches, now and then.
   private func lookAfter(_ engine: Engine) {
     if engine.plans > followed {
       followed = engine.plans
       source.adopt(engine.configuration.plan)
       if sink.sends { watch.adopt(engine.configuration.plan.sinkPlan) }
     }
+    if source.readers[0].wasWoken { source.lookAfterInterfaces() }
     guard ContinuousClock.now - lastLook > .seconds(1) else { return }
     lastLook = ContinuousClock.now
     source.lookAfterInterfaces(retries: true)
-    sink.lookAfterRoutes()
-    tellLoops(engine.configuration.plan)
-    tellShedding(engine.configuration.plan)
+    engine.crew.hold {
+      tellLoops(engine.configuration.plan)
+      tellShedding(engine.configuration.plan)
+    }
   }
 
   /// That it sheds, once a minute for a mirror: how much is in the summary.
   private func tellShedding(_ plan: MirrorPlan) {
-    for (entry, shed) in sink.shed(plan.enabled.count).enumerated() where shed.isNow {
+    for (entry, shed) in shed(plan).enumerated() where shed.isNow {
       let name = plan.identity(plan.enabled[entry])
       if let last = toldShedding[name], ContinuousClock.now - last < .seconds(60) { continue }
       toldShedding[name] = .now
@@ -189,18 +236,12 @@ final class LiveRun {
   }
 
   private func tellLoops(_ plan: MirrorPlan) {
-    let loops = sink.loops
+    let loops = loops
     for (entry, loop) in loops.sorted(by: { $0.key < $1.key }) where !told.contains(entry) {
       watch.say(
         "mirror \(plan.mirrors[plan.enabled[entry]].name): \(loop); paused until it is enabled anew or a reload")
     }
     told = Set(loops.keys)
-  }
-
-  private static var now: Int64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 }
 

@@ -37,6 +37,9 @@ struct RecordOptions: ParsableArguments {
       }
       return
     }
+    guard live.workerCount == 1 else {
+      throw ValidationError("--write records in the order of time, which several workers do not keep: no --workers.")
+    }
     _ = try options()
   }
 

@@ -17,12 +17,12 @@ final class TestPipeline {
   /// The time of the latest packet: that of one without a time.
   private var clock: Int64 = 0
 
-  init(_ policy: Policy, _ inventory: Inventory, _ compiler: any BPFCompiler) {
+  init(_ policy: Policy, _ inventory: Inventory, _ compiler: any BPFCompiler) throws(OutOfMemory) {
     self.policy = policy
     self.inventory = inventory
     self.compiler = compiler
     numbers = policy.mirrorNumbers
-    pipeline = Pipeline(plan: Self.plan(policy, inventory), scripts: [policy], compiler: compiler)
+    pipeline = try Pipeline(plan: Self.plan(policy, inventory), scripts: [policy], compiler: compiler)
     begin()
   }
 

@@ -96,14 +96,18 @@ struct TestRunner {
         exit: .failed)
     }
     var result = TestedFile.Test(name: test.name, line: test.line)
+    let pipeline =
+      if case .policy(let inventory) = subject { try TestPipeline(policy, inventory, compiler) } else {
+        TestPipeline?.none
+      }
     do throws(TestFailure) {
       switch subject {
-      case .policy(let inventory):
-        let pipeline = TestPipeline(policy, inventory, compiler)
+      case .policy:
         try policy.run(
           test: index,
           judge: { (mirror: Int, frame: MadeFrame) throws(TestRefusal) -> TestVerdict in
-            try pipeline.judge(mirror, frame)
+            guard let pipeline else { throw TestRefusal("nothing is running") }
+            return try pipeline.judge(mirror, frame)
           }, audit: nil)
       case .audit(let setup):
         let audit = TestedAudit(file, setup, coversLines: settings.coversLines, log: log.add)

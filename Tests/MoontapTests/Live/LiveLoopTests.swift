@@ -142,7 +142,8 @@ struct LiveLoopTests {
     let errors = try laboratory.frames("own.pcap").count
     let reached = (mirror["collected"]?.packets ?? 0) + (mirror["reasons"]?["no-receiver"]?.packets ?? 0)
     // 200 packets of the pings, and what is said besides (ARP) a few times.
-    #expect(errors > 0 && mirror["reasons"]?["copy"]?.packets == errors, "\(errors): \(mirror)")
+    // One may come after the end: a receiver that is down is sent something each second.
+    #expect(errors > 1 && (errors - 1...errors).contains(mirror["reasons"]?["copy"]?.packets ?? -1), "\(errors)")
     #expect((200...220).contains(reached))
   }
 }

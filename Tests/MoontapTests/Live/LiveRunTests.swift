@@ -42,7 +42,8 @@ struct LiveRunTests {
   }
 
   /// The kernel cuts the same super-frames on the way to web2, whose cable is one that cannot: what arrives there is what the
-  /// receiver must get, byte for byte. Paced, so that that cable loses none.
+  /// receiver must get, byte for byte. Paced, so that that cable loses none, and no more frames than a busy machine's backlog of
+  /// received packets holds (1,000: net.core.netdev_max_backlog).
   @Test func copiesAreTheFramesOfTheWireByteForByte() throws {
     let laboratory = try Laboratory()
     try laboratory.shell(
@@ -55,7 +56,7 @@ struct LiveRunTests {
     try laboratory.ping("-c 5 -i 0.01 -s 1472")
     let server = try Daemon(
       in: laboratory.web(2), ["iperf3", "-s", "-1", "--forceflush", "--logfile", "/dev/stderr"], ready: "listening")
-    try laboratory.shell("ip netns exec \(laboratory.web(1)) iperf3 -c 10.20.1.12 -n 3M -l 60K -b 50M")
+    try laboratory.shell("ip netns exec \(laboratory.web(1)) iperf3 -c 10.20.1.12 -n 1100K -l 60K -b 50M")
     _ = server
     usleep(300_000)
     let (mirror, live) = try checked(moontap.stop())
@@ -65,7 +66,7 @@ struct LiveRunTests {
     let (got, expected) = (try laboratory.frames("copies.pcap"), try laboratory.frames("wire.pcap"))
     #expect(sum(live, "superFrames") > 0 && sum(live, "lost") == 0)
     #expect(got.count == mirror["collected"]?.packets)
-    #expect(got.count > 2000)
+    #expect(got.count > 700)
     #expect(got.count == expected.count)
     let different = zip(got, expected).enumerated().first { $0.element.0 != $0.element.1 }
     #expect(different == nil, "first different frame: \(different?.offset ?? 0)")
