@@ -4,6 +4,7 @@
 //    length first.
 // 2. Programs are written from their end, so that every target is known. A conditional jump has 8 bits; where that is not enough it
 //    leads to an unconditional one.
+// 3. Who comes from a test of the same field has it loaded: loads are what is dear in the kernel's own program.
 
 internal import Wire
 
@@ -97,6 +98,8 @@ struct FrameProgram {
   static let whole: UInt32 = 262_144
 
   private var reversed: [BPFInstruction] = []
+  /// Tests of fields, by the place of their load: where they go on.
+  private var loaded: [Int: (field: FrameTest.Field, then: Int)] = [:]
 
   /// Takes whole frames that pass the test.
   static func make(_ test: FrameTest) -> [BPFInstruction] {
@@ -128,12 +131,8 @@ struct FrameProgram {
     case .length(let least):
       _ = branch(0x35, least, onTrue, onFalse)
       return emit(BPFInstruction(code: 0x80))
-    case .equal(let field, let value):
-      _ = branch(0x15, value, onTrue, onFalse)
-      return load(field)
-    case .atLeast(let field, let value):
-      _ = branch(0x35, value, onTrue, onFalse)
-      return load(field)
+    case .equal(let field, let value): return compare(field, 0x15, value, onTrue, onFalse)
+    case .atLeast(let field, let value): return compare(field, 0x35, value, onTrue, onFalse)
     case .program(let instructions): return embed(instructions, onTrue, onFalse)
     case .all(let parts): return parts.reversed().reduce(onTrue) { append($1, onTrue: $0, onFalse: onFalse) }
     case .any(let parts): return parts.reversed().reduce(onFalse) { append($1, onTrue: onTrue, onFalse: $0) }
@@ -143,6 +142,18 @@ struct FrameProgram {
       let then = append(yes, onTrue: onTrue, onFalse: onFalse)
       return append(test, onTrue: then, onFalse: otherwise)
     }
+  }
+
+  private mutating func compare(
+    _ field: FrameTest.Field, _ code: UInt16, _ value: UInt32, _ onTrue: Int, _ onFalse: Int
+  ) -> Int {
+    let targets = [onTrue, onFalse].map { place in
+      if let other = loaded[place], other.field == field { other.then } else { place }
+    }
+    let then = branch(code, value, targets[0], targets[1])
+    let place = load(field)
+    loaded[place] = (field, then)
+    return place
   }
 
   private mutating func branch(_ code: UInt16, _ value: UInt32, _ onTrue: Int, _ onFalse: Int) -> Int {

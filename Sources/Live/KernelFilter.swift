@@ -11,6 +11,7 @@
 // sees super-frames whole: nothing is asked that their segments differ in.
 
 internal import DataPath
+internal import Glibc
 internal import Mirroring
 internal import Wire
 
@@ -18,15 +19,33 @@ enum KernelFilter {
   /// Takes nothing: what is in the ring is all there is.
   static let nothing = [BPFInstruction(code: 0x06)]
 
-  /// Instructions that a program may have: in the kernel's own it becomes twice as long at most, for which the least
-  /// `net.core.optmem_max` of any kernel (20,480 bytes) is enough.
-  private static let limit = 1000
+  /// Bytes that a program may have in the kernel: of what a socket may have for such things (`net.core.optmem_max`: 20 KiB, since Linux
+  /// 6.7 128) half, since the old program is there until the new one is. Read once, before the run is confined.
+  static let room: Int = {
+    guard let file = unsafe fopen("/proc/sys/net/core/optmem_max", "r") else { return 10_240 }
+    defer { unsafe fclose(file) }
+    var bytes = [CChar](repeating: 0, count: 32)
+    guard unsafe fgets(&bytes, 31, file) != nil else { return 10_240 }
+    return unsafe max(10_240, atol(bytes) / 2)
+  }()
+
+  /// How many bytes the kernel's own program has at most (`bpf_convert_filter` of net/core/filter.c): a load becomes 13 instructions
+  /// of 8 bytes, a jump two.
+  static func kernelSize(of program: [BPFInstruction]) -> Int {
+    program.reduce(256) { size, instruction in
+      let (kind, mode) = (instruction.code & 7, instruction.code & 0xe0)
+      let isLoad = kind <= 1 && [0x20, 0x40, 0xa0].contains(mode)
+      return size + 8 * (isLoad ? 14 : 2)
+    }
+  }
 
   /// - Parameters:
   ///   - interface: its name, as the inventory has it.
   ///   - mtu: of the interface; longer frames are super-frames, which are cut later and must be whole.
+  ///   - room: bytes that the kernel's own program may have; where it would have more, frames are taken.
   static func make(
-    _ plan: MirrorPlan, interface: String, linkType: LinkType, mtu: Int, snapLength: Int, compiler: any BPFCompiler
+    _ plan: MirrorPlan, interface: String, linkType: LinkType, mtu: Int, snapLength: Int, compiler: any BPFCompiler,
+    room: Int = KernelFilter.room
   ) -> [BPFInstruction] {
     guard let layout = FrameLayout(linkType) else { return everything }
     let wanted = WantedFrames(plan, interface: interface, layout, linkType, compiler)
@@ -40,7 +59,8 @@ enum KernelFilter {
           ])
         })
     }
-    return withSnapLength(programs.first { $0.count <= limit } ?? everything, mtu: mtu, snapLength: snapLength)
+    let fitting = programs.first { $0.count <= 4000 && kernelSize(of: $0) <= room }
+    return withSnapLength(fitting ?? everything, mtu: mtu, snapLength: snapLength)
   }
 
   private static let everything = [BPFInstruction(code: 0x06, k: FrameProgram.whole)]

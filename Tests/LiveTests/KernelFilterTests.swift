@@ -1,5 +1,6 @@
 import Capture
 import DataPath
+import Glibc
 import Inventory
 import Mirroring
 import Testing
@@ -198,5 +199,22 @@ import Wire
     #expect(try takesOf(ports(1001...2000)).count == 6)
     let copy = try packet(.gre, from: "10.20.1.1", to: "10.20.9.30")
     #expect(taken(copy, try program("tap1", filter: ports(1001...2000))) == 0)
+  }
+
+  /// The longest programs that may be, of the dearest instructions; also in the place of another.
+  @Test(.enabled(if: geteuid() == 0, "packet sockets need root"))
+  func theKernelTakesWhatIsTakenToFit() throws {
+    func words(_ count: UInt32) -> [BPFInstruction] {
+      let fields = (0..<count).map { FrameTest.Field(width: .word, offset: $0 % 40, mask: .max - 1 - $0) }
+      return FrameProgram.make(.any(fields.map { .equal($0, 7) }))
+    }
+    var count: UInt32 = 1
+    while KernelFilter.kernelSize(of: words(count + 1)) <= KernelFilter.room, words(count + 1).count <= 4000 {
+      count += 1
+    }
+    #expect(count > 60)
+    let ring = try CaptureRing("lo", interface: 1, options: CaptureOptions(), filter: words(count))
+    try ring.setFilter(words(count))
+    try ring.setFilter(KernelFilter.nothing)
   }
 }
