@@ -40,7 +40,7 @@ let package = Package(
       name: "moontap",
       dependencies: [
         "Audit", "Interactive", "Live", "Capture", "Policy", "DataPath", "Store", "Control", "Cloud", "LuaRuntime",
-        "Mirroring", "Inventory", "JSONText", "Wire",
+        "Mirroring", "Inventory", "JSONText", "Threads", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -66,7 +66,10 @@ let package = Package(
     // 6: a session at the prompt
     floor(
       "Interactive",
-      ["Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire", "CEdit"], loop),
+      [
+        "Capture", "Policy", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Threads", "Wire", "CEdit",
+      ],
+      loop),
     // 5: sources and sinks that touch files and the machine | interfaces and sockets
     floor("Capture", ["DataPath", "Mirroring", "Wire", "CPcap", "CZlib"], loop),
     floor("Live", ["DataPath", "Mirroring", "Inventory", "Wire", "CLiveShims"], loop),
@@ -82,12 +85,13 @@ let package = Package(
     // 2: whose address is this, what is the next hop | one sandboxed interpreter | the door of an engine
     floor("Inventory", ["JSONText", "Wire"]),
     floor("Cloud", ["JSONText"]),
-    floor("Control", ["JSONText", "Wire"]),
+    floor("Control", ["JSONText", "Threads", "Wire"]),
     .target(name: "LuaRuntime", dependencies: ["CLuaShims"], exclude: ["README.md"], swiftSettings: loop),
-    // 1: bytes <-> values | text <-> values | numbers that repeat, for tools and tests
+    // 1: bytes <-> values | text <-> values | numbers that repeat, for tools and tests | threads
     floor("Wire", []),
     floor("JSONText", []),
     floor("SeededRandom", []),
+    floor("Threads", []),
     // C: macros as functions, limiting allocator, budget hook, trampoline
     .target(
       name: "CLuaShims", dependencies: ["CLua"],
@@ -103,7 +107,7 @@ let package = Package(
     tests("JSONText", ["JSONText", "SeededRandom"]),
     tests("Inventory", ["Inventory", "JSONText", "SeededRandom", "Wire"]),
     tests("Mirroring", ["Mirroring", "Inventory", "JSONText", "SeededRandom", "Wire"]),
-    tests("DataPath", ["DataPath", "Mirroring", "Inventory", "JSONText", "SeededRandom", "Wire"]),
+    tests("DataPath", ["DataPath", "Live", "Capture", "Mirroring", "Inventory", "JSONText", "SeededRandom", "Wire"]),
     tests("LuaRuntime", ["LuaRuntime"]),
     tests("Policy", ["Policy", "Capture", "DataPath", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),
     tests("Audit", ["Audit", "Policy", "LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"]),

@@ -1,6 +1,7 @@
 internal import Foundation
 public import JSONText
 internal import Synchronization
+internal import Threads
 
 /// Who answers what clients ask. Called on the server's thread, one request at a time.
 public protocol RequestAnswering: AnyObject, Sendable {
@@ -56,13 +57,15 @@ public final class ControlServer: Sendable {
     close(wakeEnds.write)
   }
 
-  public func start(_ answering: any RequestAnswering) {
-    let thread = Thread { [self] in
-      ServerLoop(self, answering, wake: wakeEnds.read).run()
-      finished.signal()
+  public func start(_ answering: any RequestAnswering) throws(ControlError) {
+    do throws(NoThread) {
+      try BackgroundThread.start("control") { [self] in
+        ServerLoop(self, answering, wake: wakeEnds.read).run()
+        finished.signal()
+      }
+    } catch {
+      throw .system(what: "no thread for the control socket", errno: error.code)
     }
-    thread.name = "control"
-    thread.start()
   }
 
   /// Sends to a client, from any thread.

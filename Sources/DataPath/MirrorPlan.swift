@@ -61,7 +61,7 @@ public struct MirrorPlan: Sendable {
   let groupEntries: [Int]
   /// ENIs that hold a receiving IP of their VPC.
   let receiverENIs: Set<Int>
-  let options: PlanOptions
+  package let options: PlanOptions
 
   public init(inventory: Inventory, mirrors: [TrafficMirror], options: PlanOptions = PlanOptions()) {
     self.inventory = inventory

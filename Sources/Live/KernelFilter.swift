@@ -1,9 +1,17 @@
-// What every mirror excludes is filtered in the kernel, so that it costs nothing here: copies on their way to a receiver, and
-// what receivers send (stages 1 and 2 of semantics section 6, as `Judge` has them; never more than it).
+// What no mirror can collect is left out in the kernel, where it costs next to nothing: copies on their way to a receiver and what
+// receivers send (stages 1 and 2 of semantics section 6, as `Judge` has them), and what no filter of a mirror that observes at this
+// interface wants. Never more than what the pipeline leaves out: what cannot be told here is taken.
 //
-// The kernel sees a frame without its outermost VLAN tag, as libpcap's programs do without `vlan`: one tag hides nothing.
+//   too short, tagged, a header that is not plain -> take
+//   excluded -> leave out
+//   fragment, IPv6 extension header -> take: what it belongs to is known from other packets, or from further on
+//   wanted -> take
+//
+// The kernel sees a frame without its outermost VLAN tag, if the sender did not leave that in the frame: one tag hides nothing. It
+// sees super-frames whole: nothing is asked that their segments differ in.
 
 internal import DataPath
+internal import Glibc
 internal import Mirroring
 internal import Wire
 
@@ -11,55 +19,55 @@ enum KernelFilter {
   /// Takes nothing: what is in the ring is all there is.
   static let nothing = [BPFInstruction(code: 0x06)]
 
-  /// Instructions that a filter may have; the kernel's limit is 4,096 and its memory for them may be less.
-  private static let limit = 2000
+  /// Bytes that a program may have in the kernel: of what a socket may have for such things (`net.core.optmem_max`: 20 KiB, since Linux
+  /// 6.7 128) half, since the old program is there until the new one is. Read once, before the run is confined.
+  static let room: Int = {
+    guard let file = unsafe fopen("/proc/sys/net/core/optmem_max", "r") else { return 10_240 }
+    defer { unsafe fclose(file) }
+    var bytes = [CChar](repeating: 0, count: 32)
+    guard unsafe fgets(&bytes, 31, file) != nil else { return 10_240 }
+    return unsafe max(10_240, atol(bytes) / 2)
+  }()
+
+  /// How many bytes the kernel's own program has at most (`bpf_convert_filter` of net/core/filter.c): a load becomes 13 instructions
+  /// of 8 bytes, a jump two.
+  static func kernelSize(of program: [BPFInstruction]) -> Int {
+    program.reduce(256) { size, instruction in
+      let (kind, mode) = (instruction.code & 7, instruction.code & 0xe0)
+      let isLoad = kind <= 1 && [0x20, 0x40, 0xa0].contains(mode)
+      return size + 8 * (isLoad ? 14 : 2)
+    }
+  }
 
   /// - Parameters:
-  ///   - vpc: of the ENI that the interface is bound to; what receivers of other VPCs send is ordinary traffic.
+  ///   - interface: its name, as the inventory has it.
   ///   - mtu: of the interface; longer frames are super-frames, which are cut later and must be whole.
+  ///   - room: bytes that the kernel's own program may have; where it would have more, frames are taken.
   static func make(
-    _ plan: MirrorPlan, vpc: Int, linkType: LinkType, mtu: Int, snapLength: Int, compiler: any BPFCompiler
+    _ plan: MirrorPlan, interface: String, linkType: LinkType, mtu: Int, snapLength: Int, compiler: any BPFCompiler,
+    room: Int = KernelFilter.room
   ) -> [BPFInstruction] {
-    let text = expression(plan.enabled.map { plan.mirrors[$0] }, vpc: vpc)
-    let program = (try? compiler.compile(text, linkType: linkType))?.instructions ?? everything
-    // The pipeline excludes all that the kernel does not.
-    return withSnapLength(program.count <= limit ? program : everything, mtu: mtu, snapLength: snapLength)
-  }
-
-  private static let whole: UInt32 = 262_144
-  private static let everything = [BPFInstruction(code: 0x06, k: whole)]
-
-  /// In pcap-filter(7): what is captured.
-  static func expression(_ mirrors: [TrafficMirror], vpc: Int) -> String {
-    var excluded: [String] = []
-    func exclude(_ text: String) { if !excluded.contains(text) { excluded.append(text) } }
-    for mirror in mirrors {
-      for receiver in mirror.receivers {
-        if let copies = copies(to: receiver, mirror.encapsulation) { exclude(copies) }
-        if mirror.vpc == vpc { exclude("(src host \(receiver))") }
-      }
+    guard let layout = FrameLayout(linkType) else { return everything }
+    let wanted = WantedFrames(plan, interface: interface, layout, linkType, compiler)
+    guard !wanted.isNothing else { return nothing }
+    let excluded = ExcludedFrames(plan, vpc: wanted.vpc, layout)
+    let programs = [true, false].lazy.map { filters in
+      FrameProgram.make(
+        layout.frame { kind in
+          .all(of: [
+            excluded.test(kind).negated, .any(of: [layout.isPartial(kind), filters ? wanted.test(kind) : .always]),
+          ])
+        })
     }
-    return excluded.isEmpty ? "" : "not (\(excluded.joined(separator: " or ")))"
+    let fitting = programs.first { $0.count <= 4000 && kernelSize(of: $0) <= room }
+    return withSnapLength(fitting ?? everything, mtu: mtu, snapLength: snapLength)
   }
 
-  /// Later fragments of UDP to a receiver count as copies: a loop is worse than a missing fragment.
-  private static func copies(to receiver: IPAddress, _ encapsulation: Encapsulation) -> String? {
-    let isV4 = receiver.family == .v4
-    let later = isV4 ? "ip[6:2] & 0x1fff != 0" : "ip6[6] = 44"
-    switch encapsulation.kind {
-    case .vxlan:
-      let udp = isV4 ? "udp" : "(udp or (ip6[6] = 44 and ip6[40] = 17))"
-      let port = encapsulation.port
-      return "(dst host \(receiver) and \(udp) and (udp dst port \(port) or \(later)))"
-    case .gre, .erspan2:
-      return isV4 ? "(dst host \(receiver) and ip proto 47)" : "(dst host \(receiver) and (ip6[6] = 47))"
-    case .none: return nil
-    }
-  }
+  private static let everything = [BPFInstruction(code: 0x06, k: FrameProgram.whole)]
 
   /// Frames that are taken jump to the end, where their length decides how much of them is.
   static func withSnapLength(_ program: [BPFInstruction], mtu: Int, snapLength: Int) -> [BPFInstruction] {
-    guard snapLength < Int(whole) else { return program }
+    guard snapLength < Int(FrameProgram.whole) else { return program }
     // Ethernet header and two tags.
     let longest = UInt32(clamping: mtu + 22)
     let end = program.count
@@ -70,8 +78,48 @@ enum KernelFilter {
     return taking + [
       BPFInstruction(code: 0x80),
       BPFInstruction(code: 0x25, jumpTrue: 0, jumpFalse: 1, k: longest),
-      BPFInstruction(code: 0x06, k: whole),
+      BPFInstruction(code: 0x06, k: FrameProgram.whole),
       BPFInstruction(code: 0x06, k: UInt32(clamping: snapLength)),
     ]
+  }
+}
+
+/// Stages 1 and 2.
+struct ExcludedFrames {
+  private let mirrors: [TrafficMirror]
+  /// Of the interface's ENI; what receivers of other VPCs send is ordinary traffic.
+  private let vpc: Int?
+  private let layout: FrameLayout
+  /// Later fragments may be known not to be copies.
+  private let tracksFragments: Bool
+
+  init(_ plan: MirrorPlan, vpc: Int?, _ layout: FrameLayout) {
+    mirrors = plan.enabled.map { plan.mirrors[$0] }
+    self.vpc = vpc
+    self.layout = layout
+    tracksFragments = plan.options.tracksFragments
+  }
+
+  func test(_ kind: PacketKind) -> FrameTest {
+    .any(
+      of: mirrors.flatMap { mirror in
+        mirror.receivers.flatMap { receiver in
+          let copies = isCopy(kind, to: CIDR(host: receiver), mirror.encapsulation)
+          return mirror.vpc == vpc ? [copies, isFrom(kind, receiver)] : [copies]
+        }
+      })
+  }
+
+  private func isFrom(_ kind: PacketKind, _ receiver: IPAddress) -> FrameTest {
+    guard case .other = kind else { return layout.address(kind, .source, in: CIDR(host: receiver)) }
+    return receiver.family == .v4 ? layout.isARP(from: UInt32(truncatingIfNeeded: receiver.low)) : .never
+  }
+
+  /// Later fragments of UDP to a receiver count as copies: a loop is worse than a missing fragment.
+  private func isCopy(_ kind: PacketKind, to receiver: CIDR, _ encapsulation: Encapsulation) -> FrameTest {
+    guard encapsulation.kind != .none, kind.family == receiver.family else { return .never }
+    let isThere = layout.address(kind, .destination, in: receiver)
+    guard encapsulation.kind == .vxlan else { return .all(of: [isThere, layout.isProtocol(kind, .gre)]) }
+    return .all(of: [isThere, layout.isUDP(kind, to: UInt32(encapsulation.port), tracksFragments)])
   }
 }

@@ -34,7 +34,7 @@ extension LiveSource {
       let now = try? capture.place.enter { () throws(LiveError) in try capture.place.find() }
       capture.mtu = now.map { Int($0.mtu) } ?? capture.mtu
       do throws(LiveError) {
-        try capture.setFilter(filter(capture.vpc, capture.linkType, mtu: capture.mtu))
+        try capture.setFilter(filter(capture.place, capture.linkType, mtu: capture.mtu))
       } catch {
         tell(error)
       }
@@ -74,7 +74,7 @@ extension LiveSource {
       guard let linkType = interface.linkType else {
         throw .unsupportedLink(interface: place.name, hardware: interface.hardware)
       }
-      let rings = try openRings(place.name, interface.index, filter(vpc, linkType, mtu: Int(interface.mtu)))
+      let rings = try openRings(place.name, interface.index, filter(place, linkType, mtu: Int(interface.mtu)))
       let known = captures.first { $0.place == place && $0.vpc == vpc && $0.linkType == linkType }
       let capture = known ?? add(place, vpc: vpc, interface, linkType)
       for (lane, ring) in zip(capture.lanes, rings) { lane.ring = ring }
@@ -101,9 +101,9 @@ extension LiveSource {
     return rings
   }
 
-  private func filter(_ vpc: Int, _ linkType: LinkType, mtu: Int) -> [BPFInstruction] {
+  private func filter(_ place: InterfacePlace, _ linkType: LinkType, mtu: Int) -> [BPFInstruction] {
     KernelFilter.make(
-      plan, vpc: vpc, linkType: linkType, mtu: mtu, snapLength: options.snapLength, compiler: compiler)
+      plan, interface: place.name, linkType: linkType, mtu: mtu, snapLength: options.snapLength, compiler: compiler)
   }
 
   /// Hears of interfaces in the namespace that the thread is in.

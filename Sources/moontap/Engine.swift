@@ -61,8 +61,8 @@ final class Engine {
     }
     // What policies share is the same in all configurations of a run.
     let (make, shared) = (make, configuration.reload)
-    reloader = Reloader(listeningTo: hangup) { try make(shared) }
-    storeWatch = configuration.storeChange.map { StoreWatch(input.storeOptions, since: $0) }
+    reloader = try Reloader(listeningTo: hangup) { try make(shared) }
+    storeWatch = try configuration.storeChange.map { try StoreWatch(input.storeOptions, since: $0) }
   }
 
   /// Judges a batch, by what is in force now.

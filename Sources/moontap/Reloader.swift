@@ -2,6 +2,7 @@ import DataPath
 import Foundation
 import Policy
 import Synchronization
+import Threads
 
 /// Makes new configurations beside the engine, on a thread of its own, and takes the old ones apart there.
 ///
@@ -45,12 +46,9 @@ final class Reloader: Sendable {
   /// - Parameters:
   ///   - descriptor: where SIGHUP is heard, see `Hangup`.
   ///   - make: reads everything and checks it; called on a thread with a deep stack.
-  init(listeningTo descriptor: Int32, make: @escaping @Sendable () throws -> Configuration) {
+  init(listeningTo descriptor: Int32, make: @escaping @Sendable () throws -> Configuration) throws {
     self.make = make
-    let thread = Thread { self.run(descriptor) }
-    thread.name = "reload"
-    thread.stackSize = 8 << 20
-    thread.start()
+    try BackgroundThread.begin("reload") { self.run(descriptor) }
   }
 
   // MARK: The engine's side

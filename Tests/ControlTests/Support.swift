@@ -67,7 +67,7 @@ final class TestServer {
     server = try ControlServer(
       socket: UnixSocket(path: folder.socket), web: web, greeting: ["moontap": .integer(ControlClient.version)])
     answering.server = server
-    server.start(answering)
+    try server.start(answering)
   }
 
   deinit {

@@ -3,6 +3,7 @@ import DataPath
 import Foundation
 import LuaRuntime
 import Synchronization
+import Threads
 
 /// A capture of a session: it is read again and again, from places that an index in the background knows.
 ///
@@ -50,7 +51,11 @@ final class IndexedCapture: Sendable {
     // What is wrong with its beginning is said now.
     _ = try Self.open(path)
     let shared = shared
-    Thread { Self.build(path, shared) }.start()
+    do throws(NoThread) {
+      try BackgroundThread.start("index") { Self.build(path, shared) }
+    } catch {
+      throw HostFailure(error.description)
+    }
   }
 
   deinit { shared.isAbandoned.store(true, ordering: .relaxed) }

@@ -1,6 +1,7 @@
 import Audit
 import Foundation
 import Synchronization
+import Threads
 
 /// Draws how far a run of audits is, beside it: only on a terminal, only for work longer than a second.
 enum AuditProgressLine {
@@ -8,7 +9,7 @@ enum AuditProgressLine {
     guard Terminal.errorIsTerminal else { return body() }
     let state = State()
     let total = run.captures.reduce(UInt64(0)) { $0 + UInt64($1.byteCount) * UInt64(run.readings(of: $1)) }
-    let thread = Thread {
+    let isDrawn: Void? = try? BackgroundThread.start("progress") {
       var progress = Progress()
       while !state.isOver.load(ordering: .acquiring) {
         progress.update(packets: run.progress.packets, consumed: run.progress.bytes, total: total)
@@ -17,7 +18,8 @@ enum AuditProgressLine {
       progress.clear()
       state.cleared.signal()
     }
-    thread.start()
+    // Without a thread there is no line.
+    guard isDrawn != nil else { return body() }
     defer {
       state.isOver.store(true, ordering: .releasing)
       state.cleared.wait()

@@ -57,6 +57,22 @@ struct DefinitionOptions: ParsableArguments {
   @Option(help: ArgumentHelp("What happens to a packet whose script fails: skip or collect.", valueName: "answer"))
   var onError: String?
 
+  @Option(
+    help: ArgumentHelp("Live: copies longer than the path takes: fragment, truncate or drop.", valueName: "answer"))
+  var oversize: String?
+
+  @Option(help: ArgumentHelp("Live: bits that it may send in a second, outer headers too.", valueName: "number"))
+  var budgetBits: String?
+
+  @Option(help: ArgumentHelp("Live: copies that it may send in a second.", valueName: "number"))
+  var budgetPackets: String?
+
+  @Option(help: ArgumentHelp("Live: share of one processor that it may take.", valueName: "percent"))
+  var budgetCpu: String?
+
+  @Option(help: ArgumentHelp("Live: 0 to 100; over the host's budget the lower is shed first.", valueName: "number"))
+  var priority: String?
+
   func validate() throws {
     for text in weight { _ = try Self.pair(text, "--weight", example: "10.20.9.10=3") }
     if !weight.isEmpty, let balance, balance != "weighted" {
@@ -86,6 +102,9 @@ struct DefinitionOptions: ParsableArguments {
     add("encapsulation", encapsulationValue)
     add("copies", copies.map { .string($0) })
     add("onError", onError.map { .string($0) })
+    add("oversize", oversize.map { .string($0) })
+    add("budget", budget)
+    add("priority", priority.map(Self.number))
     return members
   }
 
@@ -124,6 +143,15 @@ struct DefinitionOptions: ParsableArguments {
     let members = [
       encapsulation.map { JSONMember("type", .string($0)) }, vni.map { JSONMember("vni", Self.number($0)) },
       port.map { JSONMember("port", Self.number($0)) },
+    ].compactMap { $0 }
+    return members.isEmpty ? nil : .object(members)
+  }
+
+  private var budget: JSONValue? {
+    let members = [
+      budgetBits.map { JSONMember("bits", Self.number($0)) },
+      budgetPackets.map { JSONMember("packets", Self.number($0)) },
+      budgetCpu.map { JSONMember("cpu", Self.number($0)) },
     ].compactMap { $0 }
     return members.isEmpty ? nil : .object(members)
   }

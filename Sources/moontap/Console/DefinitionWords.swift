@@ -41,16 +41,22 @@ struct DefinitionWords {
     return "\(type) \(vni)" + (port.map { " to port \($0)" } ?? "")
   }
 
+  var oversize: String? { definition["oversize"]?.string }
+
+  var priority: String? { definition["priority"]?.integer.map(String.init) }
+
   var tags: String {
     (definition["tags"]?.members ?? []).map { "\($0.name)=\($0.value.string ?? "")" }.joined(separator: " ")
   }
 
   var collectTraffic: String { definition["enabled"]?.bool == false ? "off" : "on" }
 
-  /// `1000000 bit/s, 15 % of a processor`; nil: it has none.
+  /// `1,000,000 bit/s, 15 % of a processor`; nil: it has none.
   var budget: String? {
     let units = [("bits", "bit/s"), ("packets", "packet/s"), ("cpu", "% of a processor")]
-    let limits = units.compactMap { name, unit in definition["budget"]?[name]?.integer.map { "\($0) \(unit)" } }
+    let limits = units.compactMap { name, unit in
+      definition["budget"]?[name]?.integer.map { "\(Words.count(UInt64(clamping: $0))) \(unit)" }
+    }
     return limits.isEmpty ? nil : limits.joined(separator: ", ")
   }
 

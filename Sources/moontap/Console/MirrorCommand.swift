@@ -132,6 +132,7 @@ extension MirrorCommand {
           moontap mirror modify web-to-ids --name web-to-zeek --direction in
           moontap mirror modify web-to-ids --receivers @receivers.txt --balance eni-hash
           moontap mirror modify web-to-ids --no-filter
+          moontap mirror modify web-to-ids --budget-bits 100000000 --priority 20
           moontap mirror modify web-to-ids --from changes.json
 
         A file holds one mirror; its members replace those of the stored one, null brings the default back.
@@ -142,6 +143,9 @@ extension MirrorCommand {
 
     @Flag(help: "No filter: everything in range and direction.")
     var noFilter = false
+
+    @Flag(help: "No budget: as many copies as there are.")
+    var noBudget = false
 
     @Option(help: ArgumentHelp("A moontap.mirrors/1 file with one mirror.", valueName: "file"), completion: .file())
     var from: String?
@@ -158,7 +162,8 @@ extension MirrorCommand {
           let store = try options.open(.change)
           let outcome = try asking { () throws(StoreError) in
             try store.modify(selection.selector, file: edit.file) {
-              StoreChange.Action.modify(edit.members).edit(&$0)
+              let changes = from == nil ? edit.members.withRest(of: $0.value("budget")) : edit.members
+              StoreChange.Action.modify(changes).edit(&$0)
             }
           }
           try Report(json: json).say("modified", [outcome])
@@ -172,6 +177,10 @@ extension MirrorCommand {
       if noFilter {
         if members.value("filter") != nil { throw ValidationError("--no-filter excludes the options of a filter.") }
         members.append(JSONMember("filter", .null))
+      }
+      if noBudget {
+        if members.value("budget") != nil { throw ValidationError("--no-budget excludes the options of a budget.") }
+        members.append(JSONMember("budget", .null))
       }
       guard let from else {
         guard !members.isEmpty else { throw ValidationError("Nothing to change: name a field, or --from FILE.") }
@@ -188,6 +197,14 @@ extension MirrorCommand {
 }
 
 extension [JSONMember] {
+  /// A budget that is changed keeps the limits that are not named.
+  func withRest(of budget: JSONValue?) -> [JSONMember] {
+    guard let old = budget?.members, let new = value("budget")?.members else { return self }
+    var changes = self
+    changes.set("budget", .object(new + old.filter { new.value($0.name) == nil }))
+    return changes
+  }
+
   /// Replaces the members of a definition; an encapsulation is completed from the old one, so that its VNI stays.
   mutating func apply(_ edit: [JSONMember]) {
     for member in edit {

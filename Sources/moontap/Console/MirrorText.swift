@@ -14,7 +14,8 @@ extension StoredMirror {
       ("receiving IPs", words.receivers), ("balance", words.balance), ("encapsulation", words.encapsulation),
       ("copies", definition["copies"]?.string ?? "once"), ("on error", definition["onError"]?.string ?? "skip"),
     ]
-    if let budget = words.budget { lines.append(("budget", budget)) }
+    let given = [("oversize", words.oversize), ("budget", words.budget), ("priority", words.priority)]
+    lines += given.compactMap { label, value in value.map { (label, $0) } }
     lines += [
       ("collect traffic", words.collectTraffic), ("tags", words.tags.isEmpty ? "none" : words.tags),
       ("created", created), ("changed", changed), ("number", "\(id)"),

@@ -4,6 +4,7 @@ import Mirroring
 import Policy
 import Store
 import Synchronization
+import Threads
 
 /// Carries out what the policies of a run want of the store, one after the other on a thread of its own: a disk that is slow
 /// or a lock that another process holds stalls no packet. The desk is the run's, and outlives reloads.
@@ -83,9 +84,9 @@ final class StoreDesk: Sendable {
           sentence: "a policy may change the store \(Self.burst) times at once, then once in 10 seconds",
           hint: "ask first whether something is to be changed: if mirrors.web.enabled then ...")
       }
-      box.orders.append(change)
-      if !box.isWorking { begin() }
+      if !box.isWorking { try begin() }
       box.isWorking = true
+      box.orders.append(change)
     }
     work.signal()
   }
@@ -104,11 +105,12 @@ final class StoreDesk: Sendable {
   // MARK: The thread's side
 
   /// Filter texts are loaded here, which nests C calls.
-  private func begin() {
-    let thread = Thread { self.run() }
-    thread.name = "store desk"
-    thread.stackSize = 8 << 20
-    thread.start()
+  private func begin() throws(StoreRefusal) {
+    do throws(NoThread) {
+      try BackgroundThread.start("store desk") { self.run() }
+    } catch {
+      throw StoreRefusal(code: "store.busy", sentence: error.description, hint: "try again later")
+    }
   }
 
   private func run() {

@@ -1,5 +1,6 @@
 import Foundation
 import Store
+import Threads
 
 /// Looks a few times a second whether the store has changed; then a reload is wanted.
 ///
@@ -13,11 +14,9 @@ final class StoreWatch: Sendable {
   private let finished = DispatchSemaphore(value: 0)
 
   /// - Parameter change: `MirrorStore.lastChange` of what is in force.
-  init(_ options: StoreOptions, since change: Int64) {
+  init(_ options: StoreOptions, since change: Int64) throws {
     self.options = options
-    let thread = Thread { self.run(since: change) }
-    thread.name = "store"
-    thread.start()
+    try BackgroundThread.begin("store") { self.run(since: change) }
   }
 
   func stop() {

@@ -7,6 +7,7 @@ import LuaRuntime
 import Mirroring
 import Policy
 import Synchronization
+import Threads
 
 /// A prompt of a client, inside the engine's process: a session with an interpreter and a thread of its own, beside the
 /// engine's. It sees snapshots; what it wants of the engine is carried out between two batches.
@@ -34,10 +35,7 @@ final class AttachedSession: Sendable {
     self.control = control
     self.client = client
     hasColour = request["colour"]?.bool ?? false
-    let thread = Thread { [self] in run() }
-    thread.name = "attached"
-    thread.stackSize = 8 << 20
-    thread.start()
+    try BackgroundThread.begin("attached") { [self] in run() }
   }
 
   // MARK: The server's side

@@ -31,7 +31,7 @@ final class EngineControl: RequestAnswering {
     } catch {
       throw Problem(error)
     }
-    server.start(self)
+    do throws(ControlError) { try server.start(self) } catch { throw Problem(error) }
     if let web = door.web { Terminal.complain("metrics: http://\(web.address)/metrics\n") }
     if let socket = door.socket { Terminal.complain("control: \(socket.path)\n") }
   }

@@ -34,7 +34,7 @@ struct TopFrame {
 
   /// - Parameter rows: of the screen; tables are cut so that each has its share.
   func lines(rows: Int) -> [String] {
-    let tables = [mirrors, receivers, interfaces, enis].filter { $0.rows.count > 0 }
+    let tables = [mirrors, receivers, recording, interfaces, enis].filter { $0.rows.count > 0 }
     var left = rows == .max ? Int.max : max(0, rows - 1 - tables.count * 2)
     var lines = [head]
     for (index, table) in tables.enumerated() {
@@ -150,6 +150,32 @@ struct TopFrame {
 
   private static func outlet(_ receiver: JSONValue) -> [String] {
     [receiver["address"]?.string ?? "", encapsulation(receiver)]
+  }
+
+  /// Of a live run that records: one line.
+  private var recording: Table {
+    let rows = [Self.recording(now)].compactMap { $0 }.map { recording -> [String] in
+      let was = Self.recording(before) ?? recording
+      let (lost, lostBefore) = (Self.lost(recording), Self.lost(was))
+      return [
+        recording["trouble"]?.string == nil ? "writes" : "cannot write",
+        perSecond(recording["packets"].count, was["packets"].count),
+        Self.bytes(rate(recording["bytes"].count, was["bytes"].count)), perSecond(lost, lostBefore), Words.count(lost),
+        Words.bytes(recording["waiting"].count), Words.count(recording["files"].count),
+        Words.count(recording["removed"].count),
+        (recording["folder"]?.string ?? "") + "/" + (recording["inUse"]?.string ?? ""),
+      ]
+    }
+    return (["Recording", "packets/s", "bytes/s", "lost/s", "lost", "waiting", "files", "removed", "To"], rows)
+  }
+
+  private static func recording(_ look: Look) -> JSONValue? {
+    look.summary?["live"]?["recording"].flatMap { $0.isNull ? nil : $0 }
+  }
+
+  /// Copies that it lost, for whatever reason.
+  private static func lost(_ recording: JSONValue) -> UInt64 {
+    (recording["lost"]?.members ?? []).map(\.value).reduce(0) { $0 + Optional($1).count }
   }
 
   private var interfaces: Table {

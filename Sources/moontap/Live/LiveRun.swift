@@ -7,6 +7,7 @@ import JSONText
 import Live
 import Mirroring
 import Policy
+import Threads
 
 /// The main job, live: frames of interfaces in, copies to receivers out.
 ///
@@ -121,7 +122,7 @@ final class LiveRun {
     Interrupt.catchSignals()
     return try door.whileOpen(to: engine, isLive: true) {
       announce()
-      startThreads()
+      try startThreads()
       defer { watch.stop() }
       engine.begin()
       try judgeAll(engine)
@@ -172,16 +173,10 @@ final class LiveRun {
     Terminal.complain("live: capturing on \(interfaces)\n")
   }
 
-  private func startThreads() {
+  private func startThreads() throws {
     let (watch, recording) = (watch, recording)
-    start("receivers") { watch.run() }
-    if let recording { start("recording") { recording.run() } }
-  }
-
-  private func start(_ name: String, _ work: @escaping @Sendable () -> Void) {
-    let thread = Thread(block: work)
-    thread.name = name
-    thread.start()
+    try BackgroundThread.begin("receivers") { watch.run() }
+    if let recording { try BackgroundThread.begin("recording") { recording.run() } }
   }
 
   private func judgeAll(_ engine: Engine) throws {

@@ -158,6 +158,34 @@ struct ConsoleCommandTests {
     #expect(try scene.run("mirror", "modify", "m").status == 64)
   }
 
+  @Test func whatAMirrorMaySendIsSetLimitByLimit() throws {
+    let scene = try ConsoleScene()
+    let made = try scene.create(
+      "m", ["--oversize": "truncate", "--budget-bits": "100000000", "--priority": "20"])
+    #expect(made.status == 0, "\(made.errors)")
+    let shown = try scene.run("mirror", "show", "m").text
+    for line in ["oversize          truncate", "budget            100,000,000 bits/s", "priority          20"] {
+      #expect(shown.contains(line + "\n"), "\(shown)")
+    }
+    #expect(try scene.run("mirror", "modify", "m", "--budget-packets", "5000", "--priority", "50").status == 0)
+    var definition = try scene.definitions()[0]
+    #expect(definition["budget"] == ["bits": 100_000_000, "packets": 5000])
+    #expect(definition["oversize"] == "truncate" && definition["priority"]?.integer ?? 50 == 50)
+    #expect(try scene.run("mirror", "modify", "m", "--budget-bits", "20").status == 0)
+    #expect(try scene.definitions()[0]["budget"] == ["bits": 20, "packets": 5000])
+    // A file says all of it.
+    let file = try scene.folder.write(
+      #"{"format": "moontap.mirrors/1", "mirrors": [{"budget": {"packets": 70}}]}"#, to: "m.json")
+    #expect(try scene.run("mirror", "modify", "m", "--from", file).status == 0)
+    #expect(try scene.definitions()[0]["budget"] == ["packets": 70])
+    #expect(try scene.run("mirror", "modify", "m", "--no-budget").status == 0)
+    definition = try scene.definitions()[0]
+    #expect(definition["budget"]?.isNull ?? true)
+    #expect(try !scene.run("mirror", "show", "m").text.contains("budget"))
+    let both = try scene.run("mirror", "modify", "m", "--no-budget", "--budget-bits", "20")
+    #expect(both.status == 64 && both.errors.contains("--no-budget excludes"))
+  }
+
   // MARK: Inventory
 
   @Test func anImportSaysWhatChangesAndWhichMirrorsBreak() throws {

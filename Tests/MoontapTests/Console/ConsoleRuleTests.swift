@@ -52,6 +52,11 @@ struct ConsoleRuleTests {
     Broken(code: "tags.value", options: ["--tag": "k=" + String(repeating: "v", count: 256)]),
     Broken(code: "copies.unknown", options: ["--copies": "twice"]),
     Broken(code: "on-error.unknown", options: ["--on-error": "ignore"]),
+    Broken(code: "oversize.unknown", options: ["--oversize": "cut"]),
+    Broken(code: "budget.limit", options: ["--budget-bits": "9"]),
+    Broken(code: "budget.limit", options: ["--budget-packets": "10k"]),
+    Broken(code: "priority.range", options: ["--priority": "101"]),
+    Broken(code: "priority.range", options: ["--priority": "high"]),
   ]
 
   /// One for all of them: what is refused changes nothing.

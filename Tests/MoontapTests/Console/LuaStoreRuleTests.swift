@@ -107,7 +107,9 @@ struct LuaStoreRuleTests {
         ("source", Self.table(range)), ("direction", text("--direction")), ("filter", Self.table(filter)),
         ("target", Self.table(target)),
         ("balance", weights.map { "{ weighted = \($0) }" } ?? text("--balance")), ("copies", text("--copies")),
-        ("on_error", text("--on-error")), ("tags", pair("--tag") { "[[\($0)]]" }),
+        ("on_error", text("--on-error")), ("oversize", text("--oversize")), ("priority", number("--priority")),
+        ("budget", Self.table([("bits", number("--budget-bits")), ("packets", number("--budget-packets"))])),
+        ("tags", pair("--tag") { "[[\($0)]]" }),
       ]
     }
   }

@@ -99,7 +99,7 @@ struct MetricsTests {
     let rows = (dashboard["panels"]?.array ?? []).filter { $0["type"]?.string == "row" }.compactMap {
       $0["title"]?.string
     }
-    #expect(rows == ["Traffic", "Drops", "Receivers", "Lua", "States"])
+    #expect(rows == ["Traffic", "Drops", "Receivers", "Recording", "Lua", "States"])
     let ids = (dashboard["panels"]?.array ?? []).compactMap { $0["id"]?.integer }
     #expect(Set(ids).count == ids.count)
     // And the page of the documentation names all of them.

@@ -103,6 +103,13 @@ struct LiveRecordingTests {
     #expect(samples.sum("moontap_recording_packets_total") == samples.sum("moontap_collected_packets_total"))
     #expect(samples.sum("moontap_recording_lost_packets_total") == 0)
     #expect(samples.sum("moontap_recording_writable") == 1)
+    let control = try #require(moontap.errors.split(separator: "\n").first { $0.hasPrefix("control: ") })
+    let frame = try Shell.moontap(
+      ["top", "--once", "--interval", "0.1", "--control", String(control.dropFirst("control: ".count))]
+    ).text.split(separator: "\n")
+    let head = try #require(frame.firstIndex { $0.hasPrefix("Recording ") }, "\(frame)")
+    #expect(frame[head].split(separator: " ").last == "To")
+    #expect(frame[head + 1].hasPrefix("writes ") && frame[head + 1].hasSuffix("  \(recorded.folder)/"))
     let (_, recording) = try checked(moontap.stop())
     #expect(recording["files"]?.integer ?? 0 >= 3)
     #expect(recording["removed"]?.integer == (recording["files"]?.integer ?? 0) - 2)

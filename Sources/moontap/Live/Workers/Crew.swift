@@ -2,6 +2,7 @@ import DataPath
 import Foundation
 import Live
 import Synchronization
+import Threads
 
 /// The workers besides the engine's thread, which is the first; none offline.
 ///
@@ -27,25 +28,18 @@ final class Crew {
   /// - Parameter failed: wakes the first worker.
   /// - Throws: when the kernel gives no more threads.
   func start(failed: @escaping @Sendable () -> Void) throws {
-    let begun = DispatchSemaphore(value: 0)
     for (index, worker) in workers.enumerated() {
-      let thread = Thread { [gate, hasFailed] in
-        begun.signal()
-        worker.run(gate) {
-          hasFailed.isRaised.store(true, ordering: .releasing)
-          failed()
+      do {
+        try BackgroundThread.begin("worker \(index + 1)") { [gate, hasFailed] in
+          worker.run(gate) {
+            hasFailed.isRaised.store(true, ordering: .releasing)
+            failed()
+          }
         }
-      }
-      thread.name = "worker \(index + 1)"
-      // Scripts nest C calls.
-      thread.stackSize = 8 << 20
-      thread.start()
-      // Who never begins would be waited for, for ever.
-      guard begun.wait(timeout: .now() + .seconds(10)) == .success else {
+      } catch {
+        // Who never begins must not be waited for.
         for _ in workers[index...] { gate.leave() }
-        throw Problem(
-          code: "workers.start", sentence: "worker \(index + 1) of \(workers.count) did not begin within 10 s",
-          hint: "may this user have so many threads? ulimit -u", exit: .failed)
+        throw error
       }
     }
   }
