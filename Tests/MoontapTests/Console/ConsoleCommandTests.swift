@@ -130,7 +130,7 @@ struct ConsoleCommandTests {
     #expect(try other.run("mirror", "import", file).status == 0)
     #expect(try other.definitions() == scene.definitions())
     let shown = try other.run("mirror", "show", "c").text
-    #expect(shown.contains("budget            1000000 bit/s, 15 % of a processor\n"), "\(shown)")
+    #expect(shown.contains("budget            1,000,000 bit/s, 15 % of a processor\n"), "\(shown)")
     let refused = try other.run("mirror", "import", file)
     #expect(refused.status == 3)
     #expect(refused.errors.contains("name.duplicate") && !refused.errors.contains("range.overlap"), "\(refused.errors)")
@@ -164,7 +164,7 @@ struct ConsoleCommandTests {
       "m", ["--oversize": "truncate", "--budget-bits": "100000000", "--priority": "20"])
     #expect(made.status == 0, "\(made.errors)")
     let shown = try scene.run("mirror", "show", "m").text
-    for line in ["oversize          truncate", "budget            100,000,000 bits/s", "priority          20"] {
+    for line in ["oversize          truncate", "budget            100,000,000 bit/s", "priority          20"] {
       #expect(shown.contains(line + "\n"), "\(shown)")
     }
     #expect(try scene.run("mirror", "modify", "m", "--budget-packets", "5000", "--priority", "50").status == 0)
