@@ -9,6 +9,11 @@ final class PseudoTerminal {
   private static let getNumber: UInt = 0x8004_5430
   private static let newSession: Int16 = 0x80
 
+  /// Without them a report would be lost on the screen.
+  private static let sanitizerOptions = ProcessInfo.processInfo.environment.filter {
+    ["ASAN_OPTIONS", "TSAN_OPTIONS"].contains($0.key)
+  }
+
   private let controller: Int32
   private let process: pid_t
   private(set) var output: [UInt8] = []
@@ -54,7 +59,8 @@ final class PseudoTerminal {
     unsafe posix_spawn_file_actions_adddup2(&actions, 0, 2)
     unsafe posix_spawnattr_setflags(&attributes, newSession)
     let words = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
-    let variables = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
+    let variables =
+      unsafe environment.merging(sanitizerOptions) { $1 }.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
     defer {
       for index in unsafe words.indices { unsafe free(words[index]) }
       for index in unsafe variables.indices { unsafe free(variables[index]) }
