@@ -71,8 +71,8 @@ let package = Package(
       ],
       loop),
     // 5: sources and sinks that touch files and the machine | interfaces and sockets
-    floor("Capture", ["DataPath", "Mirroring", "Wire", "CPcap", "CZlib"], loop),
-    floor("Live", ["DataPath", "Mirroring", "Inventory", "Wire", "CLiveShims"], loop),
+    floor("Capture", ["DataPath", "Mirroring", "Threads", "Wire", "CPcap", "CZlib"], loop),
+    floor("Live", ["DataPath", "Mirroring", "Inventory", "Threads", "Wire", "CLiveShims"], loop),
     // 4: frames in, copies out | Lua to domain
     floor("DataPath", ["Mirroring", "Inventory", "Wire"], loop),
     floor("Policy", ["LuaRuntime", "Mirroring", "Inventory", "JSONText", "Wire"], loop, exclude: ["README.md"]),

@@ -36,7 +36,7 @@ public final class ControlServer: Sendable {
   private let posts = Mutex<[Post]>([])
   private let isStopping = Atomic<Bool>(false)
   private let finished = DispatchSemaphore(value: 0)
-  private let wakeEnds: (read: Int32, write: Int32)
+  private let bell: Bell
 
   /// Where it can be reached.
   public var path: String? { socket?.path }
@@ -47,20 +47,13 @@ public final class ControlServer: Sendable {
     self.socket = socket
     self.web = web
     self.greeting = greeting
-    var ends: [Int32] = [-1, -1]
-    guard unsafe pipe(&ends) == 0, ends[0].makeOwn(), ends[1].makeOwn() else { throw .last("pipe") }
-    wakeEnds = (ends[0], ends[1])
-  }
-
-  deinit {
-    close(wakeEnds.read)
-    close(wakeEnds.write)
+    do throws(NoPipe) { bell = try Bell() } catch { throw .system(what: "pipe", errno: error.code) }
   }
 
   public func start(_ answering: any RequestAnswering) throws(ControlError) {
     do throws(NoThread) {
       try BackgroundThread.start("control") { [self] in
-        ServerLoop(self, answering, wake: wakeEnds.read).run()
+        ServerLoop(self, answering, wake: bell.descriptor).run()
         finished.signal()
       }
     } catch {
@@ -73,29 +66,23 @@ public final class ControlServer: Sendable {
   /// - Parameter isAnswer: it is what the client waits for; more may be asked then.
   public func send(_ message: JSONValue, to client: Int, isAnswer: Bool) {
     posts.withLock { $0.append(Post(client: client, bytes: message.line, isAnswer: isAnswer)) }
-    wake()
+    bell.ring()
   }
 
   /// Ends the server: what was sent is given a second to be taken.
   public func stop() {
     isStopping.store(true, ordering: .releasing)
-    wake()
+    bell.ring()
     finished.wait()
     socket?.remove()
   }
 
   // MARK: The thread's side
 
-  private func wake() {
-    var byte: UInt8 = 1
-    _ = unsafe write(wakeEnds.write, &byte, 1)
-  }
-
   var wantsToStop: Bool { isStopping.load(ordering: .acquiring) }
 
   func takePosts() -> [Post] {
-    var room = [UInt8](repeating: 0, count: 512)
-    while unsafe read(wakeEnds.read, &room, room.count) == room.count {}
+    bell.silence()
     return posts.withLock { posts in
       defer { posts = [] }
       return posts

@@ -1,5 +1,6 @@
 import CLiveShims
 import Glibc
+public import Threads
 
 /// What can go wrong with interfaces and sockets. Every case prints as one sentence.
 public enum LiveError: Error, Sendable, Hashable {
@@ -16,6 +17,8 @@ public enum LiveError: Error, Sendable, Hashable {
     let call = unsafe fault.call.map { unsafe String(cString: $0) }
     self = .system(what: what, call: call ?? "?", errno: fault.code)
   }
+
+  public init(_ what: String, _ error: NoPipe) { self = .system(what: what, call: "pipe", errno: error.code) }
 
   /// The call was refused for want of a right.
   public var isPermission: Bool {

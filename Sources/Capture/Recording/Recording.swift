@@ -7,6 +7,7 @@
 public import DataPath
 internal import Glibc
 internal import Synchronization
+internal import Threads
 
 /// Records copies into the files of a folder, beside or instead of sending them.
 ///
@@ -21,8 +22,8 @@ public final class Recording: @unchecked Sendable {
   private let lock = Mutex<Void>(())
   private var state: RecordingState
   /// Wakes the writer; and hears that it has ended.
-  private let alarm: RecordingPipe
-  private let end: RecordingPipe
+  private let alarm: Bell
+  private let end: Bell
 
   /// - Parameter tell: what there is to say, a sentence each; called by the thread, must not wait.
   public init(
@@ -32,10 +33,11 @@ public final class Recording: @unchecked Sendable {
     self.options = options
     self.tell = tell
     state = RecordingState(plan, options)
-    guard let alarm = RecordingPipe(), let end = RecordingPipe() else {
-      throw .outputFolder(path: folder.path, what: "no pipe for its thread: \(CaptureError.text(ofErrno: errno))")
+    do throws(NoPipe) {
+      (alarm, end) = (try Bell(), try Bell())
+    } catch {
+      throw .outputFolder(path: folder.path, what: "no pipe for its thread: \(CaptureError.text(ofErrno: error.code))")
     }
-    (self.alarm, self.end) = (alarm, end)
   }
 
   // MARK: The packet loop's side

@@ -1,21 +1,5 @@
 internal import Glibc
 
-/// Clocks of the kernel, in nanoseconds: clock_gettime(2).
-enum KernelClock {
-  /// Nobody sets it.
-  static func monotonic() -> Int64 { read(CLOCK_MONOTONIC)! }
-
-  /// Processor time that this thread has taken.
-  static func thread() -> Int64 { read(CLOCK_THREAD_CPUTIME_ID)! }
-
-  /// - Returns: nil: the thread whose clock it was has ended.
-  static func read(_ clock: clockid_t) -> Int64? {
-    var time = timespec()
-    guard unsafe clock_gettime(clock, &time) == 0 else { return nil }
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-  }
-}
-
 /// Processor time of threads, read by any of them: pthread_getcpuclockid(3).
 struct ThreadClocks {
   private var clocks: [(id: clockid_t, last: Int64)] = []

@@ -78,14 +78,14 @@ final class ReceiverRounds {
   /// Until there is something to do.
   func wait(orFor descriptor: Int32) {
     let due = haveWaysChanged ? min(nextRound, lastWays + Self.pause) : nextRound
-    let left = max(1, (due - Clock.now) / 1_000_000 + 1)
+    let left = max(1, (due - KernelClock.monotonic()) / 1_000_000 + 1)
     let descriptors = [descriptor, ways] + icmp.values.map(\.descriptor)
     unsafe lv_wait(descriptors, descriptors.count, Int32(clamping: left))
   }
 
   /// - Returns: whether one went down or came back.
   func goRound() -> Bool {
-    let now = Clock.now
+    let now = KernelClock.monotonic()
     var hasChanged = hear(now)
     if ways >= 0, lv_links_changed(ways) { haveWaysChanged = true }
     if haveWaysChanged, now - lastWays >= Self.pause || lastWays == 0 {
@@ -100,7 +100,7 @@ final class ReceiverRounds {
       for patient in patients where attend(patient, now) { hasChanged = true }
     }
     for patient in patients where patient.health.pass(to: now) {
-      patient.since = Clock.wall
+      patient.since = KernelClock.wall()
       hasChanged = true
     }
     return hasChanged
@@ -108,7 +108,7 @@ final class ReceiverRounds {
 
   private func note(_ trouble: LiveReport.Trouble, of patient: Patient, _ now: Int64) -> Bool {
     guard patient.health.note(trouble, at: now) else { return false }
-    patient.since = Clock.wall
+    patient.since = KernelClock.wall()
     return true
   }
 
@@ -174,17 +174,5 @@ final class ReceiverRounds {
       patient.health.attempt(at: now)
     }
     return hasChanged
-  }
-}
-
-/// Nanoseconds, of a clock that only goes on; and since 1970.
-private enum Clock {
-  static var now: Int64 { read(CLOCK_MONOTONIC) }
-  static var wall: Int64 { read(CLOCK_REALTIME) }
-
-  private static func read(_ clock: clockid_t) -> Int64 {
-    var time = timespec()
-    unsafe clock_gettime(clock, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 }

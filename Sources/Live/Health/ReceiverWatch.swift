@@ -6,6 +6,7 @@ public import DataPath
 internal import Glibc
 internal import Mirroring
 internal import Synchronization
+internal import Threads
 
 /// Looks after receivers.
 public final class ReceiverWatch: Sendable {
@@ -28,7 +29,7 @@ public final class ReceiverWatch: Sendable {
 
   /// - Parameter tell: what there is to say, a sentence each; called by the thread.
   public init(_ plan: SinkPlan, options: HealthOptions, tell: @escaping @Sendable (String) -> Void) throws(LiveError) {
-    bell = try Bell(for: "looking after receivers")
+    do throws(NoPipe) { bell = try Bell() } catch { throw LiveError("looking after receivers", error) }
     board = Mutex(Board(plan: plan))
     self.options = options
     self.tell = tell

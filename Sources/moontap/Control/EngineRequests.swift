@@ -1,7 +1,7 @@
 import DataPath
 import Foundation
-import Live
 import Synchronization
+import Threads
 
 /// What other threads ask of a run. The engine's thread carries it out between two batches, when nothing is half done; until
 /// then who asks waits, the engine never.
@@ -24,7 +24,11 @@ final class EngineRequests: Sendable {
   let bell: Bell
 
   init() throws {
-    do throws(LiveError) { bell = try Bell(for: "answering what is asked of the run") } catch { throw Problem(error) }
+    do throws(NoPipe) {
+      bell = try Bell()
+    } catch {
+      throw Problem(code: "control.system", sentence: error.description, exit: .failed)
+    }
   }
 
   // MARK: Who asks

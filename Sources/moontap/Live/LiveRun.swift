@@ -198,7 +198,7 @@ final class LiveRun {
       guard reader.fill(batch) else { break }
       lookout.look(engine.configuration, engine.pipeline, sink)
       try engine.process(batch, interfaces: reader.interfaces, sink: sink)
-      if batch.count == 0 { engine.pipeline.advance(to: Lookout.time) }
+      if batch.count == 0 { engine.pipeline.advance(to: KernelClock.wall()) }
       if !isStopping { lookAfter(engine) }
       try engine.crew.check()
     }

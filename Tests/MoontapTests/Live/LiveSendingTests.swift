@@ -162,17 +162,23 @@ struct LiveSendingTests {
     #expect(got == [200, 200])
   }
 
-  /// Each mirror as it says, the engine's answer for those that do not.
-  @Test func eachMirrorSaysWhatBecomesOfCopiesTooLong() throws {
-    let laboratory = try Laboratory()
-    let mirrors = [("m", ""), ("cut", #"oversize = "truncate","#), ("drop", #"oversize = "drop","#)].map {
+  /// A mirror of web1's pings for each name, with fields of its own.
+  private func pingPolicy(_ laboratory: Laboratory, _ mirrors: [(name: String, fields: String)]) throws -> String {
+    let texts = mirrors.map {
       """
-      mirror { name = "\($0)", vpc = "vpc-shop", source = source.eni("eni-web1"), direction = "out", \($1)
+      mirror { name = "\($0.name)", vpc = "vpc-shop", source = source.eni("eni-web1"), direction = "out", \($0.fields)
         filter = filter.quintuple { protocol = "icmp" },
         target = target.receivers("10.20.9.10", { encapsulation = { vni = 7 } }) }
       """
     }
-    let policy = try laboratory.folder.write(mirrors.joined(separator: "\n"), to: "policy.lua")
+    return try laboratory.folder.write(texts.joined(separator: "\n"), to: "policy.lua")
+  }
+
+  /// Each mirror as it says, the engine's answer for those that do not.
+  @Test func eachMirrorSaysWhatBecomesOfCopiesTooLong() throws {
+    let laboratory = try Laboratory()
+    let policy = try pingPolicy(
+      laboratory, [("m", ""), ("cut", #"oversize = "truncate","#), ("drop", #"oversize = "drop","#)])
     let moontap = try laboratory.moontap(policy)
     try laboratory.ping("-c 10 -i 0.005 -s 1472")
     usleep(200_000)
@@ -230,14 +236,7 @@ struct LiveSendingTests {
 
   @Test func aMirrorOverItsShareOfAProcessorShedsAndNoOther() throws {
     let laboratory = try Laboratory()
-    let mirrors = [("m", "budget = { cpu = 1 },"), ("free", "")].map {
-      """
-      mirror { name = "\($0)", vpc = "vpc-shop", source = source.eni("eni-web1"), direction = "out", \($1)
-        filter = filter.quintuple { protocol = "icmp" },
-        target = target.receivers("10.20.9.10", { encapsulation = { vni = 7 } }) }
-      """
-    }
-    let policy = try laboratory.folder.write(mirrors.joined(separator: "\n"), to: "policy.lua")
+    let policy = try pingPolicy(laboratory, [("m", "budget = { cpu = 1 },"), ("free", "")])
     let moontap = try laboratory.moontap(policy)
     try laboratory.ping("-f -c 20000")
     try moontap.hear("mirror m: over a budget")

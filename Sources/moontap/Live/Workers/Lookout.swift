@@ -1,5 +1,4 @@
 import DataPath
-import Foundation
 import Live
 
 /// What every worker does between two batches, the first too.
@@ -36,12 +35,5 @@ struct Lookout {
     guard ContinuousClock.now - lastRoutes > .seconds(1) else { return }
     lastRoutes = .now
     sink.lookAfterRoutes()
-  }
-
-  /// Nanoseconds since 1970.
-  static var time: Int64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 }

@@ -1,6 +1,7 @@
 import DataPath
 import Foundation
 import Live
+import Threads
 
 /// A thread that judges beside the engine's, with all that it needs of its own: rings, conversations, counters, sockets, and a
 /// state of every policy. It shares nothing with others while it judges, and waits for nobody.
@@ -24,7 +25,7 @@ final class Worker: @unchecked Sendable {
     self.sink = sink
     self.reader = reader
     self.lookout = lookout
-    bell = try Bell(for: "waking a worker")
+    do throws(NoPipe) { bell = try Bell() } catch { throw LiveError("waking a worker", error) }
     reader.bells = [bell.descriptor]
     lookout.introduce(configuration, pipeline)
   }
@@ -43,7 +44,7 @@ final class Worker: @unchecked Sendable {
         if reader.wasWoken { bell.silence() }
         lookout.look(configuration, pipeline, sink)
         try pipeline.process(batch, interfaces: reader.interfaces, sink: sink)
-        if batch.count == 0 { pipeline.advance(to: Lookout.time) }
+        if batch.count == 0 { pipeline.advance(to: KernelClock.wall()) }
       }
     } catch {
       failure = error
