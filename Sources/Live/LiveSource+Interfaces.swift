@@ -14,22 +14,36 @@ extension LiveSource {
       .map { (InterfacePlace($0.key), $0.value[0].vpc) }
   }
 
-  /// Goes on with another plan: interfaces and filters are those that it needs.
+  /// Goes on with another plan: interfaces and filters are those that it needs. What it does not need stays open until
+  /// `closeUnwanted`: frames of it may be in hand.
   public func adopt(_ plan: MirrorPlan) {
+    guard !isStopped else { return }
     self.plan = plan
     want(plan)
+    hasUnwanted = captures.contains { $0.isOpen && !isWanted($0) }
     whileHeld {
       adoptFilters()
       openMissing()
     }
   }
 
+  /// Called with no batch in hand.
+  public func closeUnwanted() {
+    guard hasUnwanted else { return }
+    hasUnwanted = false
+    whileHeld {
+      for capture in captures where capture.isOpen && !isWanted(capture) { capture.close() }
+      // An interface may be another VPC's now.
+      openMissing()
+    }
+  }
+
+  private func isWanted(_ capture: LiveCapture) -> Bool {
+    wanted.contains { $0.place == capture.place && $0.vpc == capture.vpc }
+  }
+
   private func adoptFilters() {
-    for capture in captures where capture.isOpen {
-      guard wanted.contains(where: { $0.place == capture.place && $0.vpc == capture.vpc }) else {
-        capture.close()
-        continue
-      }
+    for capture in captures where capture.isOpen && isWanted(capture) {
       // Its MTU may be another one now. Where it cannot be asked, as in namespaces once rights are given up, it is what it was.
       let now = try? capture.place.enter { () throws(LiveError) in try capture.place.find() }
       capture.mtu = now.map { Int($0.mtu) } ?? capture.mtu

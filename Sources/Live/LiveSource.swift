@@ -19,6 +19,9 @@ public final class LiveSource {
   /// What is to be captured, by name: interfaces of ENIs.
   var wanted: [(place: InterfacePlace, vpc: Int)] = []
   var plan: MirrorPlan
+  /// Some of those that are open are not wanted any more.
+  var hasUnwanted = false
+  private(set) var isStopped = false
   /// Sockets that hear of interfaces, one for each namespace; the first reader waits for them, too.
   var watches: [String?: Int32] = [:] {
     didSet { readers[0].watches = Array(watches.values) }
@@ -56,6 +59,7 @@ public final class LiveSource {
   public func stop() {
     for capture in captures { try? capture.setFilter(KernelFilter.nothing) }
     wanted = []
+    isStopped = true
     for reader in readers { reader.end(in: 2 * options.blockMilliseconds + 20) }
   }
 

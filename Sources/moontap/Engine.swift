@@ -31,8 +31,8 @@ final class Engine {
   private var isChangeWanted = false
   private var lastChange: Int64?
   private(set) var reloads = 0
-  /// Plans that came into force after the first.
-  private(set) var plans = 0
+  /// Hears of every plan after the first as it comes into force, while no worker judges; a batch may be in hand.
+  var follow: (MirrorPlan) -> Void = { _ in }
   /// What other threads ask.
   let requests: EngineRequests
   /// When it began to judge.
@@ -60,8 +60,8 @@ final class Engine {
       return try Configuration(input, traffic, workers: workers, reload: reload)
     }
     // What policies share is the same in all configurations of a run.
-    let (make, shared) = (make, configuration.reload)
-    reloader = try Reloader(listeningTo: hangup) { try make(shared) }
+    let (make, shared, requests) = (make, configuration.reload, requests)
+    reloader = try Reloader(listeningTo: hangup, wake: { requests.nudge() }) { try make(shared) }
     storeWatch = try configuration.storeChange.map { try StoreWatch(input.storeOptions, since: $0) }
   }
 
@@ -77,6 +77,7 @@ final class Engine {
     configuration.desk?.close()
     storeWatch?.stop()
     reloader.stop()
+    if reloader.hasReady { Terminal.complain("reload: the run ended before it came into force\n") }
     requests.close(self, sink)
   }
 
@@ -149,6 +150,7 @@ final class Engine {
       }
       configuration.carryOut(change, in: pipeline)
       for (worker, change) in zip(crew.workers, others) { worker.carryOut(change) }
+      follow(change.plan)
     }
   }
 
@@ -179,6 +181,7 @@ final class Engine {
         try adopt(new.plan, sink)
         new.replace(old, in: pipeline)
         for (worker, other) in zip(crew.workers, new.others) { worker.replace(other) }
+        follow(new.plan)
       }
     } catch {
       Reloader.refuse(error)
@@ -190,6 +193,7 @@ final class Engine {
     isChangeWanted = false
     reloads += 1
     reloader.retire(old)
+    Reloader.announce(new)
     ready.tell(.done(before: before, after: new.plan, warnings: new.warnings))
   }
 
@@ -211,7 +215,6 @@ final class Engine {
       default: throw error
       }
     }
-    plans += 1
   }
 
   // MARK: Reloads that scripts ask for
@@ -222,7 +225,6 @@ final class Engine {
     lastScriptReload = pipeline.now
     do {
       let new = try make(configuration.reload)
-      Reloader.announce(new)
       swap(in: Reloader.Ready(configuration: new), sink)
     } catch {
       Reloader.refuse(error)

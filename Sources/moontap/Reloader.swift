@@ -7,8 +7,8 @@ import Threads
 /// Makes new configurations beside the engine, on a thread of its own, and takes the old ones apart there.
 ///
 /// The way of a reload: SIGHUP -> this thread reads inventory, mirrors and policies and checks them -> what is right is put
-/// where the engine finds it before its next batch; what is wrong is said on standard error, and nothing changes -> the
-/// engine swaps -> the configuration that went comes back here to be closed.
+/// where the engine finds it before its next batch, and the engine is woken; what is wrong is said on standard error, and
+/// nothing changes -> the engine swaps, and says so -> the configuration that went comes back here to be closed.
 ///
 /// Safe because: a configuration is used by one thread at a time. This thread makes it and lets go of it when it is put
 /// into the box; the engine takes it out, and lets go of the old one when that is put into the box.
@@ -41,17 +41,25 @@ final class Reloader: Sendable {
   /// Told here and not in the pipe, which may be full of signals.
   private let isStopping = Atomic<Bool>(false)
   private let finished = DispatchSemaphore(value: 0)
+  private let wake: @Sendable () -> Void
   private let make: @Sendable () throws -> Configuration
 
   /// - Parameters:
   ///   - descriptor: where SIGHUP is heard, see `Hangup`.
+  ///   - wake: has the engine look for what is ready.
   ///   - make: reads everything and checks it; called on a thread with a deep stack.
-  init(listeningTo descriptor: Int32, make: @escaping @Sendable () throws -> Configuration) throws {
-    self.make = make
+  init(
+    listeningTo descriptor: Int32, wake: @escaping @Sendable () -> Void,
+    make: @escaping @Sendable () throws -> Configuration
+  ) throws {
+    (self.wake, self.make) = (wake, make)
     try BackgroundThread.begin("reload") { self.run(descriptor) }
   }
 
   // MARK: The engine's side
+
+  /// There is a configuration that the engine has not taken.
+  var hasReady: Bool { isReady.load(ordering: .relaxed) }
 
   /// The newest configuration that was found right since the last call.
   func takeReady() -> Ready? {
@@ -121,7 +129,6 @@ final class Reloader: Sendable {
     }
     do {
       let parcel = Parcel(configuration: try make())
-      Self.announce(parcel.configuration)
       let unused = box.withLock { box in
         defer { box.ready = parcel }
         box.waiting += asked
@@ -129,6 +136,7 @@ final class Reloader: Sendable {
       }
       _ = unused
       isReady.store(true, ordering: .releasing)
+      wake()
     } catch {
       Self.refuse(error)
       for tell in asked { tell(.refused(Problems.list(error))) }

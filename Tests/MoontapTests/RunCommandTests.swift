@@ -277,17 +277,21 @@ struct RunCommandTests {
 
   @Test func controlCStopsWithTheSummarySoFar() throws {
     let folder = try TemporaryFolder()
-    let command = """
-      mkfifo pipe; (cat \(Shell.root.path)/\(Self.campus); exec sleep 20) > pipe & feeder=$!
-      \(Shell.moontap) \(Self.base.map { $0.hasPrefix("examples") ? Shell.root.path + "/" + $0 : $0 }.joined(separator: " ")) \
-        --read pipe --write out --json > summary & pid=$!
-      sleep 1; kill -INT $pid; wait $pid; status=$?; kill $feeder; exit $status
-      """
-    let finished = try Shell.run("bash", ["-c", command], folder: folder.url)
+    let (out, control) = (folder.path("out"), ["--control", folder.path("control")])
+    let run = try RunningMoontap(Self.base.dropFirst() + ["--write", out] + control)
+    try run.send(Data(contentsOf: Shell.root.appending(path: Self.campus)))
+    // More may come: it waits. The limit is against hanging.
+    for _ in 0..<3000 {
+      let status = try Shell.moontap(["status", "--json"] + control)
+      if status.status == 0, try status.json()["summary"]?["records"]?.packets == 871 { break }
+      usleep(20_000)
+    }
+    kill(run.identifier, SIGINT)
+    let finished = try run.finish(closing: false)
     #expect(finished.status == 130, "\(finished.errors)")
-    let summary = try JSONValue(json: Array(Data(contentsOf: URL(filePath: folder.path("summary")))), file: "summary")
+    let summary = try finished.json()
     #expect(summary["interrupted"]?.bool == true)
     #expect(summary["records"]?.packets == 871)
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("out")).count == 2)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: out).count == 2)
   }
 }

@@ -64,8 +64,10 @@ final class RunningMoontap {
   }
 
   /// The end of the traffic, and of the run.
-  func finish() throws -> Finished {
-    try traffic.fileHandleForWriting.close()
+  ///
+  /// - Parameter closing: false: the run ends before the traffic does.
+  func finish(closing: Bool = true) throws -> Finished {
+    if closing { try traffic.fileHandleForWriting.close() }
     process.waitUntilExit()
     return Finished(
       status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,

@@ -33,8 +33,6 @@ final class LiveRun {
   private var told: Set<Int> = []
   /// When it was told last that a mirror sheds.
   private var toldShedding: [MirrorIdentity: ContinuousClock.Instant] = [:]
-  /// How many plans of the engine the source has followed.
-  private var followed = 0
   private var lastLook = ContinuousClock.now
 
   /// Called on the one thread there is: rights are given up thread by thread.
@@ -117,6 +115,10 @@ final class LiveRun {
     for pipeline in [engine.pipeline] + engine.crew.workers.map(\.pipeline) { pipeline.leavesOutForeignCopies = true }
     engine.live = { [self, unowned engine] in report(engine.configuration.plan) }
     engine.recording = { [recording] in recording?.report }
+    engine.follow = { [source, watch, sink] plan in
+      source.adopt(plan)
+      if sink.sends { watch.adopt(plan.sinkPlan) }
+    }
     source.whileHeld = { [unowned engine] body in engine.crew.hold(body) }
     source.readers[0].bells = [engine.requests.bell.descriptor]
     Interrupt.catchSignals()
@@ -206,11 +208,7 @@ final class LiveRun {
 
   /// What the first worker does for all between two batches, now and then.
   private func lookAfter(_ engine: Engine) {
-    if engine.plans > followed {
-      followed = engine.plans
-      source.adopt(engine.configuration.plan)
-      if sink.sends { watch.adopt(engine.configuration.plan.sinkPlan) }
-    }
+    source.closeUnwanted()
     if source.readers[0].wasWoken { source.lookAfterInterfaces() }
     guard ContinuousClock.now - lastLook > .seconds(1) else { return }
     lastLook = ContinuousClock.now

@@ -1,7 +1,7 @@
 -- 274 floods
 -- Tries:  flood output and log with what controls a terminal, at every packet
 -- Phase:  filter
--- Expect: ok
+-- Expect: ok | cpu
 local hostile = require "hostile"
 hostile.filter("flood", function(p)
   for i = 1, 40 do

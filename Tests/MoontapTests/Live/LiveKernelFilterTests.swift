@@ -107,7 +107,6 @@ struct LiveKernelFilterTests {
     _ = try policy(9)
     moontap.signal(SIGHUP)
     try moontap.hear("in force from the next packet on")
-    usleep(300_000)
     try laboratory.sendFlows(30)
     let (mirror, live) = try LiveRunTests.checked(moontap.stop())
     #expect(mirror["collected"]?.packets == 30)

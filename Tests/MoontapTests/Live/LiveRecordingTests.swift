@@ -151,8 +151,6 @@ struct LiveRecordingTests {
     _ = try laboratory.policy(#"source.eni("eni-web2")"#, more: #"direction = "out","#)
     moontap.signal(SIGHUP)
     try moontap.hear("in force from the next packet on")
-    // Said when the engine can have it; the kernel's filter follows with its next batch.
-    usleep(500_000)
     try laboratory.ping("-c 5 -i 0.002")
     usleep(200_000)
     try checked(moontap.stop())

@@ -160,7 +160,6 @@ struct LiveRunTests {
       #"source.eni("eni-web1")"#, more: #"direction = "out", filter = filter.quintuple { protocol = "udp" },"#)
     moontap.signal(SIGHUP)
     try moontap.hear("in force from the next packet on")
-    usleep(300_000)
     try laboratory.ping("-c 10 -i 0.005")
     usleep(100_000)
     let finished = try moontap.stop()
