@@ -11,7 +11,7 @@ final class PseudoTerminal {
 
   /// Without them a report would be lost on the screen.
   private static let sanitizerOptions = ProcessInfo.processInfo.environment.filter {
-    ["ASAN_OPTIONS", "TSAN_OPTIONS"].contains($0.key)
+    ["ASAN_OPTIONS", "TSAN_OPTIONS", "LD_PRELOAD"].contains($0.key)
   }
 
   private let controller: Int32
