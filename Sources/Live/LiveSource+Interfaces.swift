@@ -32,7 +32,10 @@ extension LiveSource {
     guard hasUnwanted else { return }
     hasUnwanted = false
     whileHeld {
-      for capture in captures where capture.isOpen && !isWanted(capture) { capture.close() }
+      for capture in captures where capture.isOpen && !isWanted(capture) {
+        capture.close()
+        say("interface \(capture.place.name) is no longer captured: no ENI has it")
+      }
       // An interface may be another VPC's now.
       openMissing()
     }
@@ -64,7 +67,10 @@ extension LiveSource {
     let gone = captures.filter { $0.isOpen && !$0.isBound }
     guard hasChanged || !gone.isEmpty || (retries && !troubled.isEmpty) else { return }
     whileHeld {
-      for capture in gone { capture.close() }
+      for capture in gone {
+        capture.close()
+        say("interface \(capture.place.name) is gone")
+      }
       openMissing()
     }
   }
@@ -72,7 +78,7 @@ extension LiveSource {
   private func openMissing() {
     for item in wanted where !captures.contains(where: { $0.place == item.place && $0.isOpen }) {
       do throws(LiveError) {
-        try open(item.place, vpc: item.vpc)
+        if try open(item.place, vpc: item.vpc) { say("interface \(item.place.name) is captured") }
         troubled.remove(item.place.name)
       } catch {
         if troubled.insert(item.place.name).inserted { tell(error) }
@@ -81,10 +87,13 @@ extension LiveSource {
   }
 
   /// Captures on an interface, if it is there.
-  func open(_ place: InterfacePlace, vpc: Int) throws(LiveError) {
+  ///
+  /// - Returns: whether it is.
+  @discardableResult
+  func open(_ place: InterfacePlace, vpc: Int) throws(LiveError) -> Bool {
     try place.enter { () throws(LiveError) in
       watch(place.namespace)
-      guard let interface = try place.find() else { return }
+      guard let interface = try place.find() else { return false }
       guard let linkType = interface.linkType else {
         throw .unsupportedLink(interface: place.name, hardware: interface.hardware)
       }
@@ -93,6 +102,7 @@ extension LiveSource {
       let capture = known ?? add(place, vpc: vpc, interface, linkType)
       for (lane, ring) in zip(capture.lanes, rings) { lane.ring = ring }
       capture.mtu = Int(interface.mtu)
+      return true
     }
   }
 
