@@ -1,12 +1,13 @@
-"""System calls that fail: each of several on its 1st to 20th call, by `strace -e inject`, in an offline run and in a live one. For
-scripts/faults --inject.
+"""System calls that fail: each of several on its 1st to 20th call, by `strace -e inject`, in an offline run, in a live one that also
+records, and in a change of the store. For scripts/faults --inject.
 
 The program waits for its inventory, which comes through a FIFO, until strace has attached itself: what the loader and the C library did
 before is left out, since those faults are theirs. Where a run makes a call less often than that, or never, there is nothing to inject.
 The n-th call is counted for each thread by itself, as strace does.
 
 A fault is well met if the run ends by itself, without a signal, and: with 0 only if the output is whole (offline: byte for byte that
-of a run without a fault; live: everything adds up, up to what the sender sent and the receiver got); else the error is told.
+of a run without a fault; live: everything adds up, up to what the sender sent and the receiver got; store: the change is in it); else the error is told. The
+store is sound in any case.
 """
 
 import hashlib
@@ -26,6 +27,7 @@ CALLS = {
     "writev": ["ENOSPC", "EIO"],
     "fsync": ["EIO", "ENOSPC"],
     "rename": ["EIO", "ENOSPC", "EPERM"],
+    "renameat": ["EIO", "ENOSPC", "EPERM"],
     "openat": ["EIO", "EPERM", "ENOMEM"],
     "mmap": ["ENOMEM", "EAGAIN", "EPERM"],
     "read": ["EIO", "EINTR"],
@@ -42,11 +44,23 @@ CALLS = {
     "ioctl": ["EIO", "EPERM", "ENETDOWN"],
     "connect": ["EHOSTUNREACH", "ENETDOWN", "EAGAIN", "EPERM"],
 }
+# SQLite's; nothing else in such a command makes them, the loader neither.
+STORE_CALLS = {
+    "fsync": ["EIO", "ENOSPC"],
+    "fdatasync": ["EIO", "ENOSPC"],
+    "pwrite64": ["ENOSPC", "EIO"],
+    "pread64": ["EIO"],
+    "ftruncate": ["EIO", "ENOSPC"],
+    "unlink": ["EIO", "EPERM"],
+    "fcntl": ["EAGAIN", "ENOMEM"],
+}
 MOST = 20
 
 
 class Way:
     """A run of one kind. `run(options)` gives its exit code and what is wrong with its result; options are strace's, nil for none."""
+
+    calls = CALLS
 
     def __init__(self, laboratory, inventory):
         self.laboratory = laboratory
@@ -183,8 +197,10 @@ class Live(Way):
         lab = self.laboratory
         before = lab.counter("w1", "eth0", "tx_packets"), lab.counter("r", "vx0", "rx_packets")
         self.make_fifo()
+        shutil.rmtree(lab.path("recording"), ignore_errors=True)
+        os.mkdir(lab.path("recording"))
         engine = lab.engine(
-            "--capture-wait", "1", "--recovery", "1", "--probe", "icmp", inventory="inventory.fifo",
+            "--capture-wait", "1", "--recovery", "1", "--probe", "icmp", "--write", lab.path("recording"), inventory="inventory.fifo",
             begun=lambda child: self.begun(child, options))
         if lab.is_ready:
             run(*lab.inside("w1", "ping", "-q", "-c", "30", "-i", "0.02", "-W", "1", "10.20.1.12"))
@@ -205,6 +221,10 @@ class Live(Way):
         got = lab.counter("r", "vx0", "rx_packets") - before[1]
         if delivered != got:
             wrong.append(f"{delivered} delivered, {got} received")
+        recording = summary["live"]["recording"]
+        kept = recording["packets"] + sum(recording["lost"].values())
+        if kept != packets(mirror["collected"]):
+            wrong.append(f"{packets(mirror['collected'])} collected, {kept} recorded or lost")
         interface = next((i for i in summary["live"]["interfaces"] if i["name"] == "tap-web1"), None)
         observed = sum(packets(e["observed"]) for e in mirror["enis"] if e["eni"] == "eni-web1" and e["direction"] == "out")
         reached = observed + (interface["lost"] if interface else 0)
@@ -214,9 +234,49 @@ class Live(Way):
         return status, wrong
 
 
+class Stored(Way):
+    name = "store"
+    calls = STORE_CALLS
+
+    def __init__(self, laboratory):
+        super().__init__(laboratory, os.path.join(ROOT, "examples/inventories/campus.json"))
+        self.folder = laboratory.path("store")
+
+    def moontap(self, *words):
+        return [self.laboratory.moontap, *words, "--store", os.path.join(self.folder, "moontap.db")]
+
+    def prepare(self):
+        status, wrong = self.run(None)
+        assert status == 0 and not wrong, wrong
+
+    def run(self, options):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.mkdir(self.folder)
+        run(*self.moontap("inventory", "import", os.path.join(ROOT, "examples/inventories/campus.json")))
+        if os.path.exists(self.trace):
+            os.remove(self.trace)
+        tracer = ["strace", "-f", "-qq", "-o", self.trace, *options] if options else []
+        create = self.moontap(
+            "mirror", "create", "--name", "m", "--vpc", "vpc-campus", "--whole-vpc", "--receivers", "10.50.9.10")
+        with open(self.laboratory.path("said"), "w") as said:
+            try:
+                status = subprocess.run([*tracer, *create], stdout=subprocess.DEVNULL, stderr=said, timeout=20).returncode
+            except subprocess.TimeoutExpired:
+                return None, ["does not end"]
+        wrong = []
+        check = subprocess.run(self.moontap("store", "check"), capture_output=True, text=True)
+        if check.returncode != 0:
+            wrong.append("the store is not sound: " + check.stderr.strip())
+        elif status == 0:
+            names = [mirror["definition"]["name"] for mirror in json.loads(run(*self.moontap("mirror", "list", "--json")))["mirrors"]]
+            if names != ["m"]:
+                wrong.append(f"exit code 0, and the store has {names}")
+        return status, wrong
+
+
 def calls(way):
     """How often the thread that makes a call most often makes it."""
-    way.run(["-e", "trace=" + ",".join("?" + call for call in CALLS)])
+    way.run(["-e", "trace=" + ",".join("?" + call for call in way.calls)])
     counts = {}
     for line in open(way.trace):
         found = re.match(r"(\d+) +(\w+)\(", line)
@@ -228,7 +288,7 @@ def calls(way):
 def faults(way):
     counts = calls(way)
     plan = {}
-    for call, errors in CALLS.items():
+    for call, errors in way.calls.items():
         for number in range(1, min(MOST, counts.get(call, 0)) + 1):
             # Two errors each, in turn, and every error on the first call.
             chosen = errors if number == 1 else [errors[number % len(errors)], errors[(number + 1) % len(errors)]]
@@ -246,7 +306,7 @@ def verdict(way, status, wrong):
 
 def inject(laboratory, sample):
     table, failures, total = {}, [], 0
-    ways = [Offline(laboratory), Live(laboratory)]
+    ways = [Offline(laboratory), Live(laboratory), Stored(laboratory)]
     plans = []
     for way in ways:
         way.prepare()

@@ -45,6 +45,7 @@ class Laboratory:
         self.prefix = f"mtf{os.getpid()}"
         self.folder = tempfile.mkdtemp(prefix="moontap-faults-")
         self.children = []
+        self.mounts = []
         atexit.register(self.close)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         for name in ("h", "w1", "w2", "w3", "r"):
@@ -70,6 +71,8 @@ class Laboratory:
                 child.wait()
         for name in ("h", "w1", "w2", "w3", "r"):
             run("ip", "netns", "del", self.prefix + name, check=False)
+        for folder in self.mounts:
+            run("umount", "-l", folder, check=False)
         subprocess.run(["rm", "-rf", self.folder], check=False)
 
     # Namespaces and cables

@@ -44,10 +44,10 @@ public final class Bell: Sendable {
 
   /// Waits until it rings, and silences it.
   ///
-  /// - Parameter nanoseconds: nil: however long that takes.
-  public func hear(atMost nanoseconds: Int64?) {
+  /// - Parameter nanoseconds: of waiting; a ring can be lost, as write(2) can fail.
+  public func hear(atMost nanoseconds: Int64) {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    let milliseconds = nanoseconds.map { Int32(clamping: ($0 + 999_999) / 1_000_000) } ?? -1
+    let milliseconds = Int32(clamping: (nanoseconds + 999_999) / 1_000_000)
     var answer: Int32
     repeat { answer = unsafe poll(&entry, 1, milliseconds) } while answer < 0 && errno == EINTR
     silence()

@@ -61,7 +61,7 @@ final class Engine {
     }
     // What policies share is the same in all configurations of a run.
     let (make, shared, requests) = (make, configuration.reload, requests)
-    reloader = try Reloader(listeningTo: hangup, wake: { requests.nudge() }) { try make(shared) }
+    reloader = try Reloader(listeningTo: hangup, wake: { requests.nudge() }, make: { try make(shared) })
     storeWatch = try configuration.storeChange.map { try StoreWatch(input.storeOptions, since: $0) }
   }
 

@@ -5,6 +5,7 @@
 // run out, and what finds none is lost from the recording, and counted.
 
 public import DataPath
+internal import Dispatch
 internal import Glibc
 internal import Synchronization
 internal import Threads
@@ -21,9 +22,10 @@ public final class Recording: @unchecked Sendable {
   private let tell: @Sendable (String) -> Void
   private let lock = Mutex<Void>(())
   private var state: RecordingState
-  /// Wakes the writer; and hears that it has ended.
+  /// Wakes the writer.
   private let alarm: Bell
-  private let end: Bell
+  /// The writer has ended. No pipe: that could lose the one ring that there is.
+  private let end = DispatchSemaphore(value: 0)
 
   /// - Parameter tell: what there is to say, a sentence each; called by the thread, must not wait.
   public init(
@@ -34,7 +36,7 @@ public final class Recording: @unchecked Sendable {
     self.tell = tell
     state = RecordingState(plan, options)
     do throws(NoPipe) {
-      (alarm, end) = (try Bell(), try Bell())
+      alarm = try Bell()
     } catch {
       throw .outputFolder(path: folder.path, what: "no pipe for its thread: \(CaptureError.text(ofErrno: error.code))")
     }
@@ -66,7 +68,7 @@ public final class Recording: @unchecked Sendable {
   public func finish() {
     lock.withLock { _ in state.finish() }
     alarm.ring()
-    end.hear(atMost: nil)
+    end.wait()
   }
 
   public var report: RecordingReport {
@@ -87,7 +89,7 @@ public final class Recording: @unchecked Sendable {
       case .data(let buffer): write(buffer, writer, &teller)
       case .end: endFile(writer)
       case nil where isOver:
-        end.ring()
+        end.signal()
         return
       case nil: alarm.hear(atMost: RecordingState.flushInterval / 2)
       }
