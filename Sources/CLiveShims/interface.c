@@ -106,5 +106,10 @@ bool lv_links_changed(int descriptor) {
 void lv_wait(const int *descriptors, size_t count, int timeout_ms) {
   struct pollfd list[count + 1];
   for (size_t i = 0; i < count; i++) list[i] = (struct pollfd){descriptors[i], POLLIN, 0};
-  poll(list, count, timeout_ms);
+  if (poll(list, count, timeout_ms) <= 0) return;
+  for (size_t i = 0; i < count; i++) {
+    int code = 0;
+    socklen_t size = sizeof code;
+    if (list[i].revents & POLLERR) getsockopt(list[i].fd, SOL_SOCKET, SO_ERROR, &code, &size);
+  }
 }

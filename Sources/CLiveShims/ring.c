@@ -194,11 +194,8 @@ bool lv_ring_count(const lv_ring *ring, uint64_t *met, uint64_t *lost) {
 }
 
 bool lv_ring_is_bound(const lv_ring *ring) {
-  int code = 0;
-  socklen_t size = sizeof code;
-  getsockopt(ring->descriptor, SOL_SOCKET, SO_ERROR, &code, &size);
   struct sockaddr_ll address;
-  size = sizeof address;
+  socklen_t size = sizeof address;
   /* What cannot be asked is no reason to give up what waits in the ring. */
   return getsockname(ring->descriptor, (struct sockaddr *)&address, &size) != 0 || address.sll_ifindex > 0;
 }

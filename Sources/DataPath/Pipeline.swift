@@ -68,6 +68,9 @@ internal import Wire
   /// Copies of whatever engine are left out as `copy`, not only those to receivers of the plan: where packets are live, copying
   /// them may go on for ever. To be set before the first packet.
   public var leavesOutForeignCopies = false
+  /// An interface that no ENI names is a tap of all VPCs. Where each was opened for an ENI it is not: the ENI has left the inventory
+  /// while packets were on their way, and they are unattributed. To be set before the first packet.
+  public var hasTaps = true
   var recordNumber: UInt64 = 0
 
   /// A mirror has a budget of processor time; what the sink was told of scripts, by mirror, nil: nothing yet; and when.
@@ -154,7 +157,8 @@ internal import Wire
   private func bind(_ interfaces: [CaptureInterface]) {
     while links.count < interfaces.count {
       let interface = interfaces[links.count]
-      let eni = boundENIs[interface.origin] ?? interface.name.flatMap { interfaceNames[$0] } ?? -1
+      let stranger = Int(hasTaps ? LinkBinding.tap : LinkBinding.nobody)
+      let eni = boundENIs[interface.origin] ?? interface.name.flatMap { interfaceNames[$0] } ?? stranger
       if eni >= 0, capturedENIs.insert(eni).inserted, capturedENIs.count > 1 { restartClasses() }
       let binding = LinkBinding(decoder: interface.linkType.decoder ?? .none, eni: Int32(eni))
       let number = linkNumbers[binding] ?? UInt16(clamping: linkNumbers.count)

@@ -22,8 +22,13 @@ struct Sides: BitwiseCopyable {
 /// What the capture says about where it was taken: the ENI of a named interface, or the whole VPC.
 struct LinkBinding: BitwiseCopyable, Hashable {
   var decoder: LinkDecoder
-  /// ENI index, or -1: a tap of the whole VPC.
+  /// ENI index, or one of these.
   var eni: Int32
+
+  /// A tap of the whole VPC.
+  static let tap: Int32 = -1
+  /// Says nothing of any VPC.
+  static let nobody: Int32 = -2
 }
 
 /// Finds sides: by MAC, else by address, per VPC. A class for the same reason as `Judge`.
@@ -42,6 +47,7 @@ final class SideResolver {
     if binding.eni >= 0 {
       return bound(packet, Int(binding.eni), captureDirection, vpc)
     }
+    guard binding.eni == LinkBinding.tap else { return Sides() }
     let isGroup = packet.flags.contains(.groupDestination)
     let source = packet.flags.contains(.sourceMACKnown) ? holder(packet.sourceMAC, vpc) : .nobody
     let destination =
@@ -62,7 +68,7 @@ final class SideResolver {
   /// The ENI that sent the record, wherever it was captured. Found as in a tap of the VPC: where its MAC is known, no
   /// address is believed.
   func sender(of record: Record, vpc: Int) -> Side {
-    let tap = LinkBinding(decoder: record.binding.decoder, eni: -1)
+    let tap = LinkBinding(decoder: record.binding.decoder, eni: LinkBinding.tap)
     return resolve(record.summary, binding: tap, captureDirection: .unknown, vpc: vpc).out
   }
 

@@ -16,8 +16,9 @@ public final class CopySender: FrameSink {
   private let options: SendOptions
   private let sequences: SequenceNumbers
   private var outlets: [Outlet] = []
-  /// Those of receivers that a later plan has not: for the report.
-  private var former: [Outlet] = []
+  /// Those of receivers that a later plan has not: for the report. Only those that the last plan had are open still, so that going
+  /// back to it cannot fail.
+  private(set) var former: [Outlet] = []
   /// For each route its outlet, and how it is wrapped.
   private var outletOfRoute: [Int] = []
   private var wrappings: [Wrapping] = []
@@ -56,11 +57,13 @@ public final class CopySender: FrameSink {
     for name in names where positions[name] == nil {
       positions[name] = kept.count
       if let known = (outlets + former).first(where: { $0.name == name }) {
+        try known.open()
         kept.append(known)
       } else {
         kept.append(try Outlet(name, options, sequences.counter(name)))
       }
     }
+    for outlet in former where !kept.contains(where: { $0 === outlet }) { outlet.close() }
     former = (outlets + former).filter { outlet in !kept.contains { $0 === outlet } }
     outlets = kept
     outletOfRoute = names.map { positions[$0]! }
@@ -138,6 +141,7 @@ public final class CopySender: FrameSink {
     }
     unsafe outlet.send(room.datagrams, count: room.count) { index, loss in
       let number = room.number(index)
+      outlet.counts.take(back: room.fit(index), byteCount: room.byteCount(index))
       switch loss {
       case .queueFull:
         outlet.counts.queueFull += 1
@@ -213,24 +217,26 @@ public final class CopySender: FrameSink {
     let headers = layout.byteCount - wrapping.outerLength
     let excess = outlet.headerLength + headers + captured - outlet.pathMTU
     guard captured <= layout.maximumBodyLength else { return false }
+    var fit = SendRoom.Fit.whole
     if excess > 0 {
       switch oversize[Int(copy.route)] {
       // A frame as it is cannot be in fragments.
       case .fragment where outlet.name.kind == .none: return false
-      case .fragment: outlet.counts.fragmented += 1
+      case .fragment: fit = .fragmented
       case .truncate:
         guard excess < captured else { return false }
         captured -= excess
-        outlet.counts.truncated += 1
+        fit = .truncated
       case .drop: return false
       }
     }
-    outlet.counts.bytes += UInt64(headers + captured)
+    outlet.counts.add(fit, byteCount: headers + captured)
     let packet = unsafe TunnelPacket(
       body: body, captured: captured, original: captured, etherType: etherType, sourcePort: copy.sourcePort,
       sequence: outlet.nextSequence, isOutbound: copy.isOutbound)
     room.append(
-      number, packet, isDressed ? wrapping.dressed : wrapping.plain, skipping: wrapping.outerLength, port: copy.origin)
+      number, fit, packet, isDressed ? wrapping.dressed : wrapping.plain, skipping: wrapping.outerLength,
+      port: copy.origin)
     return true
   }
 

@@ -3,18 +3,20 @@ internal import Wire
 /// The capture of one interface, which may come and go.
 final class LiveCapture {
   let place: InterfacePlace
-  let vpc: Int
+  /// By name: a reload may number VPCs otherwise.
+  let vpc: String
   let linkType: LinkType
   /// One for each worker.
   let lanes: [RingLane]
+  /// The kernel's number of the interface that it is open on.
+  var index: Int32 = 0
   /// When it was asked last.
-  var mtu: Int
+  var mtu = 0
 
-  init(_ place: InterfacePlace, vpc: Int, linkType: LinkType, mtu: Int, lanes: [RingLane]) {
+  init(_ place: InterfacePlace, vpc: String, linkType: LinkType, lanes: [RingLane]) {
     self.place = place
     self.vpc = vpc
     self.linkType = linkType
-    self.mtu = mtu
     self.lanes = lanes
   }
 
@@ -25,6 +27,11 @@ final class LiveCapture {
 
   func setFilter(_ filter: [BPFInstruction]) throws(LiveError) {
     for lane in lanes { try lane.ring?.setFilter(filter) }
+  }
+
+  var isHostEnd: Bool {
+    get { lanes[0].isHostEnd }
+    set { for lane in lanes { lane.isHostEnd = newValue } }
   }
 
   func close() { for lane in lanes { lane.close() } }

@@ -11,7 +11,7 @@ extension LiveSource {
   func want(_ plan: MirrorPlan) {
     let bound = Dictionary(grouping: plan.inventory.enis.filter { $0.interface != nil }, by: { $0.interface! })
     wanted = bound.filter { $0.value.count == 1 }.sorted { $0.key < $1.key }
-      .map { (InterfacePlace($0.key), $0.value[0].vpc) }
+      .map { (InterfacePlace($0.key), plan.inventory.name(ofVPC: $0.value[0].vpc)) }
   }
 
   /// Goes on with another plan: interfaces and filters are those that it needs. What it does not need stays open until
@@ -67,12 +67,25 @@ extension LiveSource {
     let gone = captures.filter { $0.isOpen && !$0.isBound }
     guard hasChanged || !gone.isEmpty || (retries && !troubled.isEmpty) else { return }
     whileHeld {
-      for capture in gone {
-        capture.close()
-        say("interface \(capture.place.name) is gone")
-      }
+      for capture in gone { lose(capture) }
+      if hasChanged { for capture in captures where capture.isOpen { follow(capture) } }
       openMissing()
     }
+  }
+
+  /// Interfaces get other names, and become ports of bridges.
+  private func follow(_ capture: LiveCapture) {
+    // What cannot be asked, as in namespaces once rights are given up, is what it was.
+    guard let index = try? capture.place.enter({ () throws(LiveError) in try capture.place.find()?.index ?? 0 }) else {
+      return
+    }
+    guard index == capture.index else { return lose(capture) }
+    capture.isHostEnd = capture.place.isHostEnd
+  }
+
+  private func lose(_ capture: LiveCapture) {
+    capture.close()
+    say("interface \(capture.place.name) is gone")
   }
 
   private func openMissing() {
@@ -90,7 +103,7 @@ extension LiveSource {
   ///
   /// - Returns: whether it is.
   @discardableResult
-  func open(_ place: InterfacePlace, vpc: Int) throws(LiveError) -> Bool {
+  func open(_ place: InterfacePlace, vpc: String) throws(LiveError) -> Bool {
     try place.enter { () throws(LiveError) in
       watch(place.namespace)
       guard let interface = try place.find() else { return false }
@@ -101,7 +114,7 @@ extension LiveSource {
       let known = captures.first { $0.place == place && $0.vpc == vpc && $0.linkType == linkType }
       let capture = known ?? add(place, vpc: vpc, interface, linkType)
       for (lane, ring) in zip(capture.lanes, rings) { lane.ring = ring }
-      capture.mtu = Int(interface.mtu)
+      (capture.index, capture.mtu, capture.isHostEnd) = (interface.index, Int(interface.mtu), place.isHostEnd)
       return true
     }
   }
@@ -137,4 +150,9 @@ extension LiveSource {
     let descriptor = unsafe lv_links_watch(&fault)
     if descriptor >= 0 { watches[namespace] = descriptor } else { tell(LiveError("watching interfaces", fault)) }
   }
+}
+
+extension Inventory {
+  /// One that stays, whatever else is in the inventory; ids are unique within a region.
+  fileprivate func name(ofVPC vpc: Int) -> String { "\(regions[vpcs[vpc].region].id)/\(vpcs[vpc].id)" }
 }

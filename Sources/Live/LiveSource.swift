@@ -17,7 +17,7 @@ public final class LiveSource {
   /// All that were ever open; by number.
   var captures: [LiveCapture] = []
   /// What is to be captured, by name: interfaces of ENIs.
-  var wanted: [(place: InterfacePlace, vpc: Int)] = []
+  var wanted: [(place: InterfacePlace, vpc: String)] = []
   var plan: MirrorPlan
   /// Some of those that are open are not wanted any more.
   var hasUnwanted = false
@@ -70,16 +70,15 @@ public final class LiveSource {
   }
 
   /// Adds an interface that was not captured before.
-  func add(_ place: InterfacePlace, vpc: Int, _ interface: lv_interface, _ linkType: LinkType) -> LiveCapture {
+  func add(_ place: InterfacePlace, vpc: String, _ interface: lv_interface, _ linkType: LinkType) -> LiveCapture {
     let lanes = readers.map { reader in
-      RingLane(
-        number: UInt32(reader.interfaces.count), interface, linkType: linkType, isHostEnd: place.isHostEnd)
+      RingLane(number: UInt32(reader.interfaces.count), interface, linkType: linkType)
     }
     for (reader, lane) in zip(readers, lanes) {
       reader.interfaces.append(CaptureInterface(linkType: linkType, name: place.name, origin: place.name))
       reader.lanes.append(lane)
     }
-    let capture = LiveCapture(place, vpc: vpc, linkType: linkType, mtu: Int(interface.mtu), lanes: lanes)
+    let capture = LiveCapture(place, vpc: vpc, linkType: linkType, lanes: lanes)
     captures.append(capture)
     return capture
   }

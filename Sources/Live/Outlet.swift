@@ -34,20 +34,31 @@ internal import Wire
     self.name = name
     self.options = options
     self.sequence = sequence
-    guard name.kind != .none else {
-      end = lv_end()
-      try inject()
-      return
-    }
-    end = lv_end(name.receiver)
+    end = name.kind == .none ? lv_end() : lv_end(name.receiver)
+    try open()
+  }
+
+  deinit { close() }
+
+  /// Its descriptor is held.
+  var isOpen: Bool { descriptor >= 0 }
+
+  /// Opens the way again, if it was closed.
+  func open() throws(LiveError) {
+    guard !isOpen else { return }
+    guard name.kind != .none else { return try inject() }
     var fault = lv_fault()
     descriptor = unsafe lv_sender_open(
       &end, name.transport.rawValue, options.dscp << 2, Int32(clamping: options.queueByteCount), &fault)
-    guard descriptor >= 0 else { throw LiveError("sending to \(name.receiver)", fault) }
+    guard isOpen else { throw LiveError("sending to \(name.receiver)", fault) }
     lookAfter()
   }
 
-  deinit { if descriptor >= 0 { close(descriptor) } }
+  /// Gives the descriptor back; what was counted stays.
+  func close() {
+    if isOpen { Glibc.close(descriptor) }
+    (descriptor, interface) = (-1, 0)
+  }
 
   /// Outer IP header.
   var headerLength: Int { name.kind == .none ? 0 : name.receiver.family == .v4 ? 20 : 40 }
@@ -64,7 +75,7 @@ internal import Wire
     var fault = lv_fault()
     let opened = unsafe lv_injector_open(found.index, Int32(clamping: options.queueByteCount), &fault)
     guard opened >= 0 else { throw LiveError("sending out of \(place.name)", fault) }
-    if descriptor >= 0 { close(descriptor) }
+    close()
     (descriptor, interface, knowsEnd) = (opened, found.index, true)
   }
 

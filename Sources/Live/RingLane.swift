@@ -10,14 +10,14 @@ final class RingLane {
   let number: UInt32
   let linkType: LinkType
   let isLoopback: Bool
-  let isHostEnd: Bool
+  /// Of the interface as it is now: it may become a bridge's port when it is captured already.
+  var isHostEnd = false
   var ring: CaptureRing?
   var counts = LiveReport.Interface.Counts()
 
-  init(number: UInt32, _ interface: lv_interface, linkType: LinkType, isHostEnd: Bool) {
+  init(number: UInt32, _ interface: lv_interface, linkType: LinkType) {
     self.number = number
     self.linkType = linkType
-    self.isHostEnd = isHostEnd
     isLoopback = interface.isLoopback
   }
 

@@ -52,9 +52,9 @@ public final class RingReader: FrameSource {
   public func fill(_ batch: FrameBatch) -> Bool {
     wasWoken = false
     if let end, ContinuousClock.now > end + .seconds(2) {
-      // A filter could not be set, and frames still arrive.
+      // A filter could not be set, or there is more than can be judged. A super-frame that was begun is cut to its end.
       for lane in lanes { lane.close() }
-      return false
+      guard pending != nil else { return false }
     }
     // What is left of a super-frame lies in a block still.
     for lane in lanes where lane.ring !== pending?.ring { lane.ring?.release() }

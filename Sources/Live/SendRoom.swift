@@ -8,9 +8,12 @@ internal import Wire
   private static let limit = Int(LV_SEND_LIMIT)
   private let headers: UnsafeMutableRawPointer
   let datagrams: UnsafeMutablePointer<lv_datagram>
-  /// Of each datagram the number of its copy.
-  private let numbers: UnsafeMutablePointer<Int>
+  /// Of each datagram the number of its copy, and how it goes.
+  private let numbers: UnsafeMutablePointer<(copy: Int, fit: Fit)>
   private(set) var count = 0
+
+  /// How a copy goes that may be too long for the path.
+  enum Fit { case whole, fragmented, truncated }
 
   /// Copies sorted by outlet, each outlet's in their order; the outlet of each; where each outlet's end.
   private var order: [Int] = []
@@ -64,13 +67,19 @@ internal import Wire
   func removeAll() { count = 0 }
 
   /// The copy's number, by that of its datagram.
-  func number(_ datagram: Int) -> Int { unsafe numbers[datagram] }
+  func number(_ datagram: Int) -> Int { unsafe numbers[datagram].copy }
+  func fit(_ datagram: Int) -> Fit { unsafe numbers[datagram].fit }
+  /// Behind the outer IP header.
+  func byteCount(_ datagram: Int) -> Int {
+    unsafe Int(datagrams[datagram].header_length + datagrams[datagram].body_length)
+  }
 
   /// - Parameters:
   ///   - skipping: bytes of the template in front, which the kernel makes.
   ///   - port: ERSPAN: the port of the index.
   func append(
-    _ number: Int, _ packet: TunnelPacket, _ template: EncapsulationTemplate, skipping outer: Int, port: UInt32
+    _ number: Int, _ fit: Fit, _ packet: TunnelPacket, _ template: EncapsulationTemplate, skipping outer: Int,
+    port: UInt32
   ) {
     precondition(count < Self.limit)
     let header = unsafe headers + count * EncapsulationTemplate.capacity
@@ -82,7 +91,23 @@ internal import Wire
       to: lv_datagram(
         header: header + outer, body: packet.body, header_length: UInt32(template.layout.byteCount - outer),
         body_length: UInt32(packet.captured)))
-    unsafe numbers[count] = number
+    unsafe numbers[count] = (number, fit)
     count += 1
+  }
+}
+
+extension LiveReport.Receiver.Counts {
+  /// A copy on its way to the kernel.
+  mutating func add(_ fit: SendRoom.Fit, byteCount: Int) {
+    bytes += UInt64(byteCount)
+    if fit == .fragmented { fragmented += 1 }
+    if fit == .truncated { truncated += 1 }
+  }
+
+  /// The kernel did not take it.
+  mutating func take(back fit: SendRoom.Fit, byteCount: Int) {
+    bytes -= UInt64(byteCount)
+    if fit == .fragmented { fragmented -= 1 }
+    if fit == .truncated { truncated -= 1 }
   }
 }

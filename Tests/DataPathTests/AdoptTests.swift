@@ -55,6 +55,20 @@ extension Scene {
 }
 
 @Suite struct AdoptTests {
+  /// The other end's interface was a tap for a moment, which has the sender's packets once more.
+  @Test func interfacesOfENIsThatHaveGoneAreNobodysWhereThereAreNoTaps() throws {
+    for hasTaps in [true, false] {
+      var scene = try shopScene()
+      scene.interfaces[0].name = "gone"
+      let run = TwoParts(scene)
+      run.pipeline.hasTaps = hasTaps
+      #expect(try run.run(frames(1..<5)).count == (hasTaps ? 4 : 0))
+      run.adopt(scene)
+      #expect(try run.run(frames(5..<7)).count == (hasTaps ? 2 : 0))
+      #expect(try run.pipeline.report().unattributed.packets == (hasTaps ? 0 : 6))
+    }
+  }
+
   private let a = IPAddress("10.20.9.10")!
   private let b = IPAddress("10.20.9.11")!
   private let c = IPAddress("10.20.9.12")!

@@ -9,9 +9,9 @@ import Wire
 /// Several senders of one engine, with real sockets.
 @Suite(.enabled(if: geteuid() == 0, "raw sockets need root"))
 struct CopySenderTests {
-  private static func plan(_ budget: MirrorBudget, others: Int = 0) -> SinkPlan {
+  private static func plan(_ budget: MirrorBudget, others: Int = 0, to receiver: String = "127.0.0.1") -> SinkPlan {
     let route = SinkPlan.Route(
-      mirrorName: "m", vpc: "v", receiver: IPAddress("127.0.0.1")!, encapsulation: Encapsulation(vni: 7, port: 4999),
+      mirrorName: "m", vpc: "v", receiver: IPAddress(receiver)!, encapsulation: Encapsulation(vni: 7, port: 4999),
       fileStem: "m")
     return SinkPlan(
       routes: [route], origins: [SinkPlan.Origin(name: "eni", mac: nil, v4: nil, v6: nil)],
@@ -96,5 +96,46 @@ struct CopySenderTests {
     let offered = meter.offered.take()
     // A copy is a system call's part: some hundred nanoseconds at least. What the first one offered may have been taken.
     #expect(offered.packets >= 64 && offered.nanoseconds > 64 * 100)
+  }
+
+  /// Plans with receivers that no other one has may come for ever. Back to the last plan it goes without opening anything.
+  @Test func receiversThatAreGoneHoldNoDescriptors() throws {
+    let sender = try CopySender(Self.plan(MirrorBudget()), options: SendOptions())
+    _ = try Self.deliver(sender, 0..<5, at: 1_700_000_000_000_000_000)
+    for number in 2...20 {
+      try sender.adopt(Self.plan(MirrorBudget(), to: "127.0.0.\(number)"))
+      #expect(sender.former.filter(\.isOpen).map(\.name.receiver) == [IPAddress("127.0.0.\(number - 1)")!])
+    }
+    try sender.adopt(Self.plan(MirrorBudget()))
+    _ = try Self.deliver(sender, 5..<10, at: 1_700_000_000_000_000_000)
+    let report = sender.report { _ in LiveReport.Health() }
+    #expect(report.count == 20 && report[0].counts.sent == 10)
+  }
+
+  /// What the kernel did not take was not sent: no copy, no bytes.
+  @Test func whatWasNotSentHasNoBytes() throws {
+    // Without SO_BROADCAST nobody may.
+    let sender = try CopySender(Self.plan(MirrorBudget(), to: "255.255.255.255"), options: SendOptions())
+    _ = try Self.deliver(sender, 0..<5, at: 1_700_000_000_000_000_000)
+    let counts = sender.report { _ in LiveReport.Health() }[0].counts
+    #expect(counts.sendError == 5 && counts.sent == 0 && counts.bytes == 0)
+  }
+
+  /// The same of copies that would have been in fragments.
+  @Test(.enabled(if: Namespace.missing == nil, "network namespaces need root"))
+  func whatWasNotSentHasNoFragments() throws {
+    let host = try Namespace()
+    try host.link("set eth0 mtu 100")
+    let sender = try InterfacePlace(host.name + "/eth0").enter { () throws(LiveError) in
+      try CopySender(Self.plan(MirrorBudget(), to: "10.20.1.2"), options: SendOptions())
+    }
+    func counts() -> LiveReport.Receiver.Counts { sender.report { _ in LiveReport.Health() }[0].counts }
+    _ = try Self.deliver(sender, 0..<5, at: 1_700_000_000_000_000_000)
+    let bytes = counts().bytes
+    #expect(counts().sent == 5 && counts().fragmented == 5 && bytes > 0)
+    try host.link("set eth0 down")
+    _ = try Self.deliver(sender, 5..<10, at: 1_700_000_000_000_000_000)
+    #expect(counts().sent == 5 && counts().sendError == 5)
+    #expect(counts().fragmented == 5 && counts().bytes == bytes)
   }
 }

@@ -99,10 +99,11 @@ bool lv_ring_next(lv_ring *ring, lv_frame *frame);
 void lv_ring_release(lv_ring *ring);
 /* Frames that met the filter, and of those the ones for which there was no room, since the last call. */
 bool lv_ring_count(const lv_ring *ring, uint64_t *met, uint64_t *lost);
-/* Whether the interface still exists; clears the error that its going down left. */
+/* Whether the interface still exists. */
 bool lv_ring_is_bound(const lv_ring *ring);
 
-/* Waits until one of the descriptors is readable. */
+/* Waits until one of the descriptors is readable, or has an error, such as a ring's when its interface goes down: it is cleared, since
+   it would end each wait from then on. */
 void lv_wait(const int *descriptors, size_t count, int timeout_ms);
 
 /* ---- sending ---- */

@@ -20,7 +20,7 @@ final class EngineRequests: Sendable {
   private let queue = Mutex(Queue())
   /// All that the engine looks at when nobody asks.
   private let isAsked = Atomic<Bool>(false)
-  /// Ends the waiting of an engine that no frame wakes.
+  /// Ends the waiting of an engine that no frame wakes. Both change together: one that rings for nothing would never be silenced.
   let bell: Bell
 
   init() throws {
@@ -86,8 +86,10 @@ final class EngineRequests: Sendable {
 
   /// Ends the engine's waiting for frames.
   func nudge() {
-    isAsked.store(true, ordering: .releasing)
-    bell.ring()
+    queue.withLock { _ in
+      isAsked.store(true, ordering: .releasing)
+      bell.ring()
+    }
   }
 
   // MARK: The engine
@@ -95,12 +97,21 @@ final class EngineRequests: Sendable {
   /// Between two batches; one relaxed load while nobody asks.
   @inline(__always)
   func carryOut(_ engine: Engine, _ sink: (any FrameSink)?) {
-    if isAsked.load(ordering: .relaxed) { carryOutAll(engine, sink) }
+    if hear() { carryOutAll(engine, sink) }
+  }
+
+  /// Whether anybody has asked since the last call.
+  @inline(__always)
+  func hear() -> Bool {
+    guard isAsked.load(ordering: .relaxed) else { return false }
+    queue.withLock { _ in
+      isAsked.store(false, ordering: .relaxed)
+      bell.silence()
+    }
+    return true
   }
 
   private func carryOutAll(_ engine: Engine, _ sink: (any FrameSink)?) {
-    isAsked.store(false, ordering: .sequentiallyConsistent)
-    bell.silence()
     // One after the other, that one which waited too long can still be taken back.
     while let item = queue.withLock({ $0.items.isEmpty ? nil : $0.items.removeFirst() }) { item.work(engine, sink) }
   }

@@ -113,7 +113,10 @@ final class LiveRun {
       configuration, input, traffic, workers: live.workerCount, hangup: hangup, mayReload: mayReload,
       check: checkInjection)
     engine.crew = try makeCrew()
-    for pipeline in [engine.pipeline] + engine.crew.workers.map(\.pipeline) { pipeline.leavesOutForeignCopies = true }
+    for pipeline in [engine.pipeline] + engine.crew.workers.map(\.pipeline) {
+      pipeline.leavesOutForeignCopies = true
+      pipeline.hasTaps = false
+    }
     engine.live = { [self, unowned engine] in report(engine.configuration.plan) }
     engine.recording = { [recording] in recording?.report }
     engine.follow = { [self] plan in

@@ -137,6 +137,28 @@ struct LiveFaultTests {
     #expect(try laboratory.counter("rx_packets", of: "vx0", in: laboratory.receiver) == 20000)
   }
 
+  /// What was read of the interface of an ENI that leaves the inventory is nobody's then, and not once more that of who sent it.
+  @Test func reloadsWithoutAnENICopyNothingTwice() throws {
+    let laboratory = try Laboratory()
+    let counter = try count(laboratory)
+    let inventory = try String(contentsOfFile: laboratory.folder.path("inventory.json"), encoding: .utf8)
+    let without = inventory.replacing(#""interface": "tap-web2""#, with: #""interface": "elsewhere""#)
+    try #require(without != inventory)
+    let moontap = try laboratory.moontap(
+      try laboratory.policy(more: #"filter = filter.quintuple { protocol = "udp" },"#), ["--workers", "2"])
+    let sender = try send(laboratory, 8000, perSecond: 4000)
+    for number in 1...16 {
+      try laboratory.folder.write(number % 2 == 0 ? inventory : without, to: "inventory.json")
+      moontap.signal(SIGHUP)
+      try moontap.hear("in force from the next packet on", times: number)
+    }
+    sender.process.waitUntilExit()
+    usleep(300_000)
+    let (mirror, _) = try LiveRunTests.checked(moontap.stop())
+    #expect(mirror["collected"]?.packets == 8000)
+    #expect(try counted(counter) == 8000)
+  }
+
   /// What waits in its ring goes with it, and is counted.
   @Test func anInterfaceThatGoesUnderTrafficAddsUp() throws {
     let laboratory = try Laboratory()
