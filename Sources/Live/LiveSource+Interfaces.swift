@@ -32,7 +32,10 @@ extension LiveSource {
     guard hasUnwanted else { return }
     hasUnwanted = false
     whileHeld {
-      for capture in captures where capture.isOpen && !isWanted(capture) { capture.close() }
+      for capture in captures where capture.isOpen && !isWanted(capture) {
+        capture.close()
+        say("interface \(capture.place.name) is no longer captured: no ENI has it")
+      }
       // An interface may be another VPC's now.
       openMissing()
     }
@@ -61,29 +64,34 @@ extension LiveSource {
   public func lookAfterInterfaces(retries: Bool = false) {
     var hasChanged = false
     for descriptor in watches.values where lv_links_changed(descriptor) { hasChanged = true }
-    let gone = captures.filter { $0.isOpen && !$0.isBound }
-    guard hasChanged || !gone.isEmpty || (retries && !troubled.isEmpty) else { return }
+    let isGone = captures.contains { $0.isOpen && !$0.isBound }
+    guard hasChanged || isGone || (retries && !troubled.isEmpty) else { return }
     whileHeld {
-      for capture in gone { capture.close() }
-      if hasChanged { for capture in captures where capture.isOpen { follow(capture) } }
+      for capture in captures where capture.isOpen && (!capture.isBound || hasChanged && !follow(capture)) {
+        capture.close()
+        say("interface \(capture.place.name) is gone")
+      }
       openMissing()
     }
   }
 
   /// Interfaces get other names, and become ports of bridges.
-  private func follow(_ capture: LiveCapture) {
+  ///
+  /// - Returns: false when it has another name now.
+  private func follow(_ capture: LiveCapture) -> Bool {
     // What cannot be asked, as in namespaces once rights are given up, is what it was.
     guard let index = try? capture.place.enter({ () throws(LiveError) in try capture.place.find()?.index ?? 0 }) else {
-      return
+      return true
     }
-    guard index == capture.index else { return capture.close() }
+    guard index == capture.index else { return false }
     capture.isHostEnd = capture.place.isHostEnd
+    return true
   }
 
   private func openMissing() {
     for item in wanted where !captures.contains(where: { $0.place == item.place && $0.isOpen }) {
       do throws(LiveError) {
-        try open(item.place, vpc: item.vpc)
+        if try open(item.place, vpc: item.vpc) { say("interface \(item.place.name) is captured") }
         troubled.remove(item.place.name)
       } catch {
         if troubled.insert(item.place.name).inserted { tell(error) }
@@ -92,10 +100,13 @@ extension LiveSource {
   }
 
   /// Captures on an interface, if it is there.
-  func open(_ place: InterfacePlace, vpc: String) throws(LiveError) {
+  ///
+  /// - Returns: whether it is.
+  @discardableResult
+  func open(_ place: InterfacePlace, vpc: String) throws(LiveError) -> Bool {
     try place.enter { () throws(LiveError) in
       watch(place.namespace)
-      guard let interface = try place.find() else { return }
+      guard let interface = try place.find() else { return false }
       guard let linkType = interface.linkType else {
         throw .unsupportedLink(interface: place.name, hardware: interface.hardware)
       }
@@ -104,6 +115,7 @@ extension LiveSource {
       let capture = known ?? add(place, vpc: vpc, interface, linkType)
       for (lane, ring) in zip(capture.lanes, rings) { lane.ring = ring }
       (capture.index, capture.mtu, capture.isHostEnd) = (interface.index, Int(interface.mtu), place.isHostEnd)
+      return true
     }
   }
 

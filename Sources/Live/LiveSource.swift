@@ -29,6 +29,8 @@ public final class LiveSource {
   /// Interfaces whose trouble was told; it is told once.
   var troubled: Set<String> = []
   let tell: (LiveError) -> Void
+  /// Told of interfaces that go and come, a sentence each.
+  let say: (String) -> Void
   /// Does something while no worker but the first reads.
   public var whileHeld: (() -> Void) -> Void = { $0() }
 
@@ -37,14 +39,15 @@ public final class LiveSource {
   /// - Parameters:
   ///   - workers: how many share the frames of an interface; at least 1.
   ///   - tell: what goes wrong with single interfaces later on.
+  ///   - say: which of them go and come then.
   public init(
     _ plan: MirrorPlan, workers: Int, options: CaptureOptions, compiler: any BPFCompiler,
-    tell: @escaping (LiveError) -> Void
+    tell: @escaping (LiveError) -> Void, say: @escaping (String) -> Void
   ) throws(LiveError) {
     self.plan = plan
     self.options = options
     self.compiler = compiler
-    self.tell = tell
+    (self.tell, self.say) = (tell, say)
     readers = (0..<workers).map { _ in RingReader(options) }
     want(plan)
     for item in wanted { try open(item.place, vpc: item.vpc) }
@@ -52,7 +55,10 @@ public final class LiveSource {
 
   deinit { for descriptor in watches.values { close(descriptor) } }
 
-  /// Interfaces that are captured now.
+  /// Names of the interfaces that are captured now.
+  public var open: Set<String> { Set(captures.filter(\.isOpen).map(\.place.name)) }
+
+  /// How many they are.
   public var openCount: Int { captures.count(where: \.isOpen) }
 
   /// No frame arrives any more; those that wait are read. Called while no worker but the first reads.

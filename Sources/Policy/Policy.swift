@@ -102,6 +102,7 @@ public final class Policy: ScriptHost {
     self.host = host
     path = file
     library = PolicyLibrary.build(context, declaredIn: library)
+    context.note(bytes)
     do throws(LuaError) {
       state = try LuaState(
         library: library, memory: options.memory, failingFrom: options.failOpeningFrom, print: options.print)
@@ -121,6 +122,9 @@ public final class Policy: ScriptHost {
   package func failAllocations(from n: UInt64, count: UInt64) { state.failAllocations(from: n, count: count) }
   /// For tests: the script's allocations so far.
   package var allocations: Int { state.memory.allocations - opened }
+
+  /// Of all that was read: its text, its modules, files of its sets. Equal in this process where those are.
+  public var fingerprint: Int { context.reading.finalize() }
 
   // MARK: What was declared
 

@@ -81,6 +81,8 @@ package final class PolicyContext {
   var modules: [String: ModuleState] = [:]
   /// Of modules that were found in a library: its folder, by chunk.
   var moduleFolders: [String: String] = [:]
+  /// Of the files that were read.
+  private(set) var reading = Hasher()
   var log: RateLimitedLog
   /// What the data path counted for a mirror, by its position here; nil: nothing is running.
   var statistics: ((Int) -> MirrorStatistics?)?
@@ -117,6 +119,9 @@ package final class PolicyContext {
     auditing = options.audited.map { AuditContext($0) }
     if let audited = options.audited { mirrors = audited.mirrors.map { MirrorObject(audited: $0) } }
   }
+
+  /// Something was read that the policy is made of.
+  func note(_ bytes: [UInt8]) { reading.combine(bytes) }
 
   /// Mirrors can be changed: a packet that is being judged would not know by which definition.
   var mayChange: Bool { isLoading || isInTimer || isAtTest }

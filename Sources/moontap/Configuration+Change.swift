@@ -145,6 +145,13 @@ extension Configuration {
 
   // MARK: Reload
 
+  /// Names of the policies that an earlier configuration had with another text, or with other modules or files of sets.
+  func policiesReadOtherwise(than earlier: Configuration) -> [String] {
+    let old = Dictionary(uniqueKeysWithValues: zip(earlier.origins, earlier.policies.map(\.fingerprint)))
+    return zip(origins, policies).filter { origin, policy in old[origin].map { $0 != policy.fingerprint } ?? false }
+      .map(\.1.name)
+  }
+
   /// What the configuration that comes is made with.
   var reload: Reload { Reload(shared: shared, desk: desk) }
 

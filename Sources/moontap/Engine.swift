@@ -194,7 +194,8 @@ final class Engine {
     reloads += 1
     reloader.retire(old)
     Reloader.announce(new)
-    ready.tell(.done(before: before, after: new.plan, warnings: new.warnings))
+    let change = ReloadChange(from: before, to: new.plan, policies: new.policiesReadOtherwise(than: old))
+    ready.tell(.done(change, warnings: new.warnings))
   }
 
   /// By all sinks, or by none.

@@ -137,8 +137,10 @@ struct ExplanationText {
         name: "filter",
         answer: "\(step.answer.rawValue): \(step.test)"
           + Terminal.dim(
-            (step.isOfFlow ? "  (remembered with the conversation" : "  (asked for every packet")
-              + (step.memory.map { "; \($0)" } ?? "") + ")"))
+            "  ("
+              + (step.isOfFlow
+                ? "remembered with the conversation" + (step.memory.map { "; \($0)" } ?? "")
+                : step.memory ?? "asked for every packet") + ")"))
     }
     switch verdict {
     case .filtered: return tests + [Stage(name: "filtered", answer: "yes: the filter does not match")]

@@ -89,7 +89,7 @@ final class Namespace {
   func source(workers: Int) throws -> LiveSource {
     try LiveSource(
       plan(), workers: workers, options: CaptureOptions(), compiler: PcapFilterCompiler(),
-      tell: { Issue.record("\($0)") })
+      tell: { Issue.record("\($0)") }, say: { _ in })
   }
 
   /// - Parameter more: VPCs that the inventory names before.

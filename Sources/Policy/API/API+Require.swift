@@ -61,6 +61,7 @@ extension PolicyContext {
       do throws(PolicyFile.Failure) {
         let source = try PolicyFile.read(path, inside: folder, limit: PolicyFile.sourceLimit)
         if index > 0 { moduleFolders[path] = folder }
+        note(source)
         return source
       } catch {
         reason = reason ?? error.reason

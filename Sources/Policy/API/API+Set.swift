@@ -102,6 +102,7 @@ extension PolicyContext {
     } catch {
       throw HostFailure(argument: 1, "\(ValueSetBuilder.shown(Array(path.utf8))) \(error.reason)")
     }
+    note(bytes)
     setBytes += bytes.count
     guard setBytes <= Limit.setBytes else {
       throw HostFailure("the files of a policy's sets have at most \(Limit.setBytes >> 20) MiB together")

@@ -168,7 +168,7 @@ extension Policy {
     guard read.isEmpty else {
       return "asked: it read \(read.cleanLine(limit: 80)), which differs from packet to packet"
     }
-    return "asked, and remembered from now on: " + report.text
+    return "asked now, remembered for packets alike: " + report.text
   }
 
   // MARK: The shadow check

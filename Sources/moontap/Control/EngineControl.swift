@@ -112,8 +112,7 @@ final class EngineControl: RequestAnswering {
   private static func message(_ outcome: ReloadOutcome) -> JSONValue {
     switch outcome {
     case .refused(let problems): return .refusal(problems)
-    case .done(let before, let after, let warnings):
-      let change = ReloadChange(from: before, to: after)
+    case .done(let change, let warnings):
       let shown = JSONMember("text", .string(change.text))
       return ["reload": .object((change.json.members ?? []) + [shown] + warnings.json)]
     }

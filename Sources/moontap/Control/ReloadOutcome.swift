@@ -5,21 +5,24 @@ import Mirroring
 
 /// What became of a reload.
 enum ReloadOutcome: Sendable {
-  case done(before: MirrorPlan, after: MirrorPlan, warnings: [Problem])
+  case done(ReloadChange, warnings: [Problem])
   /// Everything stays as it was.
   case refused([Problem])
 }
 
 /// What a reload changed, by names.
-struct ReloadChange: Equatable {
+struct ReloadChange: Equatable, Sendable {
   var mirrors: Int
   var added: [String] = []
   var removed: [String] = []
-  /// Their definition reads otherwise now. Lua functions count by name: what they do is not compared.
+  /// Their definition reads otherwise now. Lua functions count by name: what they do is in `policies`.
   var changed: [String] = []
+  /// Policies whose text, modules or files of sets are others.
+  var policies: [String] = []
   var enis: (before: Int, after: Int)
 
-  init(from old: MirrorPlan, to new: MirrorPlan) {
+  init(from old: MirrorPlan, to new: MirrorPlan, policies: [String] = []) {
+    self.policies = policies
     mirrors = new.mirrors.count
     enis = (old.inventory.enis.count, new.inventory.enis.count)
     var before = Dictionary(
@@ -36,12 +39,14 @@ struct ReloadChange: Equatable {
   }
 
   static func == (a: Self, b: Self) -> Bool {
-    (a.mirrors, a.added, a.removed, a.changed) == (b.mirrors, b.added, b.removed, b.changed) && a.enis == b.enis
+    (a.mirrors, a.added, a.removed, a.changed, a.policies) == (b.mirrors, b.added, b.removed, b.changed, b.policies)
+      && a.enis == b.enis
   }
 
   /// `3 mirrors in force: new dns-watch; changed web-to-ids`
   var text: String {
-    let parts = [("new", added), ("gone", removed), ("changed", changed)].filter { !$0.1.isEmpty }
+    let lists = [("new", added), ("gone", removed), ("changed", changed), ("policy text changed:", policies)]
+    let parts = lists.filter { !$0.1.isEmpty }
       .map { "\($0.0) " + Self.list($0.1) }
     let network = enis.before == enis.after ? [] : ["ENIs \(enis.before) → \(enis.after)"]
     let what = (parts + network).joined(separator: "; ")
@@ -57,6 +62,7 @@ struct ReloadChange: Equatable {
     func strings(_ list: [String]) -> JSONValue { .array(list.map { .string($0) }) }
     return [
       "mirrors": .integer(mirrors), "added": strings(added), "removed": strings(removed), "changed": strings(changed),
+      "policies": strings(policies),
       "enis": ["before": .integer(enis.before), "after": .integer(enis.after)],
     ]
   }

@@ -170,7 +170,8 @@ struct TopFrame {
   }
 
   private static func recording(_ look: Look) -> JSONValue? {
-    look.summary?["live"]?["recording"].flatMap { $0.isNull ? nil : $0 }
+    guard let recording = look.summary?["live"]?["recording"], !recording.isNull else { return nil }
+    return recording
   }
 
   /// Copies that it lost, for whatever reason.

@@ -33,6 +33,7 @@ final class LiveRun {
   private var told: Set<Int> = []
   /// When it was told last that a mirror sheds.
   private var toldShedding: [MirrorIdentity: ContinuousClock.Instant] = [:]
+  private var missing = MissingInterfaces()
   private var lastLook = ContinuousClock.now
 
   /// Called on the one thread there is: rights are given up thread by thread.
@@ -56,7 +57,7 @@ final class LiveRun {
     do throws(LiveError) {
       source = try LiveSource(
         configuration.plan, workers: live.workerCount, options: live.capture, compiler: configuration.compiler,
-        tell: { [Problem($0, isWarning: true)].complain() })
+        tell: { [Problem($0, isWarning: true)].complain() }, say: { Terminal.complain("live: \($0.cleanLine())\n") })
       guard source.openCount > 0 else { throw .noInterface(configuration.plan) }
       let isSending = record?.isAlone != true
       let (sequences, budgets) = (SequenceNumbers(), BudgetBoard(live.send.budget))
@@ -118,15 +119,16 @@ final class LiveRun {
     }
     engine.live = { [self, unowned engine] in report(engine.configuration.plan) }
     engine.recording = { [recording] in recording?.report }
-    engine.follow = { [source, watch, sink] plan in
+    engine.follow = { [self] plan in
       source.adopt(plan)
       if sink.sends { watch.adopt(plan.sinkPlan) }
+      missing.tell(plan, open: source.open)
     }
     source.whileHeld = { [unowned engine] body in engine.crew.hold(body) }
     source.readers[0].bells = [engine.requests.bell.descriptor]
     Interrupt.catchSignals()
     return try door.whileOpen(to: engine, isLive: true) {
-      announce()
+      announce(engine.configuration.plan)
       try startThreads()
       defer { watch.stop() }
       engine.begin()
@@ -173,9 +175,9 @@ final class LiveRun {
   /// SIGTERM is how a live run ends: that is no failure.
   private var ending: Ending { Interrupt.ending == .terminated ? .ok : Interrupt.ending }
 
-  private func announce() {
-    let interfaces = source.report().filter(\.isOpen).map(\.name).joined(separator: ", ")
-    Terminal.complain("live: capturing on \(interfaces)\n")
+  private func announce(_ plan: MirrorPlan) {
+    Terminal.complain("live: capturing on \(source.open.sorted().joined(separator: ", "))\n")
+    missing.tell(plan, open: source.open)
   }
 
   private func startThreads() throws {

@@ -49,6 +49,7 @@ struct ControlCommandTests {
     let changed = try run.ask("reload", "--json").json()
     #expect(changed["added"]?.array?.compactMap(\.string) == ["second"])
     #expect(changed["changed"]?.array?.compactMap(\.string) == ["web-to-ids"])
+    #expect(changed["policies"]?.array?.compactMap(\.string) == ["policy"])
     try folder.write("mirror { name = 1 }", to: "policy.lua")
     let refused = try run.ask("reload")
     #expect(refused.status == 3)
@@ -57,7 +58,25 @@ struct ControlCommandTests {
     let mirrors = try run.ask("mirror", "list", "--json").json()["mirrors"]?.array ?? []
     #expect(mirrors.compactMap { $0["state"]?.string } == ["running", "disabled"])
     try folder.write(original, to: "policy.lua")
-    #expect(try run.ask("reload").text == "1 mirror in force: gone second; changed web-to-ids\n")
+    let back = "1 mirror in force: gone second; changed web-to-ids; policy text changed: policy\n"
+    #expect(try run.ask("reload").text == back)
+    _ = try run.run.finish()
+  }
+
+  /// The definition reads as before; what its filter does is another thing.
+  @Test func reloadSaysThatAScriptOrItsModuleChanged() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("return { port = 443 }", to: "wanted.lua")
+    let policy = try folder.write(
+      """
+      local wanted = require "wanted"
+      mirror { name = "m", vpc = "vpc-campus", source = source.vpc(), target = target.receivers "10.50.9.20",
+        filter = function(packet) return packet.destination_port == wanted.port end }
+      """, to: "policy.lua")
+    let run = try ControlledRun([policy, "--inventory", ControlledRun.inventory])
+    #expect(try run.ask("reload").text == "1 mirror in force: none is new or other\n")
+    try folder.write("return { port = 53 }", to: "wanted.lua")
+    #expect(try run.ask("reload").text == "1 mirror in force: policy text changed: policy\n")
     _ = try run.run.finish()
   }
 

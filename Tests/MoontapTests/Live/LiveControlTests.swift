@@ -55,6 +55,7 @@ struct LiveControlTests {
     #expect(summary.mirror("m")?["collected"]?.packets ?? 0 >= 40)
     let frame = try engine.ask("top", "--once", "--interval", "0.1").text
     for text in ["10.20.9.10", "tap-web1", "eni-web2", "m       running"] { #expect(frame.contains(text), "\(frame)") }
+    #expect(!frame.contains("Recording"), "\(frame)")
     let url = try #require(engine.process.errors.split(separator: "\n").first { $0.hasPrefix("metrics: ") })
     let page = try laboratory.shell("ip netns exec \(laboratory.host) curl -sf \(url.dropFirst("metrics: ".count))")
     let samples = Samples(page)
@@ -63,7 +64,7 @@ struct LiveControlTests {
     #expect(samples.sum("moontap_outlet_sent_copies_total") == samples.sum("moontap_delivered_packets_total"))
     #expect(samples.sum("moontap_interface_kernel_dropped_frames_total") == 0)
     _ = try laboratory.policy(more: #"tags = { a = "b" },"#)
-    #expect(try engine.ask("reload").text == "1 mirror in force: changed m\n")
+    #expect(try engine.ask("reload").text == "1 mirror in force: changed m; policy text changed: policy\n")
     try laboratory.ping("-c 10 -i 0.005")
     // What waits is judged and sent before the end.
     let stopped = try engine.ask("stop", "--json")

@@ -102,8 +102,12 @@ struct LiveFaultTests {
     moontap.signal(SIGSTOP)
     sender.process.waitUntilExit()
     moontap.signal(SIGCONT)
-    usleep(500_000)
-    let arrived = try laboratory.counter("rx_packets", of: "vx0", in: laboratory.receiver)
+    // Until it has caught up.
+    var arrived = 0
+    repeat {
+      arrived = try laboratory.counter("rx_packets", of: "vx0", in: laboratory.receiver)
+      usleep(500_000)
+    } while try laboratory.counter("rx_packets", of: "vx0", in: laboratory.receiver) != arrived
     let next = try send(laboratory, 1000, perSecond: 5000)
     next.process.waitUntilExit()
     usleep(300_000)

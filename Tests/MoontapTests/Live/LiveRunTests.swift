@@ -142,9 +142,9 @@ struct LiveRunTests {
     try laboratory.ping("-c 10 -i 0.005")
     usleep(100_000)
     try laboratory.shell("ip -n \(laboratory.host) link del tap-web1")
-    usleep(200_000)
+    try moontap.hear("live: interface tap-web1 is gone\n")
     try laboratory.plug(1)
-    usleep(500_000)
+    try moontap.hear("live: interface tap-web1 is captured\n")
     try laboratory.ping("-c 10 -i 0.005")
     usleep(100_000)
     let (mirror, _) = try checked(moontap.stop())
@@ -167,6 +167,28 @@ struct LiveRunTests {
     let (mirror, _) = try checked(moontap.stop())
     let out = try #require(mirror["enis"]?.array).filter { $0["direction"]?.string == "out" }
     #expect(out.compactMap { $0["observed"]?.packets }.reduce(0, +) > 0)
+  }
+
+  /// A name that is misspelt, and one that two ENIs have, must not look like a quiet network.
+  @Test func aMirrorWithoutAnInterfaceIsWarnedOf() throws {
+    let laboratory = try Laboratory()
+    let inventory = try String(contentsOfFile: laboratory.folder.path("inventory.json"), encoding: .utf8)
+    try laboratory.folder.write(inventory.replacing("tap-web2", with: "tap-wbe2"), to: "inventory.json")
+    let moontap = try laboratory.moontap(try laboratory.policy(#"source.eni("eni-web2")"#))
+    try moontap.hear(
+      #"live.interface: mirror "m" collects nothing here: of the interfaces of its range none is captured: tap-wbe2"#)
+    try laboratory.folder.write(inventory.replacing("tap-web2", with: "tap-web1"), to: "inventory.json")
+    moontap.signal(SIGHUP)
+    try moontap.hear("in force from the next packet on")
+    try moontap.hear("live: interface tap-web1 is no longer captured: no ENI has it")
+    try moontap.hear("interface tap-web1 is captured for none of the ENIs that name it: eni-web1, eni-web2")
+    try laboratory.folder.write(inventory, to: "inventory.json")
+    moontap.signal(SIGHUP)
+    try moontap.hear("live: interface tap-web2 is captured\n")
+    try laboratory.ping("-c 10 -i 0.005")
+    usleep(100_000)
+    let (mirror, _) = try Self.checked(moontap.stop())
+    #expect(mirror["collected"]?.packets ?? 0 >= 20)
   }
 
   @Test func aReloadChangesWhatIsCopiedAndLosesNothing() throws {
