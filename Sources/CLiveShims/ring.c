@@ -187,7 +187,12 @@ void lv_ring_release(lv_ring *ring) {
 bool lv_ring_count(const lv_ring *ring, uint64_t *met, uint64_t *lost) {
   struct tpacket_stats_v3 counts;
   socklen_t size = sizeof counts;
-  if (getsockopt(ring->descriptor, SOL_PACKET, PACKET_STATISTICS, &counts, &size) != 0) return false;
+  /* A call that failed has forgotten nothing; this may be the last one. */
+  int answer = -1;
+  for (int attempt = 0; attempt < 3 && answer != 0; attempt++) {
+    answer = getsockopt(ring->descriptor, SOL_PACKET, PACKET_STATISTICS, &counts, &size);
+  }
+  if (answer != 0) return false;
   *met = counts.tp_packets;
   *lost = counts.tp_drops;
   return true;

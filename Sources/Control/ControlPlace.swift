@@ -53,9 +53,11 @@ public struct ControlPlace: Sendable {
     var folders = ["\(Self.system)/\(user)"]
     if user == 0 { folders = Self.names(in: Self.system).map { "\(Self.system)/\($0)" } }
     if let runtime { folders.append(runtime + "/moontap") }
-    return folders.flatMap { folder in
-      Self.names(in: folder).filter { $0.hasSuffix(".sock") }.map { "\(folder)/\($0)" }
-    }
+    return folders.flatMap(Self.sockets)
+  }
+
+  static func sockets(in folder: String) -> [String] {
+    names(in: folder).filter { $0.hasSuffix(".sock") }.map { "\(folder)/\($0)" }
   }
 
   private static func names(in folder: String) -> [String] {

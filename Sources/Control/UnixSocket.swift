@@ -12,12 +12,15 @@ public final class UnixSocket: Sendable {
   let descriptor: Int32
   private let identity: FileNumber
 
-  /// - Parameter owner: whose it is to be, when the process becomes that user later.
-  public init(path: String, owner: (user: uid_t, group: gid_t)? = nil) throws(ControlError) {
+  /// - Parameters:
+  ///   - owner: whose it is to be, when the process becomes that user later.
+  ///   - tidies: takes away what other engines that are dead left in the folder, under names of their own.
+  public init(path: String, owner: (user: uid_t, group: gid_t)? = nil, tidies: Bool = false) throws(ControlError) {
     self.path = path
     let folder = try Self.lock(Self.folder(of: path))
     defer { close(folder) }
     try Self.clear(path)
+    if tidies { for other in ControlPlace.sockets(in: Self.folder(of: path)) { try? Self.clear(other) } }
     let descriptor = try Self.make()
     do throws(ControlError) {
       // Of the socket, hence of the name that bind(2) makes.

@@ -64,28 +64,28 @@ extension LiveSource {
   public func lookAfterInterfaces(retries: Bool = false) {
     var hasChanged = false
     for descriptor in watches.values where lv_links_changed(descriptor) { hasChanged = true }
-    let gone = captures.filter { $0.isOpen && !$0.isBound }
-    guard hasChanged || !gone.isEmpty || (retries && !troubled.isEmpty) else { return }
+    let isGone = captures.contains { $0.isOpen && !$0.isBound }
+    guard hasChanged || isGone || (retries && !troubled.isEmpty) else { return }
     whileHeld {
-      for capture in gone { lose(capture) }
-      if hasChanged { for capture in captures where capture.isOpen { follow(capture) } }
+      for capture in captures where capture.isOpen && (!capture.isBound || hasChanged && !follow(capture)) {
+        capture.close()
+        say("interface \(capture.place.name) is gone")
+      }
       openMissing()
     }
   }
 
   /// Interfaces get other names, and become ports of bridges.
-  private func follow(_ capture: LiveCapture) {
+  ///
+  /// - Returns: false when it has another name now.
+  private func follow(_ capture: LiveCapture) -> Bool {
     // What cannot be asked, as in namespaces once rights are given up, is what it was.
     guard let index = try? capture.place.enter({ () throws(LiveError) in try capture.place.find()?.index ?? 0 }) else {
-      return
+      return true
     }
-    guard index == capture.index else { return lose(capture) }
+    guard index == capture.index else { return false }
     capture.isHostEnd = capture.place.isHostEnd
-  }
-
-  private func lose(_ capture: LiveCapture) {
-    capture.close()
-    say("interface \(capture.place.name) is gone")
+    return true
   }
 
   private func openMissing() {

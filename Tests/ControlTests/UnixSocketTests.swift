@@ -18,16 +18,34 @@ struct UnixSocketTests {
     #expect(!FileManager.default.fileExists(atPath: folder.socket))
   }
 
-  @Test func replacesWhatADeadEngineLeft() throws {
-    let folder = try ScratchFolder()
-    // A socket that nobody listens at: bound in a program that ended.
+  /// A socket that nobody listens at: bound in a program that ended.
+  private func leave(_ path: String) throws {
     let script = "import socket,sys; s=socket.socket(socket.AF_UNIX); s.bind(sys.argv[1])"
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/python3")
-    process.arguments = ["-c", script, folder.socket]
+    process.arguments = ["-c", script, path]
     try process.run()
     process.waitUntilExit()
-    #expect(try mode(folder.socket) & S_IFMT == S_IFSOCK)
+    #expect(try mode(path) & S_IFMT == S_IFSOCK)
+  }
+
+  /// Each killed engine leaves a name, that of its process.
+  @Test func tidiesWhatDeadEnginesLeftAndNothingElse() throws {
+    let folder = try ScratchFolder()
+    let living = try UnixSocket(path: folder.path + "/1.sock")
+    for name in ["2.sock", "3.sock", "4"] { try leave("\(folder.path)/\(name)") }
+    try "mine".write(toFile: folder.path + "/5.sock", atomically: false, encoding: .utf8)
+    let another = try UnixSocket(path: folder.path + "/6.sock")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).count == 6)
+    let socket = try UnixSocket(path: folder.socket, tidies: true)
+    let left = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+    #expect(left == ["1.sock", "4", "5.sock", "6.sock", "s.sock"])
+    withExtendedLifetime((living, another, socket)) {}
+  }
+
+  @Test func replacesWhatADeadEngineLeft() throws {
+    let folder = try ScratchFolder()
+    try leave(folder.socket)
     let socket = try UnixSocket(path: folder.socket)
     #expect(try mode(folder.socket) == S_IFSOCK | 0o600)
     withExtendedLifetime(socket) {}

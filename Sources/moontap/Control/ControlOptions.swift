@@ -54,7 +54,7 @@ struct ControlOptions: ParsableArguments {
     guard isDefault, control == nil else { return door }
     do throws(ControlError) {
       let path = try Self.place.path(owner: owner, process: getpid())
-      door.socket = try UnixSocket(path: path, owner: owner)
+      door.socket = try UnixSocket(path: path, owner: owner, tidies: true)
     } catch {
       var problem = Problem(error)
       problem.isWarning = true

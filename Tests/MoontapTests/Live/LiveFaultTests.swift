@@ -65,8 +65,12 @@ struct LiveFaultTests {
       usleep(1_000_000)
       moontap.signal(SIGCONT)
     case .killed:
+      let line = try #require(moontap.errors.split(separator: "\n").first { $0.hasPrefix("control: ") })
+      let socket = String(line.dropFirst("control: ".count))
       moontap.kill()
+      #expect(FileManager.default.fileExists(atPath: socket))
       moontap = try laboratory.moontap(policy)
+      #expect(!FileManager.default.fileExists(atPath: socket))
     case .receiverGone: try laboratory.shell("ip netns del \(laboratory.receiver)")
     case .routeGone: try laboratory.shell("ip -n \(laboratory.host) addr del 10.20.9.1/24 dev to-ids")
     case .linkDown: try laboratory.shell("ip -n \(laboratory.receiver) link set eth0 down")

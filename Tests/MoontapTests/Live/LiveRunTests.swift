@@ -151,6 +151,24 @@ struct LiveRunTests {
     #expect(mirror["collected"]?.packets ?? 0 >= 20)
   }
 
+  /// Of an ENI whose MAC the inventory does not know only the kernel says which way ARP goes, and it means the cable's end.
+  @Test func anInterfaceThatBecomesABridgesPortIsTheHostsEnd() throws {
+    let laboratory = try Laboratory()
+    let inventory = try String(contentsOfFile: laboratory.folder.path("inventory.json"), encoding: .utf8)
+    try laboratory.folder.write(
+      inventory.replacing(#""mac": "\#(Laboratory.web1MAC)", "#, with: ""), to: "inventory.json")
+    try laboratory.shell("ip -n \(laboratory.host) link set tap-web1 nomaster")
+    let moontap = try laboratory.moontap(try laboratory.policy(#"source.eni("eni-web1")"#))
+    try laboratory.shell("ip -n \(laboratory.host) link set tap-web1 master br0")
+    usleep(300_000)
+    // Nobody has the address: ARP asks for it.
+    try laboratory.shell("ip netns exec \(laboratory.web(1)) ping -q -c 1 -W 1 10.20.1.99 || true")
+    usleep(100_000)
+    let (mirror, _) = try checked(moontap.stop())
+    let out = try #require(mirror["enis"]?.array).filter { $0["direction"]?.string == "out" }
+    #expect(out.compactMap { $0["observed"]?.packets }.reduce(0, +) > 0)
+  }
+
   /// A name that is misspelt, and one that two ENIs have, must not look like a quiet network.
   @Test func aMirrorWithoutAnInterfaceIsWarnedOf() throws {
     let laboratory = try Laboratory()
@@ -171,24 +189,6 @@ struct LiveRunTests {
     usleep(100_000)
     let (mirror, _) = try Self.checked(moontap.stop())
     #expect(mirror["collected"]?.packets ?? 0 >= 20)
-  }
-
-  /// Of an ENI whose MAC the inventory does not know only the kernel says which way ARP goes, and it means the cable's end.
-  @Test func anInterfaceThatBecomesABridgesPortIsTheHostsEnd() throws {
-    let laboratory = try Laboratory()
-    let inventory = try String(contentsOfFile: laboratory.folder.path("inventory.json"), encoding: .utf8)
-    try laboratory.folder.write(
-      inventory.replacing(#""mac": "\#(Laboratory.web1MAC)", "#, with: ""), to: "inventory.json")
-    try laboratory.shell("ip -n \(laboratory.host) link set tap-web1 nomaster")
-    let moontap = try laboratory.moontap(try laboratory.policy(#"source.eni("eni-web1")"#))
-    try laboratory.shell("ip -n \(laboratory.host) link set tap-web1 master br0")
-    usleep(300_000)
-    // Nobody has the address: ARP asks for it.
-    try laboratory.shell("ip netns exec \(laboratory.web(1)) ping -q -c 1 -W 1 10.20.1.99 || true")
-    usleep(100_000)
-    let (mirror, _) = try checked(moontap.stop())
-    let out = try #require(mirror["enis"]?.array).filter { $0["direction"]?.string == "out" }
-    #expect(out.compactMap { $0["observed"]?.packets }.reduce(0, +) > 0)
   }
 
   @Test func aReloadChangesWhatIsCopiedAndLosesNothing() throws {
