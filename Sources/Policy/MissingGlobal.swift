@@ -21,14 +21,17 @@ package enum MissingGlobal {
     "table", "tonumber", "tostring", "type", "utf8",
   ]
 
-  /// - Parameter message: such as `attempt to call a nil value (global 'mirorr')`.
-  package static func explained(_ message: String) -> String {
+  /// - Parameters:
+  ///   - message: such as `attempt to call a nil value (global 'mirorr')`.
+  ///   - inAudit: the names are those of audits.
+  package static func explained(_ message: String, inAudit: Bool = false) -> String {
     let marks = (start: "a nil value (global '", end: "')")
     guard message.hasPrefix("attempt to "), message.hasSuffix(marks.end), let start = position(of: marks.start, message)
     else { return message }
     let name = String(message[start...].dropLast(marks.end.count))
     if let hint = absent[name] { return "\(message); \(hint)" }
-    let near = Spelling.nearest(to: name, among: PolicyReference.globals + standard)
+    let known = inAudit ? PolicyReference.auditGlobals : PolicyReference.globals
+    let near = Spelling.nearest(to: name, among: known + standard)
     return near.map { "\(message); did you mean '\($0)'?" } ?? message
   }
 

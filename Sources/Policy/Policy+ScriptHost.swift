@@ -144,6 +144,7 @@ extension Policy {
 
   private func fail(_ function: Int, _ error: LuaError, _ entry: Int) {
     let message = note(function, error)
+    tell(error, message, mirror: entries[entry].mirror)
     beforeFailure?()
     guard breakers[entry].fail((message, FailureHint.hint(for: error))), let first = breakers[entry].first else {
       return
@@ -159,7 +160,6 @@ extension Policy {
   }
 
   /// - Returns: what went wrong, with its place.
-  @discardableResult
   private func note(_ function: Int, _ fault: LuaError) -> String {
     var error = fault
     error.message = MissingGlobal.explained(fault.message)
@@ -167,6 +167,14 @@ extension Policy {
     let message = "\(place): \(error.message)".cleanLine(limit: 900)
     if let line = failureLog.record(function, error, as: message, at: context.clock) { log(function, line, at: place) }
     return message
+  }
+
+  /// The test that runs, if one does, hears of it.
+  private func tell(_ error: LuaError, _ message: String, mirror: Int?) {
+    guard let testing = context.testing else { return }
+    var error = error
+    error.message = MissingGlobal.explained(error.message)
+    testing.note(error, saying: message, mirror: mirror)
   }
 
   /// A function that has a name of its own is called by it: the place says the rest.
@@ -217,7 +225,8 @@ extension Policy {
       _ = try state.call(context.functions[timer.function].reference, limits: context.options.timer)
       context.timers[index].failures = 0
     } catch {
-      note(timer.function, error)
+      let message = note(timer.function, error)
+      tell(error, message, mirror: nil)
       context.timers[index].failures += 1
       if context.timers[index].failures >= Breaker.consecutiveLimit { context.timers[index].due = .max }
     }

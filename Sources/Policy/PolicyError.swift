@@ -42,7 +42,8 @@ public struct PolicyError: Error, Sendable, Hashable {
     let chunk = error.place?.chunk ?? context.file
     self.init(
       kind: .runtime, file: chunk == context.file ? path : context.modulePath(chunk, besides: path),
-      line: error.place?.line ?? 0, message: MissingGlobal.explained(error.message), traceback: error.traceback)
+      line: error.place?.line ?? 0,
+      message: MissingGlobal.explained(error.message, inAudit: context.auditing != nil), traceback: error.traceback)
     switch error.kind {
     case .syntax: kind = .syntax
     case .cpu, .wall: kind = .cpu

@@ -179,7 +179,7 @@ struct PolicyLibrary {
     handles[.receiver]?.describe = { call throws(HostFailure) in
       call.push(context.receiver(call)?.address.description ?? "receiver")
     }
-    handles[.verdict]?.describe = { call throws(HostFailure) in call.push(try context.verdict(call, 0).text) }
+    handles[.verdict]?.describe = { call throws(HostFailure) in call.push(try context.verdict(call).text) }
     handles[.mirror]?.describe = { call throws(HostFailure) in
       call.push("mirror " + context.facts(context.subject(call)).name)
     }

@@ -42,6 +42,9 @@ import Testing
     #expect(finished.status == 2)
     #expect(finished.text.contains("a.lua:1: oops"))
     #expect(finished.text.contains("1 passed, 1 with findings, 1 not evaluated"))
+    let misspelt = try run(
+      ["m.lua": Self.script("MISS", #"packet = function() findng { message = "a packet" } end"#)], "--read", Self.clean)
+    #expect(misspelt.text.contains("m.lua:1: attempt to call a nil value (global 'findng'); did you mean 'finding'?"))
     for text in ["syntax error", "local x = 1", "error('at load')"] {
       #expect(try run(["x.lua": text], "--read", Self.clean).status == 2, "\(text)")
     }

@@ -135,6 +135,52 @@ import Testing
     #expect(finished.text.contains("counter can be used only while the policy loads"))
   }
 
+  private static let broken = """
+    mirror { name = "m", vpc = "vpc-shop", source = source.vpc(), target = target.receivers "10.20.9.10",
+      filter = function(packet)
+        return packet.payload_lenght > 0
+      end }
+    mirror { name = "all", vpc = "vpc-shop", source = source.vpc(), target = target.receivers "10.20.9.11",
+      on_error = "collect", filter = function(packet) return 1 end }
+    """
+
+  @Test(arguments: [
+    "expect(m:judge(p()).collected):is_false()",
+    // Another mirror's script is the policy's, too; and what one verdict is asked is not asked of the other's.
+    "expect(mirrors.all:judge(p()).error):contains('a filter must return')",
+    "expect(m:judge(p())).reason:equals('script-error') expect(mirrors.all:judge(p())).collected:is_true()",
+    "expect(pcall(m.judge, m, p())):is_true()",
+  ])
+  func aScriptThatFailsFailsTheTest(_ body: String) throws {
+    let finished = try Self.run(Self.folder(Self.test(body), policy: Self.broken))
+    #expect(finished.status == 1, "\(finished.text)")
+    #expect(finished.text.contains("failed: it: a script of the policy failed: "), "\(finished.text)")
+    #expect(finished.text.contains("did you mean 'payload_length'?") || body.contains("script-error"))
+    #expect(finished.text.contains("looks at the verdict's reason"))
+  }
+
+  @Test(arguments: [
+    "expect(m:judge(p())).reason:equals('script-error')", "expect(m:judge(p()).error):contains('payload_lenght')",
+    "local v = m:judge(p()) expect(v.collected or v.reason == 'filtered'):is_false()",
+  ])
+  func aTestThatLooksAtTheFailureWantsIt(_ body: String) throws {
+    let others = "expect(mirrors.all:judge(p())).error:contains('a filter must return true or false')"
+    let finished = try Self.run(Self.folder(Self.test(body + " " + others), policy: Self.broken))
+    #expect(finished.text == "1 passed, 0 failed, 0 errors in 1 file\n")
+  }
+
+  @Test func aTimerThatFailsFailsTheTest() throws {
+    let policy = """
+      mirror { name = "m", vpc = "vpc-shop", source = source.vpc(), target = target.receivers "10.20.9.10" }
+      every(1, function() error("out of order") end)
+      """
+    let body = "expect(m:judge(p())).collected:is_true() expect(m:judge(p { time = 9 })).error:is_nil()"
+    let finished = try Self.run(Self.folder(Self.test(body), policy: policy))
+    #expect(
+      finished.status == 1 && finished.text.contains("m.lua:2: failed: it: a script of the policy failed: out of order")
+    )
+  }
+
   @Test func framesComeOutOfCaptures() throws {
     let body = """
       local frame = packet.from_capture("web.pcap", 300)

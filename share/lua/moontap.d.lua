@@ -608,6 +608,7 @@ function expectation_type:raises(text) end
 ---@field receiver string? The address that the copy went to.
 ---@field eni string? Where it was seen, by id; an unlisted ENI by its address.
 ---@field direction string? "in" or "out" of that ENI.
+---@field error string? What the mirror's filter or balancer failed with. A test in which a script fails fails, unless it looks here, or at a `reason` that is "script-error", of a verdict of that mirror.
 local verdict_type = {}
 
 configuration = {}

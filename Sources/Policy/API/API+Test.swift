@@ -72,15 +72,15 @@ extension APIEntry {
         + "conversations, counters and timers go on. Gives this mirror's verdict.",
       example: #"mirrors.web:judge(packet.tcp(syn)).collected"#, inTests: .only,
       binding: .method { context, call throws(HostFailure) in try context.judge(call) }),
-    verdict("reason", "string", #""collected", or why not: "filtered", "receiver", ...; "unattributed": at no ENI."#) {
-      .string($0.reason)
-    },
-    verdict("collected", "boolean", "Whether it was copied.") { .boolean($0.isCollected) },
-    verdict("receiver", "string?", "The address that the copy went to.") { $0.receiver.map { .string($0) } ?? .nil },
-    verdict("eni", "string?", "Where it was seen, by id; an unlisted ENI by its address.") {
-      $0.eni.map { .string($0) } ?? .nil
-    },
-    verdict("direction", "string?", #""in" or "out" of that ENI."#) { $0.direction.map { .string($0) } ?? .nil },
+    verdict("reason", "string", #""collected", or why not: "filtered", "receiver", ...; "unattributed": at no ENI."#),
+    verdict("collected", "boolean", "Whether it was copied."),
+    verdict("receiver", "string?", "The address that the copy went to."),
+    verdict("eni", "string?", "Where it was seen, by id; an unlisted ENI by its address."),
+    verdict("direction", "string?", #""in" or "out" of that ENI."#),
+    verdict(
+      "error", "string?",
+      "What the mirror's filter or balancer failed with. A test in which a script fails fails, unless it looks here, "
+        + #"or at a `reason` that is "script-error", of a verdict of that mirror."#),
   ]
 
   /// What a matcher found, or nil when it says so itself.
@@ -99,17 +99,17 @@ extension APIEntry {
       })
   }
 
-  private static func verdict(
-    _ name: String, _ returns: String, _ doc: String, get: @escaping @Sendable (TestVerdict) -> LuaValue
-  ) -> APIEntry {
+  private static func verdict(_ name: String, _ returns: String, _ doc: String) -> APIEntry {
     APIEntry(
       owner: .type(.verdict), name: name, returns: returns, doc: doc,
       example: "mirrors.web:judge(packet.tcp(syn)).\(name)",
       inTests: .only,
-      binding: .property { context, call throws(HostFailure) in call.push(get(try context.verdict(call, 0))) })
+      binding: .property { context, call throws(HostFailure) in
+        call.push(try context.member(name, ofVerdict: call))
+      })
   }
 
-  /// A member of a verdict, for `expect(verdict).reason`.
+  /// A member of a verdict by its name.
   static func member(_ name: String, of verdict: TestVerdict) throws(HostFailure) -> LuaValue {
     switch name {
     case "reason": return .string(verdict.reason)
@@ -117,6 +117,7 @@ extension APIEntry {
     case "receiver": return verdict.receiver.map { .string($0) } ?? .nil
     case "eni": return verdict.eni.map { .string($0) } ?? .nil
     case "direction": return verdict.direction.map { .string($0) } ?? .nil
+    case "error": return verdict.error.map { .string($0) } ?? .nil
     default:
       let known = testEntries.filter { $0.owner == .type(.verdict) }.map(\.name)
       let near = Spelling.nearest(to: name, among: known).map { "; did you mean '\($0)'?" } ?? ""

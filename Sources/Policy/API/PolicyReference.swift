@@ -7,9 +7,14 @@ public enum PolicyReference {
   public static var names: [String] { APIEntry.all.map(\.path) }
 
   /// The global names, namespaces included.
-  public static var globals: [String] {
+  public static var globals: [String] { globals(of: APIEntry.all) }
+
+  /// The same of audits.
+  static var auditGlobals: [String] { globals(of: APIEntry.ofAudits) }
+
+  private static func globals(of entries: [APIEntry]) -> [String] {
     Set(
-      APIEntry.all.compactMap { entry in
+      entries.compactMap { entry in
         switch entry.owner {
         case .global: entry.name
         case .namespace(let name): name

@@ -58,7 +58,8 @@ extension PolicyContext {
       let position = index >= 1 && index <= Int64(table.items.count) ? Int(index) - 1 : nil
       return position.map { table.items[$0] } ?? table.sparse[index] ?? .nil
     case (.handle(let handle), .string(let name)) where handle.type == types.handle(.verdict):
-      return try APIEntry.member(name, of: testing?.verdicts[handle.index] ?? TestVerdict(reason: ""))
+      guard let testing else { throw HostFailure("a verdict is looked at in tests only") }
+      return try testing.member(name, ofVerdict: handle.index)
     default:
       throw HostFailure("expect(...).key is for verdicts and tables, this is \(values.text(subject))")
     }

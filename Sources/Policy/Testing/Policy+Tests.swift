@@ -21,6 +21,8 @@ public struct TestVerdict: Sendable, Hashable {
   public var eni: String?
   /// nil: nowhere.
   public var isOutbound: Bool?
+  /// What a script of the mirror failed with; nil: none did.
+  var error: String?
 
   public init(reason: String, receiver: String? = nil, eni: String? = nil, isOutbound: Bool? = nil) {
     self.reason = reason
@@ -123,7 +125,9 @@ extension Policy {
     } catch {
       throw located(testing.failure ?? failure(error))
     }
-    if let failure = testing.failure ?? testing.unused(testing.cases[test]) { throw located(failure) }
+    if let failure = testing.failure ?? testing.unused(testing.cases[test]) ?? testing.unexpectedScriptFailure {
+      throw located(failure)
+    }
   }
 
   private func failure(_ error: LuaError) -> TestFailure {
@@ -135,7 +139,8 @@ extension Policy {
     let calls = error.traceback.split(separator: "\n").map(String.init).filter { !$0.hasPrefix("[host]") }
     return TestFailure(
       kind: kind, file: error.place?.chunk ?? "", line: error.place?.line ?? 0,
-      message: MissingGlobal.explained(error.message), details: calls.count > 1 ? Array(calls.prefix(6)) : [])
+      message: MissingGlobal.explained(error.message, inAudit: context.auditing != nil),
+      details: calls.count > 1 ? Array(calls.prefix(6)) : [])
   }
 
   /// With the file as it was given, where scripts know its name only.
