@@ -29,6 +29,7 @@ public struct InventoryProblem: Sendable, Equatable {
     case cidr = "inventory.cidr"
     case address = "inventory.address"
     case mac = "inventory.mac"
+    case interface = "inventory.interface"
     case bandwidth = "inventory.bandwidth"
     case nextHop = "inventory.next-hop"
     case duplicateID = "inventory.duplicate-id"

@@ -23,7 +23,7 @@ extension InventoryLoader {
       ENI(
         id: id, name: labels.name, vpc: vpc, subnet: subnet ?? 0, mac: mac, addresses: addresses,
         publicAddresses: publicAddresses, instance: collector.string(object, "instance"),
-        interface: collector.string(object, "interface"), bandwidthMbps: readBandwidth(object), tags: labels.tags))
+        interface: readInterface(object), bandwidthMbps: readBandwidth(object), tags: labels.tags))
   }
 
   private mutating func readMAC(_ object: JSONObjectFields, eni: String) -> MACAddress? {
@@ -38,6 +38,21 @@ extension InventoryLoader {
       collector.report(.duplicateMAC, field, "\(mac) is already the MAC address of \(other.eni) at line \(other.line)")
     }
     return mac
+  }
+
+  /// `tap-web1`, or `web1/eth0` for one in a network namespace; a name of Linux has at most 15 bytes and no slash
+  /// (netdevice(7), IFNAMSIZ).
+  private mutating func readInterface(_ object: JSONObjectFields) -> String? {
+    guard let field = object["interface"], let text = collector.string(field) else { return nil }
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    let isName = parts.count <= 2 && parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
+    guard isName, let device = parts.last, device.utf8.count <= 15 else {
+      collector.report(
+        .interface, field, "\(text.quotedForMessage) is not the name of an interface",
+        hint: "1 to 15 bytes without a slash, as in tap-web1; NAMESPACE/INTERFACE is one in a network namespace")
+      return nil
+    }
+    return text
   }
 
   private mutating func readENIAddresses(_ object: JSONObjectFields, eni: String, subnet: SubnetIndex?) -> [IPAddress] {

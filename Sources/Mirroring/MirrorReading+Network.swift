@@ -25,6 +25,11 @@ extension MirrorReading {
   private mutating func readLuaNames() {
     members["range"] = members.removeValue(forKey: "source")
     guard let target = members.removeValue(forKey: "target") else { return }
+    guard target.members != nil else {
+      isTargetBroken = true
+      let text = target.value.string?.quotedForMessage ?? "\"10.20.9.10\""
+      return mistyped(target, "a target", hint: "target = target.receivers \(text)")
+    }
     let parts = table(target, known: ["receivers", "encapsulation"]) ?? [:]
     members.merge(parts) { _, part in part }
   }

@@ -7,6 +7,7 @@ extension MirrorReading {
   private typealias Receiver = (address: IPAddress, field: DraftField)
 
   mutating func readReceivers() {
+    if isTargetBroken { return }
     let errors = errorCount
     let written = members["receivers"].map { readAddresses($0) } ?? []
     var folded: [Receiver] = []

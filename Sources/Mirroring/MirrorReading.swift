@@ -24,6 +24,8 @@ struct MirrorReading {
   var direction: CollectionDirection?
   var filter: FilterExpression?
   var receivers: [IPAddress]?
+  /// What stands for the receivers of a Lua mirror was reported.
+  var isTargetBroken = false
   var balance: BalanceMethod?
   var encapsulation: Encapsulation?
   var copies: CopyMode?

@@ -1,3 +1,4 @@
+import Foundation
 import Inventory
 import Testing
 import Wire
@@ -49,6 +50,23 @@ func refusal(_ text: String) -> String? {
     #expect(inventory.routeTables[0].routes[0].isEnabled)
   }
 
+  /// `docs/inventory.md`
+  @Test func thePageIsTrue() throws {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let page = try String(contentsOf: root.appending(path: "docs/inventory.md"), encoding: .utf8)
+    let parts = page.components(separatedBy: "```")
+    let example = try #require(parts.first { $0.hasPrefix("json\n") }).dropFirst(5)
+    let inventory = try load(String(example))
+    #expect(inventory.enis.map(\.interface) == ["tap-web1", nil])
+    for code in InventoryProblem.Code.allCases { #expect(page.contains("`\(code.rawValue)`")) }
+    // The loader names the fields that it knows when it meets another; here in every object.
+    let said = refusal(document().replacing("{", with: #"{"zzzzzz": 1, "#)) ?? ""
+    let known = said.matches(of: #/known here: ([^;]+);/#).flatMap { $0.output.1.split(separator: ", ") }
+    #expect(known.count > 40)
+    for field in known { #expect(page.contains("`\(field)`"), "\(field)") }
+  }
+
   @Test func loadsOptionalFields() throws {
     let eni = #"""
       "name": "web", "mac": null, "addresses": ["10.0.1.11", "10.0.1.12"], "publicAddresses": ["198.51.100.1"],
@@ -65,6 +83,16 @@ func refusal(_ text: String) -> String? {
     #expect(inventory.enis(interface: "tap0") == [0])
     #expect(inventory.enis(interface: "eni-1") == [0])
     #expect(inventory.enis(interface: "tap1") == [])
+  }
+
+  @Test(arguments: [
+    ("tap-web1", true), ("fifteen-bytes-x", true), ("sixteen-bytes-xx", false), ("web1/fifteen-bytes-x", true),
+    ("a-long-namespace-name/eth0", true), ("", false), ("/eth0", false), ("web1/", false), ("../eth0", false),
+    ("a/b/c", false),
+  ])
+  func interfacesHaveNamesThatLinuxCanHave(_ name: String, isRight: Bool) {
+    let said = refusal(document(eni: #""addresses": ["10.0.1.11"], "interface": "\#(name)""#))
+    #expect((said == nil) == isRight && said?.contains("inventory.interface") != false, "\(said ?? "")")
   }
 
   private static let eniPath = "regions[0].vpcs[0].enis[0]"
@@ -118,6 +146,13 @@ func refusal(_ text: String) -> String? {
       """
       i.json:6: inventory.mac: regions[0].vpcs[0].enis[0].mac: "01:00:5e:00:00:01" is not the MAC address of an interface
         hint: six bytes as in 02:00:0a:14:01:0b, not all zero, the first one even
+      """
+    ),
+    (
+      document(eni: #""addresses": ["10.0.1.11"], "interface": "web1/a-name-far-too-long""#),
+      """
+      i.json:6: inventory.interface: regions[0].vpcs[0].enis[0].interface: "web1/a-name-far-too-long" is not the name of an interface
+        hint: 1 to 15 bytes without a slash, as in tap-web1; NAMESPACE/INTERFACE is one in a network namespace
       """
     ),
     (

@@ -57,6 +57,12 @@ private final class StubCompiler: BPFCompiler {
       ])
   }
 
+  @Test func aTextInPlaceOfATargetIsOneError() {
+    let violations = validate(lua: lua(["target": .string("10.0.9.10")])).violations
+    #expect(lines(violations) == ["8 value.type target"])
+    #expect(violations.first?.hint == #"target = target.receivers "10.0.9.10""#)
+  }
+
   @Test func aNameGivenTwiceIsRefused() {
     var again = lua([:])
     again.definition.append(DraftMember("name", string("n")))
