@@ -15,6 +15,8 @@ public enum ControlError: Error, Sendable, Equatable {
   case noFolder
   /// No engine answers at the path.
   case noEngine(String)
+  /// The socket, or a folder on the way to it, is closed to this user.
+  case notAllowed(String)
   /// The other side ended in the middle of an answer, or said what cannot be understood.
   case broken(String)
   /// What the engine said instead of an answer.
@@ -33,6 +35,7 @@ extension ControlError: CustomStringConvertible {
     case .unsafeFolder(let path): "\(path): is no folder that only its own user may write to"
     case .noFolder: "XDG_RUNTIME_DIR is not set, so there is no place for a control socket"
     case .noEngine(let path): "\(path): no engine answers"
+    case .notAllowed(let path): "\(path): only root and the engine's own user may ask it"
     case .broken(let what): what
     case .refused(_, let sentence, _): sentence
     }
@@ -43,6 +46,7 @@ extension ControlError: CustomStringConvertible {
     case .system: "control.system"
     case .pathTooLong, .notSocket, .inUse, .unsafeFolder, .noFolder: "control.path"
     case .noEngine: "control.none"
+    case .notAllowed: "control.permission"
     case .broken: "control.broken"
     case .refused(let code, _, _): code
     }
@@ -51,6 +55,7 @@ extension ControlError: CustomStringConvertible {
   public var hint: String? {
     switch self {
     case .pathTooLong, .notSocket, .noFolder: "--control PATH names a place, --control off does without"
+    case .notAllowed: "ask as that user, or as root (sudo)"
     case .inUse: "take another path, or stop that engine: moontap stop --control PATH"
     case .refused(_, _, let hint): hint
     default: nil

@@ -94,6 +94,7 @@ public final class UnixSocket: Sendable {
     guard code == 0 else {
       close(descriptor)
       if code == ENOENT || code == ECONNREFUSED { throw .noEngine(path) }
+      if code == EACCES || code == EPERM { throw .notAllowed(path) }
       throw .system(what: path, errno: code)
     }
     return descriptor

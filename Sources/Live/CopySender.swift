@@ -35,7 +35,8 @@ public final class CopySender: FrameSink {
   /// - Parameters:
   ///   - sequences: shared by the senders of all workers.
   ///   - budgets: the same, in place of a board of its own with the budget of `options`.
-  /// - Throws: when a receiver cannot be served.
+  /// - Throws: when a receiver cannot be served, or the interface for copies without encapsulation is not there: that is a
+  ///   typo, whether or not a mirror has such copies yet.
   public init(
     _ plan: SinkPlan, options: SendOptions, sequences: SequenceNumbers = SequenceNumbers(), budgets: BudgetBoard? = nil
   ) throws(LiveError) {
@@ -43,6 +44,7 @@ public final class CopySender: FrameSink {
     self.sequences = sequences
     self.budgets = budgets ?? BudgetBoard(options.budget)
     throttle = Throttle(plan, self.budgets)
+    if let name = options.injection, try InterfacePlace(name).find() == nil { throw .noInjection(interface: name) }
     try adopt(plan)
   }
 

@@ -16,6 +16,12 @@ struct InterfacePlace: Hashable {
     device = String(parts.last ?? "")
   }
 
+  /// `ip netns` has no such namespace: the interface is not here.
+  var isNowhere: Bool {
+    guard let namespace else { return false }
+    return unsafe access("/run/netns/" + namespace, F_OK) != 0 && errno == ENOENT
+  }
+
   /// Does something in the interface's namespace.
   func enter<Result>(_ body: () throws(LiveError) -> Result) throws(LiveError) -> Result {
     guard let namespace else { return try body() }

@@ -104,7 +104,8 @@ extension LiveSource {
   /// - Returns: whether it is.
   @discardableResult
   func open(_ place: InterfacePlace, vpc: String) throws(LiveError) -> Bool {
-    try place.enter { () throws(LiveError) in
+    if place.isNowhere { return false }
+    return try place.enter { () throws(LiveError) in
       watch(place.namespace)
       guard let interface = try place.find() else { return false }
       guard let linkType = interface.linkType else {

@@ -53,6 +53,17 @@ struct CopySenderTests {
     return throttled
   }
 
+  /// Also where no mirror has such copies as yet.
+  @Test func anInterfaceToInjectIntoMustBeThere() throws {
+    var options = SendOptions()
+    options.injection = "no-such-one"
+    #expect(throws: LiveError.noInjection(interface: "no-such-one")) {
+      try CopySender(Self.plan(MirrorBudget()), options: options)
+    }
+    options.injection = "lo"
+    _ = try CopySender(Self.plan(MirrorBudget()), options: options)
+  }
+
   /// Whatever the packets' clocks say, and though plans come into force meanwhile.
   @Test func sendersKeepABudgetTogether() throws {
     let budget = MirrorBudget(packets: 100)

@@ -301,4 +301,15 @@ struct LiveRunTests {
     #expect(finished.errors.contains("live.permission: capturing on interface tap-web1: socket(AF_PACKET)"))
     #expect(finished.errors.contains("this needs CAP_NET_RAW"))
   }
+
+  /// As an interface that is not there: others' business. A name that no `ip netns` has is none of this host.
+  @Test func aNamespaceThatIsNotThereIsNotHere() throws {
+    let laboratory = try Laboratory()
+    let inventory = try String(contentsOfFile: laboratory.folder.path("inventory.json"), encoding: .utf8)
+    try laboratory.folder.write(
+      inventory.replacing(#""tap-web2""#, with: #""mt-no-such-namespace/eth0""#), to: "inventory.json")
+    let moontap = try laboratory.moontap(try laboratory.policy())
+    let (_, live) = try checked(moontap.stop())
+    #expect(live["interfaces"]?.array?.compactMap { $0["name"]?.string } == ["tap-web1"])
+  }
 }
