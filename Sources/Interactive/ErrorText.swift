@@ -32,7 +32,14 @@ struct ErrorText {
   private func message(_ error: LuaError) -> String {
     switch error.kind {
     case .memory: error.message + "; let go of something, as in x = nil"
-    default: MissingGlobal.explained(error.message)
+    default:
+      if error.message.hasPrefix("attempt to call a nil value (global '"),
+        let note = Self.culprit(error.message).flatMap(Session.commandNote)
+      {
+        "\(error.message); \(note)"
+      } else {
+        MissingGlobal.explained(error.message)
+      }
     }
   }
 

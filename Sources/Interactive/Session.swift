@@ -179,7 +179,11 @@ public final class Session: InputAnswering {
       {
         log.markOfPolicy()
       }
-      let lines = try show(view, count: count) + newWarnings()
+      let shown = try show(view, count: count)
+      if shown == [style.paint("nil", .word)], let note = Self.commandNote(text) {
+        return .done([style.paint("note: " + note, .note)])
+      }
+      let lines = shown + newWarnings()
       return .done(isExpression ? lines : lines + hint(about: text))
     } catch {
       note(text, chunk, isTyped: given == nil)
@@ -231,6 +235,15 @@ public final class Session: InputAnswering {
     let shown = trees.flatMap(text.lines)
     if let failure { throw failure }
     return shown
+  }
+
+  /// Commands of other prompts, `exit` or `exit()`, that have no meaning in Lua.
+  static func commandNote(_ text: String) -> String? {
+    switch text.split(whereSeparator: { " ();".contains($0) }) {
+    case ["help"]: ":help tells what there is"
+    case ["exit"], ["quit"]: ":quit leaves, and so does Ctrl-D"
+    default: nil
+    }
   }
 
   /// What typed inputs stumble over.

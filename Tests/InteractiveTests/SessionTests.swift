@@ -15,6 +15,16 @@ struct SessionTests {
     #expect(desk.printed == ["a\t1"])
   }
 
+  @Test func commandsOfOtherPromptsAreMetByOurs() throws {
+    let desk = try Desk()
+    #expect(desk.answer("help") == ["note: :help tells what there is"])
+    for word in ["exit", "quit;"] { #expect(desk.answer(word) == ["note: :quit leaves, and so does Ctrl-D"]) }
+    #expect(desk.answer("exit()").first?.hasSuffix("(global 'exit'); :quit leaves, and so does Ctrl-D") == true)
+    desk.answer("help = 1")
+    #expect(desk.answer("help") == ["1"])
+    #expect(desk.answer("missing") == ["nil"])
+  }
+
   @Test func linesAreAskedForUntilTheInputIsWhole() throws {
     let desk = try Desk()
     #expect(desk.answer("function twice(n)") == ["…"])
