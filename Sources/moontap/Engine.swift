@@ -33,6 +33,8 @@ final class Engine {
   private(set) var reloads = 0
   /// Hears of every plan after the first as it comes into force, while no worker judges; a batch may be in hand.
   var follow: (MirrorPlan) -> Void = { _ in }
+  /// What it was started with.
+  let input: InputOptions
   /// What other threads ask.
   let requests: EngineRequests
   /// When it began to judge.
@@ -52,6 +54,7 @@ final class Engine {
   ) throws {
     try check(configuration.plan)
     self.configuration = configuration
+    self.input = input
     self.check = check
     requests = try EngineRequests()
     pipeline = try configuration.makePipeline(traffic)
@@ -88,11 +91,13 @@ final class Engine {
   func summary(isInterrupted: Bool = false, files: [String] = []) throws -> Summary {
     try crew.hold {
       let sums = WorkerSums([configuration] + crew.workers.map(\.configuration))
-      let report = try crew.workers.reduce(try pipeline.report()) { try $0.adding($1.pipeline.report()) }
+      let (own, others) = (try pipeline.report(), try crew.workers.map { try $0.pipeline.report() })
+      let report = try others.reduce(own) { try $0.adding($1) }
       return Summary(
         plan: configuration.plan, report: report, seconds: (ContinuousClock.now - start).seconds,
         faults: sums.faults, metrics: sums.metrics, failures: sums.failures, scripts: sums.scripts, reloads: reloads,
-        isInterrupted: isInterrupted, files: files, live: live?(), recording: recording?())
+        isInterrupted: isInterrupted, files: files, live: live?(), recording: recording?(),
+        workers: ([own] + others).map(\.records))
     }
   }
 

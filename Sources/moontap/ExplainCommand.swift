@@ -12,8 +12,10 @@ struct ExplainCommand: ParsableCommand {
     abstract: "Tell why a packet was, or was not, copied: every stage's answer, for every mirror.",
     discussion: """
       EXAMPLES:
-        moontap explain web-to-ids.lua --inventory shop.json --read hour.pcapng --frame 12
-        moontap explain web-to-ids.lua --inventory shop.json --packet "tcp 10.20.1.11:5000 > 10.20.3.4:443 out"
+        moontap explain web-to-ids.lua --inventory shop.json \\
+            --read hour.pcapng --frame 12
+        moontap explain web-to-ids.lua --inventory shop.json \\
+            --packet "tcp 10.20.1.11:5000 > 10.20.3.4:443 out"
 
       --frame counts from 1 over the captures as they are read. The frames before it are judged too, so that conversations,
       counters and scripts stand where `run` had them. A packet of --packet is the first of its conversation; with "out" it is

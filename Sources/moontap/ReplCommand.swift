@@ -14,7 +14,8 @@ struct ReplCommand: ParsableCommand {
       EXAMPLES:
         moontap repl --inventory shop.json --read hour.pcapng
         moontap repl --store --read hour.pcapng
-        echo 'packets:top("source", 5)' | moontap repl --inventory shop.json --read hour.pcapng
+        echo 'packets:top("source", 5)' | \\
+            moontap repl --inventory shop.json --read hour.pcapng
         sudo moontap repl --attach
 
       Piped input is evaluated without a prompt and ends at the first error, with exit code 2, unless --keep-going is given.

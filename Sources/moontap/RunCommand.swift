@@ -10,12 +10,17 @@ struct RunCommand: ParsableCommand {
     abstract: "Judge every packet of captures or interfaces, give each receiver its copies, print a summary.",
     discussion: """
       EXAMPLES:
-        moontap run web-to-ids.lua --inventory shop.json --read hour.pcapng --write out
-        moontap run --mirrors mirrors.json --inventory shop.json --read a.pcap b.pcap.gz --json
-        tcpdump -w - | moontap run policy.lua --inventory shop.json --read - --write out --as encapsulated
-        moontap run policy.lua --inventory shop.json --eni eni-web1=web1.pcap --eni eni-db1=db1.pcap
+        moontap run web-to-ids.lua --inventory shop.json \\
+            --read hour.pcapng --write out
+        moontap run --mirrors mirrors.json --inventory shop.json \\
+            --read a.pcap b.pcap.gz --json
+        tcpdump -w - | moontap run policy.lua --inventory shop.json \\
+            --read - --write out --as encapsulated
+        moontap run policy.lua --inventory shop.json \\
+            --eni eni-web1=web1.pcap --eni eni-db1=db1.pcap
         sudo moontap run policy.lua --inventory shop.json --live
-        sudo moontap run policy.lua --inventory shop.json --live --write /var/captures --rotate-time 5m --keep 288
+        sudo moontap run policy.lua --inventory shop.json --live \\
+            --write /var/captures --rotate-time 5m --keep 288
 
       SIGHUP has inventory, mirrors and policies read again while the run goes on; what is wrong is refused, and nothing
       changes. A mirror that stays, by VPC and name, keeps its counters and its conversations their receivers.

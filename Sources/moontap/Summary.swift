@@ -26,6 +26,8 @@ struct Summary: Sendable {
   /// Of a live run: what interfaces and receivers say.
   var live: LiveReport?
   var recording: RecordingReport?
+  /// What each worker has judged.
+  var workers: [Tally] = []
 
   /// What one policy counted by itself.
   struct Metrics: Sendable {
@@ -41,28 +43,37 @@ struct Summary: Sendable {
   // MARK: Text
 
   var text: String {
-    let all = report.mirrors + report.former
+    let all = mirrors
     let width = (all.map(\.identity.name.count).max() ?? 0) + 2
-    var text = ""
-    for mirror in all { text += block(mirror, nameWidth: width) }
+    var blocks = all.map { (index: $0.index ?? .max, text: block($0, nameWidth: width)) }
     let told = Set(all.compactMap(\.index))
     for (index, mirror) in plan.mirrors.enumerated() where !mirror.isEnabled && !told.contains(index) {
-      text += Words.pad(mirror.name, width) + " " + Terminal.dim("disabled: judges nothing") + "\n"
+      blocks.append((index, Words.pad(mirror.name, width) + " " + Terminal.dim("disabled: judges nothing") + "\n"))
     }
+    let text = blocks.inOrder(of: \.index).map(\.text).joined()
     let live =
       (live.map { LiveSummary(report: $0).text } ?? "") + (recording.map { RecordingSummary(report: $0).text } ?? "")
-    return text + apart + live + metrics.map(line).joined() + written + pace
+    return text + apart + shares + live + metrics.map(line).joined() + written + pace
+  }
+
+  /// As they were declared, then those that are gone.
+  private var mirrors: [PipelineReport.Mirror] { (report.mirrors + report.former).inOrder { $0.index ?? .max } }
+
+  /// How the packets were shared out among several workers.
+  private var shares: String {
+    workers.count > 1 ? "workers: " + workers.map { Words.packets($0.packets) }.joined(separator: " · ") + "\n" : ""
   }
 
   private func block(_ mirror: PipelineReport.Mirror, nameWidth: Int) -> String {
     let rows = [
-      ("observed", mirror.observed, " packets"), ("collected", mirror.collected, ""),
-    ].map { label, tally, unit in (label, Words.count(tally.packets) + unit, Words.bytes(tally.bytes)) }
-    let countWidth = rows.map(\.1.count).max() ?? 0
+      (Words.packets(mirror.observed.packets), mirror.observed),
+      (Words.count(mirror.collected.packets), mirror.collected),
+    ].map { count, tally in (count, Words.bytes(tally.bytes)) }
+    let countWidth = rows.map(\.0.count).max() ?? 0
     var text = Terminal.bold(Words.pad(mirror.identity.name, nameWidth)) + " " + describe(mirror) + "\n"
-    text += "  observed   " + Words.pad(rows[0].1, countWidth) + "   " + rows[0].2 + "\n"
+    text += "  observed   " + Words.pad(rows[0].0, countWidth) + "   " + rows[0].1 + "\n"
     text +=
-      "  collected  " + Words.pad(rows[1].1, countWidth) + "   " + rows[1].2 + receivers(mirror) + "\n"
+      "  collected  " + Words.pad(rows[1].0, countWidth) + "   " + rows[1].1 + receivers(mirror) + "\n"
     let leftOut = mirror.reasons.filter { $0.tally.packets > 0 }
       .sorted { $0.tally.packets > $1.tally.packets }
       .map { "\($0.reason.name) \(Words.count($0.tally.packets))" }
@@ -148,7 +159,9 @@ struct Summary: Sendable {
     switch files.count {
     case 0: ""
     case 1: "wrote \(files[0].cleanLine())\n"
-    default: "wrote \(files.count) captures: \(files[0].cleanLine()) to \(files[files.count - 1].cleanLine())\n"
+    default:
+      "wrote \(files.count) captures: " + files.prefix(8).map { $0.cleanLine() }.joined(separator: ", ")
+        + (files.count > 8 ? " and \(files.count - 8) more" : "") + "\n"
     }
   }
 
@@ -163,7 +176,8 @@ struct Summary: Sendable {
   var json: JSONValue {
     guard let live, case .object(let members) = common.content else { return common }
     let recording = recording.map { RecordingSummary(report: $0).json } ?? .null
-    return JSONValue.object(members + [JSONMember("live", LiveSummary(report: live).json(recording: recording))])
+    return JSONValue.object(
+      members + [JSONMember("live", LiveSummary(report: live).json(recording: recording, workers: workers))])
   }
 
   private var common: JSONValue {
@@ -173,7 +187,7 @@ struct Summary: Sendable {
       "unattributed": Self.json(report.unattributed),
       "fragmentsWithoutPorts": .integer(report.fragmentsWithoutPorts),
       "conversationsEvicted": .integer(report.conversations.evicted),
-      "mirrors": .array((report.mirrors + report.former).map(json)),
+      "mirrors": .array(mirrors.map(json)),
       "policies": .array(metrics.map(json)), "failures": .array(failures.map(json)),
       "disabled": .array(plan.mirrors.filter { !$0.isEnabled }.map { .string($0.name) }),
       "files": .array(files.map { .string($0) }),
@@ -242,5 +256,12 @@ struct Summary: Sendable {
 
   static func json(_ tally: Tally) -> JSONValue {
     ["packets": .integer(tally.packets), "bytes": .integer(tally.bytes)]
+  }
+}
+
+extension Array {
+  /// By a number; what has the same one stays in its order.
+  fileprivate func inOrder(of number: (Element) -> Int) -> [Element] {
+    enumerated().sorted { (number($0.element), $0.offset) < (number($1.element), $1.offset) }.map(\.element)
   }
 }

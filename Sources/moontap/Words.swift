@@ -13,6 +13,9 @@ enum Words {
     return text
   }
 
+  /// `412,806 packets`, `1 packet`
+  static func packets(_ number: UInt64) -> String { count(number) + (number == 1 ? " packet" : " packets") }
+
   /// `301.2 MB`, decimal units, one digit after the point from kB on.
   static func bytes(_ number: UInt64) -> String {
     var value = Double(number)

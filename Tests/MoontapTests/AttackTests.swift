@@ -163,8 +163,40 @@ import Testing
       #expect(finished.status == 64)
       #expect(finished.errors.contains(expected), "\(finished.errors)")
     }
+    #expect(try Shell.moontap("mirror", "lst").errors.contains("See 'moontap mirror --help'"))
     #expect(Moontap.unknownCommand(["run", "chek"]) == nil)
     #expect(Moontap.unknownCommand(["--help"]) == nil && Moontap.unknownCommand(["help", "run"]) == nil)
+  }
+
+  /// Whatever else is missing because of it.
+  @Test func unknownOptionsAreMetByTheNearOne() throws {
+    for (words, sentence, command) in [
+      (["run", "p.lua", "--wrokers", "2"], "there is no option '--wrokers': did you mean '--workers'?", "run"),
+      (["mirror", "list", "--jsn=1"], "there is no option '--jsn': did you mean '--json'?", "mirror list"),
+      (["run", "--read", "a.pcap", "--xyzzyx"], "there is no option '--xyzzyx'", "run"),
+    ] {
+      let finished = try Shell.moontap(words)
+      #expect(finished.status == 64)
+      #expect(finished.errors == "Error: \(sentence)\nSee 'moontap \(command) --help' for more information.\n")
+    }
+    let known = try Shell.moontap("run", "p.lua", "--read", "a.pcap")
+    #expect(known.status == 64 && known.errors.contains("No inventory"))
+    #expect(Moontap.unknownOption(["audit", "a.lua", "--report", "x", "--", "--what"]) == nil)
+  }
+
+  /// Help is printed 80 columns wide: what is longer is broken, and cannot be pasted.
+  @Test func examplesOfTheHelpFitIntoALine() throws {
+    var commands = [try #require(try Shell.moontap("--experimental-dump-help").json()["command"])]
+    var examples = 0
+    while let command = commands.popLast() {
+      commands += command["subcommands"]?.array ?? []
+      let lines = (command["discussion"]?.string ?? "").split(separator: "\n")
+      for line in lines where line.hasPrefix("  ") && !line.contains(" · ") {
+        #expect(line.count < 80)
+        examples += 1
+      }
+    }
+    #expect(examples > 50)
   }
 
   // MARK: Scripts

@@ -6,7 +6,8 @@ struct AuditCommand: ParsableCommand {
     abstract: "Run audit scripts over captures and configurations, and report.",
     discussion: """
       EXAMPLES:
-        moontap audit examples/audits --inventory shop.json --read day.pcapng --report report.html
+        moontap audit examples/audits --inventory shop.json \\
+            --read day.pcapng --report report.html
         moontap audit examples/audits --inventory shop.json --mirrors mirrors.json
         moontap audit audits --read *.pcap --json > monday.json
         moontap audit merge part1.json part2.json --report all.html

@@ -77,8 +77,8 @@ struct EngineMirror {
     let lines = [
       ("name", text("name")), ("vpc", text("vpc")), ("state", text("state")), ("definition", text("definition")),
       ("receivers", receivers), ("vni", "\(json["vni"].count)"), ("origin", text("origin")),
-      ("observed", "\(Words.count(json["observed"].packets)) packets"),
-      ("collected", "\(Words.count(json["collected"].packets)) packets"),
+      ("observed", Words.packets(json["observed"].packets)),
+      ("collected", Words.packets(json["collected"].packets)),
     ]
     return lines.map { Words.pad($0.0, 11) + TextTable.plain($0.1) + "\n" }.joined()
   }

@@ -12,7 +12,8 @@ extension InventoryCommand {
       discussion: """
         EXAMPLES:
           moontap inventory import shop.json
-          moontap inventory import vpcs.json subnets.json enis-1.json enis-2.json routes.json nats.json
+          moontap inventory import vpcs.json subnets.json \\
+              enis-1.json enis-2.json routes.json nats.json
           moontap inventory import answers/*.json --write shop.json
           moontap inventory import shop.json --dry-run
 

@@ -10,8 +10,9 @@ struct MirrorCommand: ParsableCommand {
     abstract: "The console: stored mirrors, their whole life.",
     discussion: """
       EXAMPLES:
-        moontap mirror create --name web-to-ids --vpc vpc-shop --subnet subnet-web --direction all --protocol tcp \
-      --destination-port 443 --receivers "10.20.9.10, 10.20.9.11" --balance even
+        moontap mirror create --name web-to-ids --vpc vpc-shop \\
+            --subnet subnet-web --protocol tcp --destination-port 443 \\
+            --receivers "10.20.9.10, 10.20.9.11" --balance even
         moontap mirror create --interactive
         moontap mirror list
         moontap mirror modify web-to-ids --receivers @receivers.txt
@@ -56,9 +57,11 @@ extension MirrorCommand {
       abstract: "Make a mirror; it collects at once unless --disabled.",
       discussion: """
         EXAMPLES:
-          moontap mirror create --name web-to-ids --vpc vpc-shop --subnet subnet-web --protocol tcp --destination-port 443 \
-        --receivers "10.20.9.10, 10.20.9.11"
-          moontap mirror create --name all-egress --vpc vpc-shop --whole-vpc --nat nat-egress --receivers @receivers.txt
+          moontap mirror create --name web-to-ids --vpc vpc-shop \\
+              --subnet subnet-web --protocol tcp --destination-port 443 \\
+              --receivers "10.20.9.10, 10.20.9.11"
+          moontap mirror create --name all-egress --vpc vpc-shop \\
+              --whole-vpc --nat nat-egress --receivers @receivers.txt
           moontap mirror create --from mirrors.json
           moontap mirror create --interactive
         """)
@@ -130,7 +133,8 @@ extension MirrorCommand {
       discussion: """
         EXAMPLES:
           moontap mirror modify web-to-ids --name web-to-zeek --direction in
-          moontap mirror modify web-to-ids --receivers @receivers.txt --balance eni-hash
+          moontap mirror modify web-to-ids \\
+              --receivers @receivers.txt --balance eni-hash
           moontap mirror modify web-to-ids --no-filter
           moontap mirror modify web-to-ids --budget-bits 100000000 --priority 20
           moontap mirror modify web-to-ids --from changes.json

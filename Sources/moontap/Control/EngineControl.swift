@@ -15,6 +15,7 @@ final class EngineControl: RequestAnswering {
   /// Clients that wait for the end.
   private let stopping = Mutex<[Int]>([])
   private let isLive: Bool
+  private let input: InputOptions
   private let started = Date().timeIntervalSince1970
 
   /// Sessions at once: each has an interpreter of its own.
@@ -26,6 +27,7 @@ final class EngineControl: RequestAnswering {
     snapshots = RunSnapshots(engine.requests)
     reload = engine.reload
     self.isLive = isLive
+    input = engine.input
     do throws(ControlError) {
       server = try ControlServer(socket: door.socket, web: door.web, greeting: Self.greeting)
     } catch {
@@ -102,6 +104,9 @@ final class EngineControl: RequestAnswering {
       "engine": [
         "version": .string(Moontap.number), "pid": .integer(Int(getpid())), "mode": isLive ? "live" : "offline",
         "started": .double((started * 1000).rounded() / 1000),
+        "policies": .array(input.policies.map { .string($0) }), "mirrors": .array(input.mirrors.map { .string($0) }),
+        "inventory": input.inventory.map { .string($0) } ?? .null,
+        "store": input.usesStore ? .string(input.storeOptions.path) : .null,
         "control": server.path.map { .string($0) } ?? .null, "metrics": server.page.map { .string($0) } ?? .null,
       ],
       "summary": summary.json,

@@ -31,10 +31,19 @@ struct EngineOptions: ParsableArguments {
   }
 
   private static func several(_ clients: [ControlClient]) -> Problem {
-    Problem(
-      code: "control.several",
-      sentence: "\(clients.count) engines are running: \(clients.map(\.path).joined(separator: ", "))",
+    let engines = clients.map { $0.path + (files(of: $0).map { " (\($0))" } ?? "") }
+    return Problem(
+      code: "control.several", sentence: "\(clients.count) engines are running: \(engines.joined(separator: ", "))",
       hint: "--control PATH says which", exit: .usage)
+  }
+
+  /// What an engine was started with, `web.lua shop.json`; nil: it does not say so in time.
+  private static func files(of client: ControlClient) -> String? {
+    let status = try? client.asked(["request": "status"], for: "status", limit: .seconds(2))
+    guard let engine = status?["engine"] else { return nil }
+    let lists = ["policies", "mirrors"].flatMap { engine[$0]?.array ?? [] }
+    let files = (lists + [engine["store"], engine["inventory"]].compactMap { $0 }).compactMap(\.string)
+    return files.isEmpty ? nil : files.joined(separator: " ")
   }
 }
 

@@ -85,7 +85,7 @@ struct StopCommand: ParsableCommand {
           + [counts.observed, counts.collected, counts.delivered, counts.dropped].map { Words.count($0) })
     }
     let records = summary["records"]?["packets"]?.integer ?? 0
-    return table.text + "stopped after \(Words.count(UInt64(max(0, records)))) packets\n"
+    return table.text + "stopped after \(Words.packets(UInt64(max(0, records))))\n"
   }
 }
 

@@ -34,7 +34,7 @@ struct TopFrame {
 
   /// - Parameter rows: of the screen; tables are cut so that each has its share.
   func lines(rows: Int) -> [String] {
-    let tables = [mirrors, receivers, recording, interfaces, enis].filter { $0.rows.count > 0 }
+    let tables = [mirrors, receivers, recording, interfaces, workers, enis].filter { $0.rows.count > 0 }
     var left = rows == .max ? Int.max : max(0, rows - 1 - tables.count * 2)
     var lines = [head]
     for (index, table) in tables.enumerated() {
@@ -192,6 +192,17 @@ struct TopFrame {
       ]
     }
     return (["Interface", "State", "frames/s", "packets/s", "lost/s", "lost"], rows)
+  }
+
+  /// Of a live run with several.
+  private var workers: Table {
+    let (all, old) = (now.live("workers"), before.live("workers"))
+    let rows = all.indices.map { worker -> [String] in
+      let packets = all[worker]["packets"].count
+      let was = old.indices.contains(worker) ? old[worker]["packets"].count : packets
+      return ["\(worker + 1)", perSecond(packets, was), Words.count(packets)]
+    }
+    return (["Worker", "packets/s", "packets"], rows.count > 1 ? rows : [])
   }
 
   // MARK: Rates

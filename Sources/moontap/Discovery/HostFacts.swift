@@ -49,18 +49,24 @@ struct HostFacts {
   }
 
   private mutating func gatherNamespaces() throws {
+    var closed: [String] = []
     for entry in try Self.ask("ip", ["-json", "netns", "list"])?.array ?? [] {
       guard let name = entry["name"]?.string else { continue }
       guard let links = try Self.ask("ip", ["-netns", name, "-json", "-details", "address", "show"]) else {
-        notes.append(
-          Problem(
-            code: "discover.namespace", sentence: "namespace \(name.quotedForMessage) cannot be entered",
-            hint: "run as root", isWarning: true))
+        closed.append(name)
         continue
       }
       namespaces.append(
         Namespace(name: name, id: entry["id"]?.integer, links: (links.array ?? []).compactMap { HostLink($0) }))
     }
+    guard !closed.isEmpty else { return }
+    let names = closed.prefix(8).map(\.quotedForMessage).joined(separator: ", ")
+    let more = closed.count > 8 ? " and \(closed.count - 8) more" : ""
+    notes.append(
+      Problem(
+        code: "discover.namespace",
+        sentence: "\(closed.count == 1 ? "namespace" : "namespaces") \(names)\(more) cannot be entered",
+        hint: "run as root", isWarning: true))
   }
 
   private mutating func gatherRoutes() throws {

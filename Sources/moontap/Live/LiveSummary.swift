@@ -84,10 +84,12 @@ struct LiveSummary {
 
   // MARK: JSON
 
-  func json(recording: JSONValue) -> JSONValue {
+  /// - Parameter workers: what each has judged.
+  func json(recording: JSONValue, workers: [Tally]) -> JSONValue {
     [
       "interfaces": .array(report.interfaces.map(json)), "receivers": .array(report.receivers.map(json)),
       "mirrors": .array(report.mirrors.map(json)), "recording": recording,
+      "workers": .array(workers.map(Summary.json)),
       "confinement": [
         "seccomp": .bool(report.confinement.isFiltered),
         "landlock": report.confinement.landlock.map { .integer($0) } ?? .null,

@@ -104,6 +104,11 @@ struct ControlCommandTests {
     #expect(idle.status == 3 && idle.errors.contains("receivers.empty"))
     // What is changed so is gone with a reload.
     _ = try run.ask("mirror", "disable", "plain")
+    // As they are declared, whatever becomes of them.
+    let names = try run.status()["summary"]?["mirrors"]?.array?.compactMap { $0["name"]?.string }
+    #expect(names == ["plain", "web-to-ids"])
+    let text = try run.ask("status").text.split(separator: "\n").filter { !$0.hasPrefix(" ") }.dropFirst()
+    #expect(text.prefix(3).map { $0.prefix { $0 != " " } } == ["plain", "idle", "web-to-ids"])
     #expect(try run.ask("reload").text.contains("changed plain"))
     #expect(try run.ask("mirror", "show", "plain").text.contains("running"))
     let both = try run.ask("mirror", "list", "--engine", "--store", "x")
@@ -183,10 +188,41 @@ struct ControlCommandTests {
     try #require(unsafe chmod(run.folder.url.path, 0o755) == 0)
     let closed = try asNobody()
     #expect(closed.errors.contains("Permission denied"))
+    let asked = try Shell.run(
+      "/usr/bin/python3",
+      [
+        "-c",
+        "import os,sys\nprogram=os.open(sys.argv[1], os.O_RDONLY)\nos.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+          + "os.execve(program, ['moontap', 'status', '--control', sys.argv[2]], os.environ)",
+        Shell.moontap, run.control,
+      ])
+    #expect(asked.status == 2)
+    #expect(
+      asked.errors
+        == "control.permission: \(run.control): only root and the engine's own user may ask it\n"
+        + "  hint: ask as that user, or as root (sudo)\n")
     try #require(unsafe chmod(run.control, 0o666) == 0)
     let refused = try asNobody()
     #expect(refused.text.contains("control.permission"))
     _ = try run.run.finish()
+  }
+
+  @Test func severalEnginesAreToldApartByTheirFiles() throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.createDirectory(atPath: folder.path("moontap"), withIntermediateDirectories: false)
+    let policies = [ControlledRun.policy, "examples/policies/no-filter.lua"]
+    let runs = try policies.enumerated().map { number, policy in
+      try RunningMoontap(
+        [policy, "--inventory", ControlledRun.inventory, "--control", folder.path("moontap/\(number).sock")])
+    }
+    for run in runs { try run.hear("control: ") }
+    let asked = try Shell.run(Shell.moontap, ["status"], environment: ["XDG_RUNTIME_DIR": folder.url.path])
+    #expect(asked.status == 64 && asked.errors.contains("control.several: "))
+    for (number, policy) in policies.enumerated() {
+      let engine = "\(folder.path("moontap/\(number).sock")) (\(policy) \(ControlledRun.inventory))"
+      #expect(asked.errors.contains(engine), "\(asked.errors)")
+    }
+    for run in runs { _ = try run.finish() }
   }
 
   @Test func refusesAPlaceThatIsTakenAndMetricsForAll() throws {

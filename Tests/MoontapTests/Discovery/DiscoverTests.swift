@@ -80,6 +80,25 @@ struct DiscoverTests {
     #expect(hop("rtb-up0") == ["type": "other", "id": "198.51.100.1"])
   }
 
+  @Test func namespacesThatAreClosedAreNamedTogether() throws {
+    let asNobody = """
+      python3 - <<'END' "$moontap"
+      import os, sys
+      program = os.open(sys.argv[1], os.O_RDONLY)
+      os.setgroups([]); os.setgid(65534); os.setuid(65534)
+      os.execve(program, ["moontap", "inventory", "discover"], os.environ)
+      END
+      """
+    guard let finished = try Self.discover("", after: "moontap=\(Shell.moontap)\n" + asNobody + "\nexit $?") else {
+      return
+    }
+    #expect(finished.status == 0, "\(finished.errors)")
+    let said = finished.errors.split(separator: "\n").filter { $0.contains("discover.namespace") }
+    #expect(said.count == 1, "\(finished.errors)")
+    for name in ["guest1", "guest2", "routed"] { #expect(said.first?.contains("\"\(name)\"") == true) }
+    #expect(said.first?.contains("namespaces ") == true)
+  }
+
   @Test func aSilentGuestIsNamedAndATableShown() throws {
     guard let finished = try Self.discover("") else { return }
     #expect(finished.errors.contains("warning: discover.silent: the guest behind tap0"))

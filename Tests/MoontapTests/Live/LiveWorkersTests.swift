@@ -62,6 +62,8 @@ struct LiveWorkersTests {
       let moontap = try laboratory.moontap(policy, ["--workers", String(workers)])
       try converse(laboratory, 60, [10, 20, 30])
       let summary = try sound(moontap.stop(), laboratory)
+      let shares = (summary["live"]?["workers"]?.array ?? []).compactMap(\.packets)
+      #expect(shares.count == workers && shares.reduce(0, +) == summary["records"]?.packets)
       let states = summary["policies"]?.array?.first?["counters"]?["states"]?.integer
       #expect(workers == 1 ? states == 1 : (2...3).contains(states ?? 0), "\(states ?? -1) states saw packets")
       found.append(
