@@ -125,7 +125,8 @@ let package = Package(
     tests(
       "Moontap",
       [
-        "moontap", "Audit", "Capture", "Control", "Policy", "DataPath", "Mirroring", "Inventory", "JSONText", "Wire",
+        "moontap", "Audit", "Capture", "Control", "Policy", "DataPath", "Mirroring", "Inventory", "JSONText", "Threads",
+        "Wire",
       ]),
   ],
   swiftLanguageModes: [.v6]
