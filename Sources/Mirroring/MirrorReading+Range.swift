@@ -1,4 +1,4 @@
-import Inventory
+public import Inventory
 import JSONText
 
 // Whose traffic is collected.
@@ -117,7 +117,7 @@ extension Inventory {
   }
 
   /// The listed ENIs of a range.
-  func enis(of range: CollectionRange, vpc: VPCIndex) -> [ENIIndex] {
+  public func enis(of range: CollectionRange, vpc: VPCIndex) -> [ENIIndex] {
     switch range {
     case .vpc: vpcs[vpc].enis
     case .subnets(let subnets): vpcs[vpc].enis.filter { subnets.contains(enis[$0].subnet) }

@@ -199,8 +199,8 @@ final class Engine {
     reloads += 1
     reloader.retire(old)
     Reloader.announce(new)
-    let change = ReloadChange(from: before, to: new.plan, policies: new.policiesReadOtherwise(than: old))
-    ready.tell(.done(change, warnings: new.warnings))
+    let policies = new.policiesReadOtherwise(than: old)
+    ready.tell(.done(before: before, after: new.plan, policies: policies, warnings: new.warnings))
   }
 
   /// By all sinks, or by none.

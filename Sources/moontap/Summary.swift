@@ -159,9 +159,7 @@ struct Summary: Sendable {
     switch files.count {
     case 0: ""
     case 1: "wrote \(files[0].cleanLine())\n"
-    default:
-      "wrote \(files.count) captures: " + files.prefix(8).map { $0.cleanLine() }.joined(separator: ", ")
-        + (files.count > 8 ? " and \(files.count - 8) more" : "") + "\n"
+    default: "wrote \(files.count) captures: \(Words.some(files.map { $0.cleanLine() }))\n"
     }
   }
 

@@ -13,6 +13,11 @@ enum Words {
     return text
   }
 
+  /// `eni-1, eni-2`, of more than eight `… and 3 more`
+  static func some(_ names: [String]) -> String {
+    names.prefix(8).joined(separator: ", ") + (names.count > 8 ? " and \(names.count - 8) more" : "")
+  }
+
   /// `412,806 packets`, `1 packet`
   static func packets(_ number: UInt64) -> String { count(number) + (number == 1 ? " packet" : " packets") }
 

@@ -181,8 +181,8 @@ final class AttachedSession: Sendable {
 
     func reload() throws(RunningEngineFailure) -> [String] {
       switch try asking({ try control.reloadAndWait() }) {
-      case .done(let change, let warnings):
-        return [change.text] + warnings.map(\.line)
+      case .done(let before, let after, let policies, let warnings):
+        return [ReloadChange(from: before, to: after, policies: policies).text] + warnings.map(\.line)
       case .refused(let problems):
         throw RunningEngineFailure(
           "refused, everything stays as it was: " + problems.map(\.line).joined(separator: "; "))

@@ -117,7 +117,8 @@ final class EngineControl: RequestAnswering {
   private static func message(_ outcome: ReloadOutcome) -> JSONValue {
     switch outcome {
     case .refused(let problems): return .refusal(problems)
-    case .done(let change, let warnings):
+    case .done(let before, let after, let policies, let warnings):
+      let change = ReloadChange(from: before, to: after, policies: policies)
       let shown = JSONMember("text", .string(change.text))
       return ["reload": .object((change.json.members ?? []) + [shown] + warnings.json)]
     }

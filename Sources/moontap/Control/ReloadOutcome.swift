@@ -5,23 +5,24 @@ import Mirroring
 
 /// What became of a reload.
 enum ReloadOutcome: Sendable {
-  case done(ReloadChange, warnings: [Problem])
+  /// `policies` as in `ReloadChange`, which is for who asked to make: the engine has no time for it.
+  case done(before: MirrorPlan, after: MirrorPlan, policies: [String], warnings: [Problem])
   /// Everything stays as it was.
   case refused([Problem])
 }
 
 /// What a reload changed, by names.
-struct ReloadChange: Equatable, Sendable {
+struct ReloadChange: Equatable {
   var mirrors: Int
   var added: [String] = []
   var removed: [String] = []
   /// Their definition reads otherwise now. Lua functions count by name: what they do is in `policies`.
   var changed: [String] = []
   /// Policies whose text, modules or files of sets are others.
-  var policies: [String] = []
+  var policies: [String]
   var enis: (before: Int, after: Int)
 
-  init(from old: MirrorPlan, to new: MirrorPlan, policies: [String] = []) {
+  init(from old: MirrorPlan, to new: MirrorPlan, policies: [String]) {
     self.policies = policies
     mirrors = new.mirrors.count
     enis = (old.inventory.enis.count, new.inventory.enis.count)

@@ -60,12 +60,11 @@ struct HostFacts {
         Namespace(name: name, id: entry["id"]?.integer, links: (links.array ?? []).compactMap { HostLink($0) }))
     }
     guard !closed.isEmpty else { return }
-    let names = closed.prefix(8).map(\.quotedForMessage).joined(separator: ", ")
-    let more = closed.count > 8 ? " and \(closed.count - 8) more" : ""
+    let names = Words.some(closed.map(\.quotedForMessage))
     notes.append(
       Problem(
         code: "discover.namespace",
-        sentence: "\(closed.count == 1 ? "namespace" : "namespaces") \(names)\(more) cannot be entered",
+        sentence: "\(closed.count == 1 ? "namespace" : "namespaces") \(names) cannot be entered",
         hint: "run as root", isWarning: true))
   }
 

@@ -61,10 +61,9 @@ struct LiveSummary {
       shed(mirror.shed)
       + (mirror.loop.map { "  faulted    \($0): paused until it is enabled anew or a reload\n" } ?? "")
     guard !mirror.down.isEmpty else { return loop }
-    let names = mirror.down.prefix(8).map(\.description).joined(separator: ", ")
-    let more = mirror.down.count > 8 ? " and \(mirror.down.count - 8) more" : ""
+    let names = Words.some(mirror.down.map(\.description))
     let all = mirror.down.count == mirror.receiverCount ? ": no receiver is left" : ""
-    return loop + "  degraded   down: \(names)\(more)\(all)\n"
+    return loop + "  degraded   down: \(names)\(all)\n"
   }
 
   private static func shed(_ shed: LiveReport.Shed) -> String {

@@ -23,35 +23,23 @@ struct MissingInterfaces {
     return named.filter { $0.value.count > 1 }.sorted { $0.key < $1.key }.map { name, enis in
       Problem(
         code: "live.interface",
-        sentence: "interface \(name) is captured for none of the ENIs that name it: \(some(enis.map(\.id)))",
+        sentence: "interface \(name) is captured for none of the ENIs that name it: \(Words.some(enis.map(\.id)))",
         hint: "whose its frames are cannot be told; each ENI needs an interface of its own", isWarning: true)
     }
   }
 
   /// nil: an interface of its range is captured.
   private static func idle(_ mirror: TrafficMirror, _ inventory: Inventory, _ open: Set<String>) -> Problem? {
-    let interfaces = enis(of: mirror, inventory).compactMap(\.interface)
+    let interfaces = inventory.enis(of: mirror.range, vpc: mirror.vpc).compactMap { inventory.enis[$0].interface }
     guard !interfaces.contains(where: open.contains) else { return nil }
     return Problem(
       code: "live.interface",
       sentence: "mirror \"\(mirror.name)\" collects nothing here: "
         + (interfaces.isEmpty
           ? "no ENI of its range is bound to an interface"
-          : "of the interfaces of its range none is captured: \(some(interfaces))"),
+          : "of the interfaces of its range none is captured: \(Words.some(interfaces))"),
       hint: interfaces.isEmpty
         ? "name them in the inventory: \"interface\": \"tap-web1\""
         : "ip link shows those that are on this host; one that comes is captured then", isWarning: true)
-  }
-
-  private static func enis(of mirror: TrafficMirror, _ inventory: Inventory) -> [ENI] {
-    switch mirror.range {
-    case .vpc: inventory.enis.filter { $0.vpc == mirror.vpc }
-    case .subnets(let subnets): inventory.enis.filter { subnets.contains($0.subnet) }
-    case .enis(let enis), .selected(let enis, _): enis.map { inventory.enis[$0] }
-    }
-  }
-
-  private static func some(_ names: [String]) -> String {
-    names.prefix(8).joined(separator: ", ") + (names.count > 8 ? " and \(names.count - 8) more" : "")
   }
 }
